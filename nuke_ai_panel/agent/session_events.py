@@ -1,0 +1,129 @@
+"""What a :class:`~nuke_ai_panel.agent.session.ChatSession` tells its listeners. The panel and the command line read only these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Union
+
+from nuke_ai_panel.errors import APIError, NukeAIPanelError
+from nuke_ai_panel.messages import Usage
+from nuke_ai_panel.scripting.applying import Applied
+from nuke_ai_panel.scripting.review import Review
+
+__all__ = [
+    "AnswerCancelled",
+    "AnswerFailed",
+    "AnswerFinished",
+    "AnswerStarted",
+    "ModelIsLoading",
+    "ProposalApplied",
+    "ProposalReviewed",
+    "PromptAdded",
+    "ReasoningArrived",
+    "SessionCleared",
+    "SessionEvent",
+    "TextArrived",
+]
+
+
+@dataclass(frozen=True)
+class PromptAdded:
+    """The artist's message was stored; ``context`` is one line on what the model is told with it."""
+
+    text: str
+    context: str = ""
+
+
+@dataclass(frozen=True)
+class AnswerStarted:
+    """A request was sent to ``model``."""
+
+    model: str
+
+
+@dataclass(frozen=True)
+class ModelIsLoading:
+    """No byte for ``seconds``; the server is most likely loading the model."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TextArrived:
+    """A piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ReasoningArrived:
+    """A piece of the model's reasoning."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class AnswerFinished:
+    """The answer is complete. ``proposals`` counts the scripts found in it; a ``ProposalReviewed`` follows for each."""
+
+    text: str
+    model: str
+    usage: Usage
+    proposals: int = 0
+    reason: str = "stop"
+
+
+@dataclass(frozen=True)
+class AnswerFailed:
+    """The answer failed; what had arrived is kept in the conversation and in ``partial_text``."""
+
+    error: NukeAIPanelError
+    partial_text: str = ""
+
+    @property
+    def next_step(self) -> str:
+        """One sentence on what to do, or ""."""
+        return self.error.next_step if isinstance(self.error, APIError) else ""
+
+
+@dataclass(frozen=True)
+class AnswerCancelled:
+    """The artist stopped the answer; ``partial_text`` is kept."""
+
+    partial_text: str = ""
+
+
+@dataclass(frozen=True)
+class ProposalReviewed:
+    """A script of the answer was checked and dry run on a copy; nothing has run in the host."""
+
+    proposal_id: int
+    review: Review
+
+
+@dataclass(frozen=True)
+class ProposalApplied:
+    """The artist ran a proposal. ``applied.result.ok`` says whether it went in."""
+
+    proposal_id: int
+    applied: Applied
+
+
+@dataclass(frozen=True)
+class SessionCleared:
+    """A new, empty conversation."""
+
+
+SessionEvent = Union[
+    PromptAdded,
+    AnswerStarted,
+    ModelIsLoading,
+    TextArrived,
+    ReasoningArrived,
+    AnswerFinished,
+    AnswerFailed,
+    AnswerCancelled,
+    ProposalReviewed,
+    ProposalApplied,
+    SessionCleared,
+]

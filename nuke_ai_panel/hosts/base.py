@@ -1,0 +1,114 @@
+"""What the assistant may ask of a host, as small capabilities.
+
+``NukeHost`` (the session the artist sits in) and ``DocumentHost`` (a .nk file, no Nuke) provide all of them and pass one
+contract suite. Calls are made on the host's main thread; each returns plain values, never a host object, because a node object
+dies with the next undo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+__all__ = ["EditsGraph", "Host", "NodeInfo", "ReadsGraph", "RunResult", "RunsScripts", "SavesScript"]
+
+
+@dataclass(frozen=True)
+class NodeInfo:
+    """A node as data.
+
+    ``path`` is the full name (``"Group1.Grade1"``); ``inputs`` holds the names of the connected nodes by input number, None
+    where an input in between is open; ``knobs`` holds the knobs that differ from their default, as the .nk format writes them.
+    """
+
+    path: str
+    class_name: str
+    inputs: tuple[str | None, ...] = ()
+    knobs: Mapping[str, str] = field(default_factory=dict)
+    selected: bool = False
+    xpos: int = 0
+    ypos: int = 0
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What running a script did. ``error`` is the traceback's text, "" when it ran through; after an error nothing is changed."""
+
+    output: str = ""
+    error: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the script ran to its end."""
+        return not self.error
+
+
+class ReadsGraph(Protocol):
+    """Reading the script; changes nothing."""
+
+    def script_name(self) -> str:
+        """Return the script's path, "" for one that was never saved."""
+        ...
+
+    def nodes(self, *, recurse: bool = False) -> Sequence[NodeInfo]:
+        """Return the nodes of the root, or of all groups too with `recurse`."""
+        ...
+
+    def node(self, path: str) -> NodeInfo:
+        """Return one node. Raises: NodeNotFoundError."""
+        ...
+
+    def selected(self) -> Sequence[NodeInfo]:
+        """Return the selected nodes of the root."""
+        ...
+
+    def snapshot(self) -> bytes:
+        """Return the whole script as .nk text, as it stands now, saved or not."""
+        ...
+
+
+class EditsGraph(Protocol):
+    """Changing the script; each call is one undo step."""
+
+    def create_node(
+        self, class_name: str, *, knobs: Mapping[str, str] | None = None, inputs: Sequence[str | None] = ()
+    ) -> NodeInfo:
+        """Create a node in the root, connected to the nodes named in `inputs`. Raises: NodeNotFoundError, HostError."""
+        ...
+
+    def delete_node(self, path: str) -> None:
+        """Delete a node; what read from it reads from its first input. Raises: NodeNotFoundError."""
+        ...
+
+    def connect(self, path: str, input_index: int, source: str | None) -> None:
+        """Connect input `input_index` (from 0) of the node to `source`, or open it with None. Raises: NodeNotFoundError."""
+        ...
+
+    def set_knob(self, path: str, knob: str, value: str) -> None:
+        """Set a knob from its .nk text. Raises: NodeNotFoundError, KnobNotFoundError."""
+        ...
+
+    def undo(self) -> bool:
+        """Take the last step back; False when there is none."""
+        ...
+
+
+class RunsScripts(Protocol):
+    """Running generated Python, after the artist has agreed."""
+
+    def run_python(self, code: str, *, title: str) -> RunResult:
+        """Run `code` with ``nuke`` in reach as one undo step named `title`; roll back when it raises."""
+        ...
+
+
+class SavesScript(Protocol):
+    """Writing the script to disk."""
+
+    def save(self, path: str = "") -> str:
+        """Save to `path`, or to where it was read from; return the path. Raises: ScriptChangedError, HostError."""
+        ...
+
+
+class Host(ReadsGraph, EditsGraph, RunsScripts, SavesScript, Protocol):
+    """A host with every capability."""
