@@ -63,6 +63,10 @@ class ReadsGraph(Protocol):
         """Return the selected nodes of the root."""
         ...
 
+    def class_counts(self) -> Mapping[str, int]:
+        """Return how many nodes of each class the root holds; cheap on any script, reads no knobs."""
+        ...
+
     def snapshot(self) -> bytes:
         """Return the whole script as .nk text, as it stands now, saved or not."""
         ...

@@ -1,0 +1,1 @@
+"""The conversation: what the model is told, what it answers, what becomes of its proposals."""

@@ -1,0 +1,226 @@
+"""Settings in layers: defaults < studio file < user file < environment. A studio file may lock a key.
+
+Files are JSON objects of flat keys::
+
+    {"provider": "ollama", "model": "qwen3-coder:30b", "servers.ollama.base_url": "http://gpu-01:11434", "font_size": 14}
+
+The user's file is ``settings.json`` in :func:`config_folder`; the studio's is named by ``NUKE_AI_PANEL_STUDIO_SETTINGS`` and may
+hold ``"locked": ["local_only", ...]``. API keys are not settings: see :mod:`nuke_ai_panel.credentials`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Union
+
+from nuke_ai_panel.errors import SettingsError
+
+__all__ = ["PROVIDER_NAMES", "ServerSettings", "Settings", "SettingsStore", "Value", "config_folder"]
+
+Value = Union[str, int, bool]
+
+#: Providers that have settings. A provider's file adds its name here through the registry's contract test.
+PROVIDER_NAMES = ("ollama", "openrouter")
+
+_DEFAULTS: dict[str, Value] = {
+    "provider": "",
+    "model": "",
+    "font_size": 13,
+    "local_only": False,
+}
+for _name in PROVIDER_NAMES:
+    _DEFAULTS[f"servers.{_name}.base_url"] = ""
+    _DEFAULTS[f"servers.{_name}.ca_file"] = ""
+    _DEFAULTS[f"servers.{_name}.enabled"] = True
+
+_ENVIRONMENT = {
+    "OLLAMA_HOST": "servers.ollama.base_url",
+    "OPENROUTER_BASE_URL": "servers.openrouter.base_url",
+    "NUKE_AI_PANEL_PROVIDER": "provider",
+    "NUKE_AI_PANEL_MODEL": "model",
+    "NUKE_AI_PANEL_LOCAL_ONLY": "local_only",
+}
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """One server. ``base_url`` "" is the provider's default address; ``ca_file`` is a PEM file of the studio's authority."""
+
+    base_url: str = ""
+    ca_file: str = ""
+    enabled: bool = True
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is in force. ``provider`` and ``model`` "" mean: the first that answers. ``font_size`` is pixels."""
+
+    provider: str = ""
+    model: str = ""
+    servers: Mapping[str, ServerSettings] = field(default_factory=dict)
+    font_size: int = 13
+    local_only: bool = False
+
+    def server(self, provider: str) -> ServerSettings:
+        """Return the settings of `provider`, defaults when it has none."""
+        return self.servers.get(provider, ServerSettings())
+
+
+def config_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the folder of the user's settings; it need not exist.
+
+    ``NUKE_AI_PANEL_CONFIG_DIR`` wins; else the platform's place for settings.
+    """
+    env = os.environ if environ is None else environ
+    if env.get("NUKE_AI_PANEL_CONFIG_DIR"):
+        return Path(env["NUKE_AI_PANEL_CONFIG_DIR"])
+    if sys.platform == "win32":
+        return Path(env.get("APPDATA") or Path.home() / "AppData" / "Roaming") / "nuke-ai-panel"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "nuke-ai-panel"
+    return Path(env.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "nuke-ai-panel"
+
+
+class SettingsStore:
+    """Reads and writes the layers. Methods read files: call them from a worker when a UI is running."""
+
+    def __init__(self, path: Path | None = None, *, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = os.environ if environ is None else environ
+        self.path = path or config_folder(self._environ) / "settings.json"
+        self._locked: frozenset[str] = frozenset()
+        self._sources: Mapping[str, str] = {}
+
+    @property
+    def locked_keys(self) -> frozenset[str]:
+        """Keys that the studio has fixed, as of the last :meth:`load`."""
+        return self._locked
+
+    def source(self, key: str) -> str:
+        """Return the layer that decided `key` in the last :meth:`load`: default, studio, user or environment."""
+        return self._sources.get(key, "default")
+
+    def load(self) -> Settings:
+        """Merge the layers and return what is in force.
+
+        Raises:
+            SettingsError: a file is not readable JSON of known keys, naming the file and the key.
+        """
+        studio, locked = self._studio_layer()
+        values = dict(_DEFAULTS)
+        sources: dict[str, str] = {}
+        layers = (("studio", studio), ("user", self._file_layer(self.path)), ("environment", self._environment_layer()))
+        for name, layer in layers:
+            for key, value in layer.items():
+                if name != "studio" and key in locked:
+                    continue
+                values[key] = value
+                sources[key] = name
+        self._locked = locked
+        self._sources = sources
+        return _settings_of(values)
+
+    def save(self, changes: Mapping[str, Value]) -> Settings:
+        """Write `changes` to the user's file, keep its other keys, and return what is in force then.
+
+        Raises:
+            SettingsError: an unknown or locked key, a value of the wrong type, or a file that cannot be written.
+        """
+        _, locked = self._studio_layer()
+        layer = dict(self._file_layer(self.path))
+        for key, value in changes.items():
+            if key in locked:
+                raise SettingsError(f"{key!r} is set by your studio and cannot be changed here.")
+            layer[key] = _checked(key, value, "the change")
+        text = json.dumps(layer, indent=2, sort_keys=True) + "\n"
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".settings-")
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            os.replace(temporary, self.path)
+        except OSError as error:
+            raise SettingsError(f"Cannot write {str(self.path)!r}: {error.strerror}. Check the folder's permissions.") from error
+        return self.load()
+
+    def _studio_layer(self) -> tuple[dict[str, Value], frozenset[str]]:
+        name = self._environ.get("NUKE_AI_PANEL_STUDIO_SETTINGS", "")
+        if not name:
+            return {}, frozenset()
+        path = Path(name)
+        if not path.is_file():
+            raise SettingsError(f"The studio settings file {name!r} does not exist. Check NUKE_AI_PANEL_STUDIO_SETTINGS.")
+        data = _json_object(path)
+        locked = data.pop("locked", [])
+        if not isinstance(locked, list) or not all(isinstance(key, str) for key in locked):
+            raise SettingsError(f"'locked' in {name!r} must be a list of keys.")
+        unknown = sorted(set(locked) - set(_DEFAULTS))
+        if unknown:
+            raise SettingsError(f"'locked' in {name!r} names an unknown key {unknown[0]!r}.")
+        return {key: _checked(key, value, name) for key, value in data.items()}, frozenset(locked)
+
+    def _file_layer(self, path: Path) -> dict[str, Value]:
+        if not path.is_file():
+            return {}
+        return {key: _checked(key, value, str(path)) for key, value in _json_object(path).items()}
+
+    def _environment_layer(self) -> dict[str, Value]:
+        layer: dict[str, Value] = {}
+        for variable, key in _ENVIRONMENT.items():
+            text = self._environ.get(variable, "").strip()
+            if not text:
+                continue
+            layer[key] = text.lower() in ("1", "true", "yes", "on") if isinstance(_DEFAULTS[key], bool) else text
+        model = str(layer.get("model", ""))
+        provider, slash, rest = model.partition("/")
+        if slash and provider in PROVIDER_NAMES and "provider" not in layer:
+            layer["provider"], layer["model"] = provider, rest
+        return layer
+
+
+def _json_object(path: Path) -> dict[str, object]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"Cannot read {str(path)!r}: {error.strerror}.") from error
+    except ValueError as error:
+        raise SettingsError(f"{str(path)!r} is not valid JSON ({error}). Correct it, or move it away to start afresh.") from error
+    if not isinstance(data, dict):
+        raise SettingsError(f"{str(path)!r} must hold a JSON object. Correct it, or move it away to start afresh.")
+    return data
+
+
+def _checked(key: str, value: object, where: str) -> Value:
+    if key not in _DEFAULTS:
+        raise SettingsError(f"Unknown setting {key!r} in {where}. Known: {', '.join(sorted(_DEFAULTS))}.")
+    wanted = type(_DEFAULTS[key])
+    # bool is an int to Python, but font_size true is a mistake
+    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+        raise SettingsError(f"{key!r} in {where} must be a {wanted.__name__}, not {value!r}.")
+    if key == "font_size" and not 8 <= int(value) <= 40:
+        raise SettingsError(f"'font_size' in {where} must be between 8 and 40 pixels, not {value!r}.")
+    return value
+
+
+def _settings_of(values: Mapping[str, Value]) -> Settings:
+    servers = {
+        name: ServerSettings(
+            base_url=str(values[f"servers.{name}.base_url"]),
+            ca_file=str(values[f"servers.{name}.ca_file"]),
+            enabled=bool(values[f"servers.{name}.enabled"]),
+        )
+        for name in PROVIDER_NAMES
+    }
+    return Settings(
+        provider=str(values["provider"]),
+        model=str(values["model"]),
+        servers=MappingProxyType(servers),
+        font_size=int(values["font_size"]),
+        local_only=bool(values["local_only"]),
+    )
