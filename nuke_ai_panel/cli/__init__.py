@@ -1,0 +1,1 @@
+"""The command line: ``python -m nuke_ai_panel`` and the demo model."""
