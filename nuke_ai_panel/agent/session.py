@@ -11,7 +11,6 @@ import ipaddress
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from nuke_ai_panel.agent.context import Context, describe
@@ -51,7 +50,7 @@ from nuke_ai_panel.scripting.review import Review
 from nuke_ai_panel.scripting.reviewing import review
 from nuke_ai_panel.settings import Settings, SettingsStore
 
-__all__ = ["ChatSession", "ModelChoice", "ReadsKeys"]
+__all__ = ["ChatSession", "ModelChoice"]
 
 _log = logging.getLogger(__name__)
 
@@ -68,12 +67,6 @@ class ModelChoice:
     name: str = ""
     detail: str = ""
     error: str = ""
-
-
-class ReadsKeys(Protocol):
-    """The part of :class:`~nuke_ai_panel.credentials.Credentials` that a session needs."""
-
-    read: Callable[[str], object]
 
 
 class ChatSession:
