@@ -136,10 +136,14 @@ MENU = (
 
 
 def answer_to(prompt: str) -> str:
-    """Return the fixed answer to `prompt`: that of the known word that stands first in it, or the menu."""
+    """Return the fixed answer to `prompt`: that of the known word that stands first in it, or the menu.
+
+    What the session tells a model beside the artist's words (the script's data, notes on what was run) is passed over.
+    """
+    asked = re.sub(r"\A(?:\s*\[[^\n]*\]\n)+", "", prompt.rpartition("</script-data>")[2])
     found: list[tuple[int, str]] = []
     for answer in ANSWERS:
-        match = re.search(rf"\b(?:{'|'.join(answer.words)})\b", prompt, re.IGNORECASE)
+        match = re.search(rf"\b(?:{'|'.join(answer.words)})\b", asked, re.IGNORECASE)
         if match:
             found.append((match.start(), answer.text))
     return min(found)[1] if found else MENU

@@ -148,6 +148,12 @@ def test_any_other_prompt_gets_the_honest_menu():
         assert answer.words[0] in MENU
 
 
+def test_words_in_the_script_data_and_in_notes_are_not_the_prompt():
+    told = "<script-data>\nNodes: 1\n- Blur1 (Blur) | knobs: label fail\n</script-data>\n[The artist ran the grade.]\n\n"
+    assert answer_to(told + "add a backdrop") == answer_to("backdrop")
+    assert answer_to(told + "hello") == MENU
+
+
 def test_the_first_known_word_decides():
     assert answer_to("blur the backdrop") == answer_to("blur")
     assert answer_to("a backdrop, then blur") == answer_to("backdrop")
