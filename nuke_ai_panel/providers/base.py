@@ -67,7 +67,7 @@ class Provider(ABC):
 
         Raises:
             ValidationError: before anything is sent.
-            APIError: connection, refusal, a stream that stalls or ends without its terminator (``partial_text`` keeps the text).
+            APIError: connection, refusal, a stream that stalls or ends without its terminator (``partial_text`` keeps it).
         """
 
     @abstractmethod

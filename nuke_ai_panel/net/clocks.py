@@ -1,0 +1,124 @@
+"""Time that counts only while the event loop was alive.
+
+A loop that lives in an application's main thread stands still whenever the application does (a render, a script that loads).
+Afterwards every timer is due, although the answers may have been waiting in the sockets all along. Here a standstill of any
+length counts as one short step, so it never makes a time-out by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Literal, TypeVar
+
+__all__ = ["TICK", "AliveClock", "SilenceWatch", "within"]
+
+TICK = 0.1
+"""Seconds between two looks at the clock."""
+
+_LONGEST_STEP = 0.2
+
+T = TypeVar("T")
+
+
+class AliveClock:
+    """Seconds since it was made, without those in which the loop stood still. Call :meth:`tick` about every ``TICK``."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._last = self._loop.time()
+        self.seconds = 0.0
+
+    def tick(self) -> float:
+        """Look at the clock and return the step to add: the time since the last look, at most 0.2 s."""
+        now = self._loop.time()
+        step = min(now - self._last, _LONGEST_STEP)
+        self._last = now
+        self.seconds += step
+        return step
+
+
+async def within(awaitable: Awaitable[T], seconds: float) -> T:
+    """Await `awaitable` for at most `seconds` of the loop's living time.
+
+    It is what :func:`asyncio.wait_for` is for, and differs in two points: a loop that stood still makes no time-out, and a
+    cancellation that arrives together with the result is never lost (``wait_for`` of Python 3.9 to 3.11 returns the result).
+    For what is short (connecting, the first byte, a whole short call), never for each token.
+
+    Raises:
+        asyncio.TimeoutError: the time is over; `awaitable` has been cancelled and has ended.
+    """
+    task = asyncio.ensure_future(awaitable)
+    clock = AliveClock()
+    try:
+        while not task.done():
+            left = seconds - clock.seconds
+            if left <= 0:
+                raise asyncio.TimeoutError
+            await asyncio.wait({task}, timeout=min(TICK, left))
+            clock.tick()
+        return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()
+
+
+class SilenceWatch:
+    """Two clocks over one stream: how long no byte came, and how long no event.
+
+    Time counts only while the reader is waiting (:attr:`waiting`), so that a slow consumer is not taken for a silent server,
+    and only while the loop was alive. One timer serves a whole stream. `on_silence` is called once, on the loop.
+    """
+
+    def __init__(self, limit: float, on_silence: Callable[[], None]) -> None:
+        self._limit = limit
+        self._on_silence = on_silence
+        self._clock = AliveClock()
+        self._loop = asyncio.get_running_loop()
+        self._bytes = 0.0
+        self._events = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self.waiting = False
+        self.silent: Literal["", "bytes", "events"] = ""
+
+    def start(self) -> None:
+        """Begin to count."""
+        self._clock.tick()
+        self._arm()
+
+    def stop(self) -> None:
+        """Stop counting for good."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def bytes_came(self) -> None:
+        """Note that the server sent something."""
+        self._bytes = 0.0
+
+    def event_came(self) -> None:
+        """Note that the server sent something that carries the answer on."""
+        self._events = 0.0
+
+    def limit_to(self, seconds: float) -> None:
+        """Allow only `seconds` of silence from now on, where that is less than before."""
+        self._limit = min(self._limit, seconds)
+        self._bytes = self._events = 0.0
+
+    def _arm(self) -> None:
+        self._timer = self._loop.call_later(min(TICK, self._limit / 2), self._look)
+
+    def _look(self) -> None:
+        step = self._clock.tick()
+        if self.waiting:
+            self._bytes += step
+            self._events += step
+            if max(self._bytes, self._events) >= self._limit:
+                self.silent = "bytes" if self._bytes >= self._limit else "events"
+                self._timer = None
+                self._on_silence()
+                return
+        self._arm()

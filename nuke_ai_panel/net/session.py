@@ -1,0 +1,398 @@
+"""One pooled HTTP session for one server on one event loop.
+
+The library's own time-outs are all switched off: they are bound to the task and loop that made the session, and they count time
+during which the host's main thread stood still. Deadlines are kept by :mod:`~nuke_ai_panel.net.clocks` instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import random
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from nuke_ai_panel.errors import APIError, ConnectionFailedError, ProtocolError, RequestTimeoutError
+from nuke_ai_panel.net.address import host_and_port, is_loopback, origin
+from nuke_ai_panel.net.clocks import within
+from nuke_ai_panel.net.failures import Refusal, connection_failure, looks_like_html, retry_after, web_page_failure
+from nuke_ai_panel.net.json_values import parse
+
+if TYPE_CHECKING:
+    from types import SimpleNamespace
+
+    import aiohttp
+
+Explain = Callable[[Refusal], APIError]
+
+__all__ = ["Endpoint", "Explain", "Progress", "ServerSession", "ssl_context"]
+
+RETRIES = 2
+"""How often a request is sent again at most, and only while nothing of its answer has come."""
+
+LONGEST_RETRY_AFTER = 30.0
+"""Seconds. A server that asks for a longer wait gets no retry; the error says how long it asked for."""
+
+_RETRY_STATUS = frozenset({429, 502, 503})
+_LARGEST_REFUSAL = 64 * 1024
+_LARGEST_ANSWER = 64 * 1024 * 1024
+
+_contexts: dict[str, ssl.SSLContext] = {}
+_contexts_lock = threading.Lock()
+
+
+def ssl_context(ca_file: str = "") -> ssl.SSLContext:
+    """Return the one TLS context of this process that trusts the system's authorities and those in `ca_file`.
+
+    Reading the authorities takes tens of milliseconds the first time: call it in a worker thread.
+
+    Raises:
+        ConnectionFailedError: `ca_file` cannot be read or holds no certificate.
+    """
+    with _contexts_lock:
+        context = _contexts.get(ca_file)
+        if context is None:
+            context = ssl.create_default_context()
+            if ca_file:
+                try:
+                    context.load_verify_locations(cafile=ca_file)
+                except (OSError, ssl.SSLError) as error:
+                    raise ConnectionFailedError(
+                        f"The CA file {ca_file!r} cannot be used: {error}.",
+                        kind="ca_file",
+                        next_step="Choose another CA file in Settings, or none.",
+                    ) from error
+            _contexts[ca_file] = context
+        return context
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """All that a session knows about its server. Deadlines are seconds.
+
+    ``headers`` go with every request and may hold the key; they are never shown.
+    """
+
+    provider: str
+    title: str
+    base_url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ca_file: str = ""
+    connect: float = 10.0
+    first_byte: float = 300.0
+    call: float = 30.0
+    silence: float = 30.0
+
+
+class Progress:
+    """How far one attempt has come; set by the connector's trace."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.connected = asyncio.Event()
+        self.reused = False
+
+    def ended(self) -> None:
+        """Note that the attempt is over, so that nobody waits for its stages."""
+        self.begun.set()
+        self.connected.set()
+
+
+class ServerSession:
+    """Requests to one server over pooled connections (at most 10, five to a host, kept alive).
+
+    It is made anywhere, and bound to the loop on which it is first used. The `explain` of each request turns a refusal into the
+    error to raise. Redirects are never followed: they would carry the prompt, and perhaps the key, to another server.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._host, self._port = host_and_port(endpoint.base_url)
+        self._client: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._opening: asyncio.Lock | None = None
+        self._proxy: tuple[str, str, str] = ("", "", "")
+
+    async def get_json(self, path: str, explain: Explain) -> object:
+        """Fetch `path` and return its JSON value, within the endpoint's ``call`` seconds.
+
+        Raises:
+            APIError: no connection, a refusal, too slow, or no JSON.
+        """
+        endpoint = self.endpoint
+        failure: APIError
+        try:
+            return await within(self._fetch_json(path, explain), endpoint.call)
+        except asyncio.TimeoutError as error:
+            if isinstance(error, APIError):
+                raise
+            failure = RequestTimeoutError(
+                f"{self._host} did not finish its answer in {endpoint.call:g} s.",
+                provider=endpoint.provider,
+                next_step="Try again; if it stays, check the server's load.",
+            )
+        raise failure
+
+    async def _fetch_json(self, path: str, explain: Explain) -> object:
+        response = await self.request(
+            "GET", path, None, headers={"Accept": "application/json"}, explain=explain, first_byte=self.endpoint.call
+        )
+        try:
+            raw = await self.read_all(response)
+        finally:
+            response.release() if response.content.at_eof() else response.close()
+        if looks_like_html(response.headers.get("Content-Type", ""), raw):
+            raise self.web_page(raw, response.status)
+        return parse(raw.removeprefix(b"\xef\xbb\xbf"))
+
+    async def read_all(self, response: aiohttp.ClientResponse) -> bytes:
+        """Return the whole body of `response`.
+
+        Raises:
+            APIError: it was cut, or is larger than 64 MB.
+        """
+        import aiohttp
+
+        parts: list[bytes] = []
+        size = 0
+        failure: APIError | None = None
+        try:
+            while piece := await response.content.readany():
+                parts.append(piece)
+                size += len(piece)
+                if size > _LARGEST_ANSWER:
+                    failure = ProtocolError("The server's answer is larger than 64 MB.", provider=self.endpoint.provider)
+                    break
+        except (aiohttp.ClientError, OSError):
+            failure = ConnectionFailedError(
+                f"{self._host} closed the connection in the middle of its answer.",
+                provider=self.endpoint.provider,
+                kind="connection_lost",
+                next_step="Try again.",
+            )
+        if failure is not None:
+            raise failure
+        return b"".join(parts)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: object,
+        *,
+        headers: Mapping[str, str],
+        explain: Explain,
+        first_byte: float,
+        progress: Progress | None = None,
+    ) -> aiohttp.ClientResponse:
+        """Send one request, again where that is safe, and return its answer with status 2xx as soon as the headers are in.
+
+        `body` is sent as JSON where it is not None. The caller closes or drains the answer.
+
+        Raises:
+            APIError: no connection in time, no headers within `first_byte` seconds, or a refusal.
+        """
+        data = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        attempt = 0
+        while True:
+            progress = progress or Progress()
+            outcome = await self._attempt(method, path, data, headers, first_byte, progress)
+            if isinstance(outcome, Refusal):
+                outcome = explain(outcome)
+            if not isinstance(outcome, APIError):
+                return outcome
+            wait = self._wait_before_retry(outcome, attempt, progress)
+            if wait is None:
+                raise outcome
+            attempt += 1
+            progress.begun.clear()
+            progress.connected.clear()
+            await asyncio.sleep(wait)
+
+    def _wait_before_retry(self, error: APIError, attempt: int, progress: Progress) -> float | None:
+        if attempt >= RETRIES:
+            return None
+        if error.status in _RETRY_STATUS:
+            if error.retry_after is not None:
+                return error.retry_after if error.retry_after <= LONGEST_RETRY_AFTER else None
+        elif error.kind == "connection_lost":
+            # Before any byte of an answer, a pooled connection that is found closed was closed while it was idle.
+            if not progress.reused:
+                return None
+        elif error.kind not in ("connection_refused", "unreachable"):
+            return None
+        return float(0.2 * 2**attempt * random.uniform(0.75, 1.25))
+
+    async def _attempt(
+        self, method: str, path: str, data: bytes | None, headers: Mapping[str, str], first_byte: float, progress: Progress
+    ) -> aiohttp.ClientResponse | Refusal | APIError:
+        """Send the request once; failures come back as values, so that none of the library's hangs on them."""
+        client = await self._session()
+        # Imported by the worker thread that made the session; doing it here would stop the loop for half a second.
+        import aiohttp
+
+        endpoint = self.endpoint
+        sent = {**endpoint.headers, **headers}
+        if data is not None:
+            sent["Content-Type"] = "application/json"
+        proxy, user, password = self._proxy
+        # The path is joined by hand: a base URL keeps its own path, whatever `path` begins with.
+        sending = asyncio.ensure_future(
+            client.request(
+                method,
+                endpoint.base_url + path,
+                data=data,
+                headers=sent,
+                allow_redirects=False,
+                proxy=proxy or None,
+                proxy_auth=aiohttp.BasicAuth(user, password) if user else None,
+                trace_request_ctx=progress,
+            )
+        )
+        sending.add_done_callback(lambda _: progress.ended())
+        connecting = True
+        try:
+            await within(progress.begun.wait(), first_byte)
+            await within(progress.connected.wait(), endpoint.connect)
+            connecting = False
+            response = await within(sending, first_byte)
+            if 200 <= response.status < 300:
+                return response
+            return await self._refusal(response)
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
+            if isinstance(error, APIError):
+                raise
+            if isinstance(error, asyncio.TimeoutError) and not connecting:
+                return RequestTimeoutError(
+                    f"{endpoint.title} has sent nothing for {first_byte:g} s; the model is probably still being loaded.",
+                    provider=endpoint.provider,
+                    kind="first_byte_timeout",
+                    next_step="Wait a little and try again, or choose a smaller model.",
+                )
+            return connection_failure(
+                error,
+                provider=endpoint.provider,
+                title=endpoint.title,
+                host=self._host,
+                port=self._port,
+                proxy=origin(proxy) if proxy else "",
+                connect=endpoint.connect,
+            )
+        finally:
+            if not sending.done():
+                sending.cancel()
+                await asyncio.wait({sending})
+            if not sending.cancelled():
+                sending.exception()
+
+    async def _refusal(self, response: aiohttp.ClientResponse) -> Refusal:
+        import aiohttp
+
+        body = bytearray()
+
+        async def read() -> None:
+            while len(body) < _LARGEST_REFUSAL and (piece := await response.content.readany()):
+                body.extend(piece)
+
+        try:
+            await within(read(), min(5.0, self.endpoint.call))
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError):
+            # The status says enough; what came of the body is used.
+            pass
+        finally:
+            response.release() if response.content.at_eof() else response.close()
+        location = response.headers.get("Location", "")
+        return Refusal(
+            response.status,
+            response.headers.get("Content-Type", ""),
+            bytes(body),
+            retry_after(response.headers.get("Retry-After", ""), time.time()),
+            origin(location) if "://" in location else location.partition("?")[0],
+        )
+
+    def web_page(self, body: bytes, status: int | None = None) -> ProtocolError:
+        """Return the error for an answer that is a web page."""
+        return web_page_failure(body, provider=self.endpoint.provider, address=origin(self.endpoint.base_url), status=status)
+
+    async def _session(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            if self._loop is not None and not self._loop.is_closed():
+                raise RuntimeError("This provider belongs to another event loop. Make one provider for each loop.")
+            self._loop, self._client, self._opening = loop, None, asyncio.Lock()
+        if self._client is None or self._client.closed:
+            assert self._opening is not None
+            async with self._opening:
+                if self._client is None or self._client.closed:
+                    self._client = await self._open(loop)
+        return self._client
+
+    async def _open(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
+        # Importing takes about 0.1 s and reading the authorities 0.04 s: neither on the loop, which may be the UI's.
+        await loop.run_in_executor(None, importlib.import_module, "aiohttp")
+        import aiohttp
+
+        secure = urlsplit(self.endpoint.base_url).scheme == "https"
+        self._proxy = await loop.run_in_executor(None, _proxy_for, self.endpoint.base_url)
+        context: ssl.SSLContext | bool = True
+        if secure or self._proxy[0].startswith("https"):
+            context = await loop.run_in_executor(None, ssl_context, self.endpoint.ca_file)
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_create_start.append(_begun)
+        trace.on_connection_create_end.append(_connected)
+        trace.on_connection_reuseconn.append(_reused)
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=10, limit_per_host=5, ssl=context),
+            timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": "nuke-ai-panel"},
+            trace_configs=[trace],
+        )
+
+    async def aclose(self) -> None:
+        """Close the pooled connections. May be called twice."""
+        client, self._client = self._client, None
+        if client is not None and self._loop is asyncio.get_running_loop():
+            await client.close()
+
+
+def _proxy_for(url: str) -> tuple[str, str, str]:
+    """Return the proxy that this machine's settings name for `url`, with user and password; none for this machine itself."""
+    host, port = host_and_port(url)
+    if is_loopback(host) or proxy_bypass(host) or proxy_bypass(f"{host}:{port}"):
+        return "", "", ""
+    found = getproxies()
+    proxy = found.get(urlsplit(url).scheme) or found.get("all") or ""
+    if not proxy:
+        return "", "", ""
+    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    if parts.scheme not in ("http", "https"):
+        return "", "", ""
+    bare = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return bare, unquote(parts.username or ""), unquote(parts.password or "")
+
+
+async def _begun(session: aiohttp.ClientSession, context: SimpleNamespace, _: object) -> None:
+    _progress(context).begun.set()
+
+
+async def _connected(session: aiohttp.ClientSession, context: SimpleNamespace, _: object) -> None:
+    _progress(context).connected.set()
+
+
+async def _reused(session: aiohttp.ClientSession, context: SimpleNamespace, _: object) -> None:
+    progress = _progress(context)
+    progress.reused = True
+    progress.ended()
+
+
+def _progress(context: SimpleNamespace) -> Progress:
+    found: Progress = context.trace_request_ctx
+    return found

@@ -1,0 +1,220 @@
+"""Read one streamed answer, and notice when it falls silent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from nuke_ai_panel.errors import APIError, RequestTimeoutError, StreamInterruptedError, StreamStalledError
+from nuke_ai_panel.net.clocks import TICK, AliveClock, SilenceWatch, within
+from nuke_ai_panel.net.session import Explain, Progress, ServerSession
+
+if TYPE_CHECKING:
+    import aiohttp
+
+__all__ = ["AnswerStream"]
+
+DRAIN = 0.1
+"""Seconds. How long the rest of a finished answer is waited for, so that its connection can be used again."""
+
+_LARGEST_REST = 256 * 1024
+
+
+class AnswerStream:
+    """One request and the body of its answer, piece by piece. Use it as ``async with``; leaving closes what is open.
+
+    Two clocks watch the body once its first byte has come: silence of bytes, and silence of events, which the reader reports
+    with :meth:`event_came`. Keep-alive comments reset the first only.
+    """
+
+    def __init__(self, session: ServerSession, path: str, body: object, accept: str, explain: Explain) -> None:
+        self._session = session
+        self._path = path
+        self._body = body
+        self._explain = explain
+        # A proxy that compresses a stream holds it back until a block is full.
+        self._headers = {"Accept": accept, "Accept-Encoding": "identity"}
+        self._progress = Progress()
+        self._opening: asyncio.Task[bytes] | None = None
+        self._first: bytes | None = None
+        self._response: aiohttp.ClientResponse | None = None
+        self._watch: SilenceWatch | None = None
+        self._clock = AliveClock()
+        self.pieces = 0
+
+    async def __aenter__(self) -> AnswerStream:
+        self._opening = asyncio.ensure_future(self._open())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+        opening = self._opening
+        if opening is not None:
+            if not opening.done():
+                opening.cancel()
+                await asyncio.wait({opening})
+            if not opening.cancelled():
+                opening.exception()
+        if self._response is not None:
+            self._response.close()
+
+    async def opened(self, patience: float) -> float | None:
+        """Wait for the first byte of the answer, at most `patience` seconds.
+
+        Return None once it is there. Otherwise return the seconds that the server has had the request for; call again.
+
+        Raises:
+            APIError: no connection, a refusal, or no first byte in time.
+        """
+        assert self._opening is not None
+        waited = 0.0
+        while not self._opening.done():
+            await asyncio.wait({self._opening}, timeout=TICK)
+            step = self._clock.tick()
+            waited += step
+            if not self._progress.connected.is_set():
+                self._clock.seconds = 0.0
+            elif waited >= patience and not self._opening.done():
+                return self._clock.seconds
+        self._first = self._opening.result()
+        if self._response is not None and self._watch is None:
+            self._watch = SilenceWatch(self._session.endpoint.silence, self._response.close)
+            self._watch.start()
+        return None
+
+    async def _open(self) -> bytes:
+        endpoint = self._session.endpoint
+        response = await self._session.request(
+            "POST",
+            self._path,
+            self._body,
+            headers=self._headers,
+            explain=self._explain,
+            first_byte=endpoint.first_byte,
+            progress=self._progress,
+        )
+        self._response = response
+        try:
+            return await within(self._read(response), endpoint.first_byte)
+        except asyncio.TimeoutError as error:
+            if isinstance(error, APIError):
+                raise
+        raise RequestTimeoutError(
+            f"{endpoint.title} accepted the request, but has sent nothing for {endpoint.first_byte:g} s.",
+            provider=endpoint.provider,
+            status=response.status,
+            kind="first_byte_timeout",
+            next_step="The model is probably still being loaded. Wait a little and try again, or choose a smaller one.",
+        )
+
+    @property
+    def content_type(self) -> str:
+        """The answer's media type in lower case, without parameters."""
+        assert self._response is not None
+        return str(self._response.headers.get("Content-Type", "")).split(";")[0].strip().lower()
+
+    async def read(self) -> bytes:
+        """Return the next piece of the body, b"" at its end.
+
+        Raises:
+            StreamStalledError: one of the clocks ran out.
+            StreamInterruptedError: the connection broke.
+        """
+        assert self._response is not None
+        assert self._watch is not None
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        self._watch.waiting = True
+        try:
+            piece = await self._read(self._response)
+        finally:
+            self._watch.waiting = False
+        self._watch.bytes_came()
+        return piece
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        import aiohttp
+
+        try:
+            return await response.content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            if isinstance(error, APIError):
+                raise
+        raise self._broken()
+
+    def _broken(self) -> APIError:
+        endpoint = self._session.endpoint
+        if self._watch is not None and self._watch.silent:
+            return StreamStalledError(
+                self._silence_words(endpoint.title, endpoint.silence, self._watch.silent == "events"),
+                provider=endpoint.provider,
+                status=200,
+                next_step="What came is kept. Try again, or choose another model.",
+            )
+        return StreamInterruptedError(
+            f"The connection to {endpoint.title} broke in the middle of the answer.",
+            provider=endpoint.provider,
+            status=200,
+            next_step="What came is kept. Try again.",
+        )
+
+    def _silence_words(self, title: str, seconds: float, only_signs_of_life: bool) -> str:
+        nothing = "only signs of life" if only_signs_of_life else "nothing"
+        if not self.pieces:
+            return f"{title} began to answer, then sent {nothing} for {seconds:g} s."
+        return f"{title} answered {self.pieces} pieces of text, then {nothing} for {seconds:g} s."
+
+    def event_came(self) -> None:
+        """Note that what was read carried the answer on."""
+        self.pieces += 1
+        if self._watch is not None:
+            self._watch.event_came()
+
+    def limit_silence(self, seconds: float) -> None:
+        """Allow only `seconds` of silence from now on: all that matters has come."""
+        if self._watch is not None:
+            self._watch.limit_to(seconds)
+
+    async def beginning(self, piece: bytes) -> bytes:
+        """Return `piece` and what follows it at once, up to 64 kB: enough to tell what a wrong answer is."""
+        gathered = bytearray(piece)
+
+        async def more() -> None:
+            while len(gathered) < 64 * 1024 and (rest := await self.read()):
+                gathered.extend(rest)
+
+        with contextlib.suppress(asyncio.TimeoutError, APIError):
+            await within(more(), 1.0)
+        return bytes(gathered)
+
+    async def finish(self) -> None:
+        """Read the little that may follow a complete answer, so that its connection can be used again.
+
+        It takes at most 0.1 s; a server that goes on sending loses the connection instead.
+        """
+        response, self._response = self._response, None
+        if self._watch is not None:
+            self._watch.stop()
+        if response is None:
+            return
+        import aiohttp
+
+        async def rest() -> None:
+            size = 0
+            while size < _LARGEST_REST and (piece := await response.content.readany()):
+                size += len(piece)
+
+        try:
+            if not response.content.at_eof():
+                await within(rest(), DRAIN)
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError):
+            # The answer is complete; only the connection is lost.
+            pass
+        finally:
+            response.release() if response.content.at_eof() else response.close()
