@@ -1,0 +1,230 @@
+"""Where the artist writes: the prompt field, the model, what the model will see, what an answer cost, Send and Stop."""
+
+from __future__ import annotations
+
+from nuke_ai_panel_ui.icons import icon
+from nuke_ai_panel_ui.labels import ElidedLabel, button
+from nuke_ai_panel_ui.model_picker import ModelButton
+from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets, Signal
+from nuke_ai_panel_ui.theme import Theme
+
+__all__ = ["Composer", "Prompt"]
+
+_MAX_LINES = 8
+_MARGIN = 3
+
+
+class Prompt(QtWidgets.QPlainTextEdit):
+    """The prompt field. Enter emits ``submitted``, Shift+Enter breaks the line, Esc emits ``escaped``.
+
+    Up at the very start of the text walks back through what was sent, Down at its end forward to the unsent draft again.
+    """
+
+    submitted = Signal()
+    escaped = Signal()
+    focused = Signal(bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("prompt")
+        self.setAccessibleName("Message")
+        self.setPlaceholderText("Ask about this script")
+        self.setTabChangesFocus(True)
+        self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.document().setDocumentMargin(_MARGIN)
+        self.history: list[str] = []
+        self._place = 0
+        self._draft = ""
+        self.document().documentLayout().documentSizeChanged.connect(lambda *_: self._fit())
+        self._fit()
+
+    def remember(self, text: str) -> None:
+        """Add a sent text to the history and end walking through it."""
+        if not self.history or self.history[-1] != text:
+            self.history.append(text)
+        self._place = len(self.history)
+        self._draft = ""
+
+    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        """Send, break the line, walk through the history, or let the editor handle the key."""
+        key, modifiers = event.key(), event.modifiers()
+        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if modifiers & (Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.AltModifier):
+                self.textCursor().insertBlock()
+                self.ensureCursorVisible()
+            else:
+                self.submitted.emit()
+            return
+        if key == Qt.Key.Key_Escape:
+            self.escaped.emit()
+            return
+        plain = not modifiers & ~Qt.KeyboardModifier.KeypadModifier
+        if key == Qt.Key.Key_Up and plain and self.textCursor().atStart() and self._place > 0:
+            self._walk(-1)
+            return
+        at_end = self.textCursor().atEnd() or self.textCursor().atStart()
+        if key == Qt.Key.Key_Down and plain and at_end and self._place < len(self.history):
+            self._walk(1)
+            return
+        super().keyPressEvent(event)
+
+    def _walk(self, step: int) -> None:
+        if self._place == len(self.history):
+            self._draft = self.toPlainText()
+        self._place += step
+        self.setPlainText(self._draft if self._place == len(self.history) else self.history[self._place])
+        # Back: the caret stays at the start, so that Up goes on. Forward: at the end, so that Down does.
+        if step > 0:
+            self.moveCursor(QtGui.QTextCursor.MoveOperation.End)
+
+    def insertFromMimeData(self, source: QtCore.QMimeData) -> None:
+        """Paste plain text only: what the model gets is what is seen."""
+        if source.hasText():
+            self.insertPlainText(source.text())
+
+    def focusInEvent(self, event: QtGui.QFocusEvent) -> None:
+        """Tell the frame around, which shows the focus."""
+        super().focusInEvent(event)
+        self.focused.emit(True)
+
+    def focusOutEvent(self, event: QtGui.QFocusEvent) -> None:
+        """Tell the frame around, which shows the focus."""
+        super().focusOutEvent(event)
+        self.focused.emit(False)
+
+    def changeEvent(self, event: QtCore.QEvent) -> None:
+        """Measure again when the font changes."""
+        super().changeEvent(event)
+        if event.type() in (QtCore.QEvent.Type.FontChange, QtCore.QEvent.Type.StyleChange):
+            self._fit()
+
+    def _fit(self) -> None:
+        lines = max(1, int(self.document().size().height()))
+        height = int(min(_MAX_LINES, lines) * self.fontMetrics().lineSpacing()) + 2 * _MARGIN + 2
+        bar = Qt.ScrollBarPolicy.ScrollBarAsNeeded if lines > _MAX_LINES else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        if self.verticalScrollBarPolicy() != bar:
+            self.setVerticalScrollBarPolicy(bar)
+        if self.minimumHeight() != height or self.maximumHeight() != height:
+            self.setFixedHeight(height)
+
+
+class Composer(QtWidgets.QFrame):
+    """The field with its row of controls. ``sent`` carries the text; the field is emptied by `accept`, not before.
+
+    So a text that could not be sent (an answer is still on its way) is still there.
+    """
+
+    sent = Signal(str)
+    stop_requested = Signal()
+    focused = Signal()
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.setObjectName("composer")
+        self._is_busy = False
+        rows = QtWidgets.QVBoxLayout(self)
+        rows.setContentsMargins(8, 6, 6, 6)
+        rows.setSpacing(4)
+        sees = QtWidgets.QHBoxLayout()
+        sees.setSpacing(5)
+        self._sees_icon = QtWidgets.QLabel()
+        self.sees = ElidedLabel()
+        self.sees.setObjectName("small")
+        self.sees.setAccessibleName("What the model will see")
+        sees.addWidget(self._sees_icon)
+        sees.addWidget(self.sees, 1)
+        rows.addLayout(sees)
+        self.prompt = Prompt()
+        self.prompt.submitted.connect(self._submit)
+        self.prompt.escaped.connect(self._escape)
+        self.prompt.focused.connect(self._show_focus)
+        self.prompt.textChanged.connect(self._show_button)
+        rows.addWidget(self.prompt)
+        row = QtWidgets.QHBoxLayout()
+        row.setSpacing(6)
+        self.model = ModelButton(theme)
+        row.addWidget(self.model, 3)
+        self.meter = ElidedLabel()
+        self.meter.setObjectName("small")
+        self.meter.setAccessibleName("Tokens and cost of the last answer")
+        row.addWidget(self.meter, 2)
+        self.send = button("Send", self._press, name="Send message", primary=True)
+        self.send.setSizePolicy(QtWidgets.QSizePolicy.Policy.Fixed, QtWidgets.QSizePolicy.Policy.Fixed)
+        row.addWidget(self.send)
+        rows.addLayout(row)
+        self.setTabOrder(self.prompt, self.send)
+        self.setTabOrder(self.send, self.model)
+        self.set_theme(theme)
+        self.show_context("")
+        self._show_button()
+
+    @property
+    def text(self) -> str:
+        """What is written and not yet sent."""
+        return self.prompt.toPlainText()
+
+    def set_text(self, text: str) -> None:
+        """Replace what is written and put the caret at its end."""
+        self.prompt.setPlainText(text)
+        self.prompt.moveCursor(QtGui.QTextCursor.MoveOperation.End)
+
+    def accept(self, text: str) -> None:
+        """Empty the field: `text` was sent; it can be had back with the Up key."""
+        self.prompt.remember(text)
+        self.prompt.clear()
+
+    def set_busy(self, is_busy: bool) -> None:
+        """Turn Send into Stop while an answer is on its way, and back."""
+        self._is_busy = is_busy
+        self._show_button()
+
+    def show_context(self, line: str) -> None:
+        """Show in one line what the model is told about the script; "" hides the line."""
+        self.sees.setText(f"Sees {line}" if line else "")
+        self.sees.setVisible(bool(line))
+        self._sees_icon.setVisible(bool(line))
+
+    def show_meter(self, text: str, tip: str = "") -> None:
+        """Show what the last answer cost."""
+        self.meter.setText(text)
+        self.meter.setAccessibleDescription(tip or text)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Redraw the icons in the theme's colours."""
+        self._sees_icon.setPixmap(icon("node", theme.dim).pixmap(QtCore.QSize(12, 12)))
+        self.model.set_theme(theme)
+
+    def _press(self) -> None:
+        if self._is_busy:
+            self.stop_requested.emit()
+        else:
+            self._submit()
+
+    def _submit(self) -> None:
+        text = self.prompt.toPlainText().strip()
+        if text:
+            self.sent.emit(text)
+
+    def _escape(self) -> None:
+        if self._is_busy:
+            self.stop_requested.emit()
+
+    def _show_button(self) -> None:
+        name, words, spoken = ("stop", "Stop", "Stop the answer") if self._is_busy else ("primary", "Send", "Send message")
+        self.send.setEnabled(self._is_busy or bool(self.prompt.toPlainText().strip()))
+        if self.send.objectName() == name and self.send.text() == words:
+            return
+        self.send.setText(words)
+        self.send.setAccessibleName(spoken)
+        self.send.setToolTip("Esc" if self._is_busy else "Enter")
+        self.send.setObjectName(name)
+        self.send.style().unpolish(self.send)
+        self.send.style().polish(self.send)
+
+    def _show_focus(self, has_focus: bool) -> None:
+        self.setProperty("focus", "true" if has_focus else "false")
+        self.style().unpolish(self)
+        self.style().polish(self)
+        if has_focus:
+            self.focused.emit()

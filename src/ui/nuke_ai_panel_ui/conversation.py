@@ -1,0 +1,97 @@
+"""What a conversation looked like, kept apart from any widget, so that a panel that is built anew shows it again."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from nuke_ai_panel.agent.session_events import (
+    ProposalApplied,
+    ProposalReviewed,
+    PromptAdded,
+    ReasoningArrived,
+    SessionCleared,
+    SessionEvent,
+    TextArrived,
+)
+from nuke_ai_panel.scripting.applying import Applied
+from nuke_ai_panel.scripting.review import Review
+
+__all__ = ["ConversationRecord", "Entry", "ProposalRecord", "ProposalState"]
+
+ProposalState = Literal["open", "applied", "failed", "undone", "rejected"]
+
+
+@dataclass
+class ProposalRecord:
+    """One proposal and what became of it. ``note`` is one sentence for the card; ``after`` is the script right after the run."""
+
+    proposal_id: int
+    review: Review
+    state: ProposalState = "open"
+    applied: Applied | None = None
+    note: str = ""
+    after: bytes = b""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One event and when it came (local time)."""
+
+    event: SessionEvent
+    at: datetime.datetime
+
+
+class ConversationRecord:
+    """Collects the events of one session; pieces of text are joined when they are read, not when they come."""
+
+    def __init__(self, now: Callable[[], datetime.datetime] = datetime.datetime.now) -> None:
+        self._now = now
+        self._entries: list[tuple[SessionEvent, datetime.datetime, list[str]]] = []
+        self.proposals: dict[int, ProposalRecord] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def title(self) -> str:
+        """The first line of the first prompt, "" before there is one."""
+        for event, _, _ in self._entries:
+            if isinstance(event, PromptAdded):
+                return event.text.strip().splitlines()[0]
+        return ""
+
+    def add(self, event: SessionEvent) -> Entry:
+        """Keep `event` and return it with its time."""
+        entry = Entry(event, self._now())
+        if isinstance(event, SessionCleared):
+            self._entries.clear()
+            self.proposals.clear()
+            return entry
+        if isinstance(event, ProposalReviewed):
+            self.proposals[event.proposal_id] = ProposalRecord(event.proposal_id, event.review)
+        elif isinstance(event, ProposalApplied):
+            record = self.proposals[event.proposal_id]
+            record.applied = event.applied
+            record.state = "applied" if event.applied.result.ok else "failed"
+            record.note = ""
+        if isinstance(event, (TextArrived, ReasoningArrived)):
+            if self._entries and type(self._entries[-1][0]) is type(event):
+                self._entries[-1][2].append(event.text)
+            else:
+                self._entries.append((event, entry.at, [event.text]))
+        else:
+            self._entries.append((event, entry.at, []))
+        return entry
+
+    def entries(self) -> Iterator[Entry]:
+        """Return everything so far, consecutive pieces of text as one."""
+        for event, at, pieces in list(self._entries):
+            if isinstance(event, TextArrived):
+                yield Entry(TextArrived("".join(pieces)), at)
+            elif isinstance(event, ReasoningArrived):
+                yield Entry(ReasoningArrived("".join(pieces)), at)
+            else:
+                yield Entry(event, at)

@@ -1,0 +1,48 @@
+"""The style sheet of the panel and its windows: the theme's, plus the font size and the controls that only the panel has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nuke_ai_panel_ui.qt import QtGui
+from nuke_ai_panel_ui.theme import Theme, style_sheet
+
+__all__ = ["panel_style_sheet", "panel_theme"]
+
+
+def panel_theme(palette: QtGui.QPalette, font: QtGui.QFont, font_px: int) -> Theme:
+    """Return the theme of a host's palette with the artist's font size, in pixels."""
+    return replace(Theme.from_palette(palette, font), font_px=font_px)
+
+
+def panel_style_sheet(theme: Theme) -> str:
+    """Return the style sheet to set on a top widget of ours. Sizes follow ``theme.font_px``."""
+    size = theme.font_px
+    small = max(8, round(size * 0.86))
+    return (
+        style_sheet(theme)
+        + f"""
+QWidget {{ font-size: {size}px; }}
+QLabel#heading {{ font-size: {round(size * 1.45)}px; color: {theme.text}; }}
+QLabel#title {{ font-weight: 600; color: {theme.text}; }}
+QLabel#small {{ font-size: {small}px; color: {theme.dim}; }}
+QLabel#warning {{ color: {theme.accent}; }}
+QLabel#problem {{ color: {theme.error}; }}
+QLabel#good {{ color: {theme.ok}; }}
+QFrame#rule {{ background: {theme.line}; border: none; }}
+QFrame#notice {{ background: {theme.panel}; border: 1px solid {theme.line}; border-radius: 3px; }}
+QPlainTextEdit#lines {{ background: {theme.code_background}; border: 1px solid {theme.line}; border-radius: 3px;
+    color: {theme.text}; font-family: "{theme.mono_family}"; font-size: {small}px; }}
+QPushButton#suggestion {{ text-align: left; padding: 7px 10px; }}
+QToolButton#fold {{ padding: 1px 2px; color: {theme.dim}; }}
+QToolButton#fold:hover {{ color: {theme.text}; background: transparent; }}
+QFrame#popup {{ background: {theme.panel}; border: 1px solid {theme.line}; }}
+QFrame#popup QListView, QFrame#popup QListWidget {{ background: transparent; border: none; outline: none; color: {theme.text}; }}
+QLineEdit, QSpinBox {{ background: {theme.field}; border: 1px solid {theme.line}; border-radius: 3px; padding: 4px 6px;
+    color: {theme.text}; selection-background-color: {theme.accent}; selection-color: {theme.on_accent}; }}
+QLineEdit:focus, QSpinBox:focus {{ border-color: {theme.accent}; }}
+QLineEdit:disabled, QSpinBox:disabled {{ color: {theme.dim}; background: {theme.background}; }}
+QSpinBox {{ padding-right: 2px; }}
+QDialog, QMainWindow {{ background: {theme.background}; }}
+"""
+    )
