@@ -7,7 +7,6 @@ context is read from the host and listeners are called directly. It draws nothin
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -268,7 +267,7 @@ class ChatSession:
         """
         chosen = settings.server(name)
         address = registry.resolve_address(name, chosen.base_url)
-        if settings.local_only and not _is_loopback(address):
+        if settings.local_only and not registry.is_on_this_machine(address):
             raise ValidationError(
                 f"'Local only' is on, and {registry.PROVIDERS[name].title} at {urlsplit(address).hostname} is not on this machine. "
                 "Choose a local model, or switch it off in Settings."
@@ -393,13 +392,3 @@ def _detail(model: ModelInfo) -> str:
         free = model.prompt_price == 0 and model.completion_price == 0
         parts.append("free" if free else f"${model.prompt_price:g} / ${model.completion_price:g} per M tokens")
     return ", ".join(parts)
-
-
-def _is_loopback(address: str) -> bool:
-    host = urlsplit(address).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

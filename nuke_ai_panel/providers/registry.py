@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 from nuke_ai_panel.errors import SettingsError, ValidationError
-from nuke_ai_panel.net.address import OLLAMA_DEFAULT, OPENROUTER_DEFAULT, heal
+from nuke_ai_panel.net.address import OLLAMA_DEFAULT, OPENROUTER_DEFAULT, heal, host_and_port, is_loopback
 from nuke_ai_panel.providers.base import Provider, Server
 from nuke_ai_panel.providers.ollama_provider import OllamaProvider
 from nuke_ai_panel.providers.openrouter_provider import OpenrouterProvider
 
-__all__ = ["PROVIDERS", "create", "default_address"]
+__all__ = ["PROVIDERS", "create", "default_address", "is_on_this_machine", "resolve_address"]
 
 PROVIDERS: dict[str, type[Provider]] = {
     OllamaProvider.name: OllamaProvider,
@@ -50,3 +50,18 @@ def default_address(name: str) -> str:
         except ValidationError:
             return _ADDRESSES[name]
     return _ADDRESSES[name]
+
+
+def resolve_address(name: str, configured: str) -> str:
+    """Return the URL that provider `name` talks to: `configured` made whole, or the default address where it is "".
+
+    Raises:
+        SettingsError: no provider has this name.
+        ValidationError: no address can be made of `configured`.
+    """
+    return heal(configured.strip() or default_address(name), name)[0]
+
+
+def is_on_this_machine(address: str) -> bool:
+    """Whether `address` can only be reached on this machine. A name that has to be looked up is not, whatever it resolves to."""
+    return is_loopback(host_and_port(address)[0])
