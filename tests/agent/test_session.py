@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from nuke_ai_panel import nk
+from nuke_ai_panel.agent.session import ChatSession
+from nuke_ai_panel.agent.session_events import (
+    AnswerCancelled,
+    AnswerFailed,
+    AnswerFinished,
+    AnswerStarted,
+    PromptAdded,
+    ProposalApplied,
+    ProposalReviewed,
+    SessionCleared,
+    SessionEvent,
+    TextArrived,
+)
+from nuke_ai_panel.cli.demo_server import DemoServer
+from nuke_ai_panel.credentials import Credentials
+from nuke_ai_panel.errors import ConnectionFailedError, ProposalError, ValidationError
+from nuke_ai_panel.hosts.document_host import DocumentHost
+from nuke_ai_panel.settings import SettingsStore
+
+SCRIPT = b"""version 15.1 v3
+Root {
+ name /shots/a.nk
+}
+Constant {
+ inputs 0
+ name Constant1
+}
+Grade {
+ white 1.5
+ name Grade1
+ selected true
+}
+"""
+CLOSED_PORT = "http://127.0.0.1:9"
+
+
+@pytest.fixture(scope="module")
+def server():
+    with DemoServer() as running:
+        yield running
+
+
+class Conversation:
+    """A session on a real document and a real server, and the events it emitted."""
+
+    def __init__(self, folder: Path, address: str, **environ: str) -> None:
+        store = SettingsStore(folder / "settings.json", environ=environ)
+        store.save({"servers.ollama.base_url": address, "servers.openrouter.enabled": False})
+        self.host = DocumentHost(nk.loads(SCRIPT))
+        self.session = ChatSession(self.host, store, Credentials())
+        self.store = store
+        self.events: list[SessionEvent] = []
+        self.session.subscribe(self.events.append)
+
+    def run(self, work: Callable[[], Awaitable[object]]) -> None:
+        async def main() -> None:
+            try:
+                await asyncio.wait_for(work(), 60)
+            finally:
+                await self.session.aclose()
+
+        asyncio.run(main())
+
+    def of(self, kind: type) -> list:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture
+def conversation(tmp_path, server):
+    return Conversation(tmp_path, server.url)
+
+
+def test_send_streams_an_answer_and_reviews_its_script_without_touching_the_host(conversation):
+    before = conversation.host.snapshot()
+    conversation.run(lambda: conversation.session.send("Add a blur after the selected node"))
+    kinds = [type(event) for event in conversation.events]
+    assert kinds[:3] == [PromptAdded, AnswerStarted, TextArrived]
+    assert "".join(event.text for event in conversation.of(TextArrived)) == conversation.of(AnswerFinished)[0].text
+    (reviewed,) = conversation.of(ProposalReviewed)
+    assert [node.class_name for node in reviewed.review.diff.added] == ["Blur"]
+    assert reviewed.review.summary().startswith("Creates 1 node")
+    assert conversation.host.snapshot() == before
+
+
+def test_apply_changes_the_host_once_and_undo_takes_it_back(conversation):
+    session, host = conversation.session, conversation.host
+    before = host.snapshot()
+    conversation.run(lambda: session.send("Add a blur after the selected node"))
+    number = conversation.of(ProposalReviewed)[0].proposal_id
+    applied = session.apply(number)
+    assert applied.result.ok
+    assert applied.diff == conversation.of(ProposalReviewed)[0].review.diff
+    assert conversation.of(ProposalApplied)[0].applied == applied
+    with pytest.raises(ProposalError):
+        session.apply(number)
+    assert host.undo()
+    assert host.snapshot() == before
+
+
+def test_a_rejected_proposal_cannot_be_applied(conversation):
+    conversation.run(lambda: conversation.session.send("Add a blur after the selected node"))
+    number = conversation.of(ProposalReviewed)[0].proposal_id
+    conversation.session.reject(number, "too soft")
+    with pytest.raises(ProposalError):
+        conversation.session.apply(number)
+
+
+def test_cancel_keeps_what_came_and_the_next_prompt_works(conversation):
+    session = conversation.session
+
+    async def work() -> None:
+        session.subscribe(lambda event: session.cancel() if isinstance(event, TextArrived) else None)
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.ensure_future(session.send("Add a blur after the selected node"))
+        assert not session.is_busy
+
+    conversation.run(work)
+    (cancelled,) = conversation.of(AnswerCancelled)
+    assert cancelled.partial_text
+    assert [message.role for message in session.messages] == ["user", "assistant"]
+    assert not conversation.of(ProposalReviewed)
+
+
+def test_a_failed_answer_is_an_event_and_retry_asks_again(tmp_path, server):
+    conversation = Conversation(tmp_path, CLOSED_PORT)
+    session = conversation.session
+    session.select_model("ollama", "demo")
+
+    async def work() -> None:
+        await session.send("Add a blur after the selected node")
+        conversation.store.save({"servers.ollama.base_url": server.url})
+        await session.retry()
+
+    conversation.run(work)
+    (failed,) = conversation.of(AnswerFailed)
+    assert isinstance(failed.error, ConnectionFailedError)
+    assert "port 9" in str(failed.error)
+    assert len(conversation.of(AnswerFinished)) == 1
+    assert [message.role for message in session.messages] == ["user", "assistant"]
+
+
+def test_no_reachable_model_says_what_was_tried(tmp_path):
+    conversation = Conversation(tmp_path, CLOSED_PORT)
+    conversation.run(lambda: conversation.session.send("hello"))
+    assert "No model is reachable" in str(conversation.of(AnswerFailed)[0].error)
+
+
+def test_local_only_refuses_an_address_that_is_not_on_this_machine(tmp_path):
+    conversation = Conversation(tmp_path, "http://gpu.studio.example:11434", NUKE_AI_PANEL_LOCAL_ONLY="1")
+    conversation.session.select_model("ollama", "demo")
+    conversation.run(lambda: conversation.session.send("hello"))
+    assert "Local only" in str(conversation.of(AnswerFailed)[0].error)
+
+
+def test_send_refuses_empty_text_and_a_second_question(conversation):
+    session = conversation.session
+
+    async def work() -> None:
+        with pytest.raises(ValidationError):
+            await session.send("  \n")
+        first = asyncio.ensure_future(session.send("hello"))
+        await asyncio.sleep(0)
+        with pytest.raises(ValidationError, match="still on its way"):
+            await session.send("again")
+        await first
+
+    conversation.run(work)
+
+
+def test_clear_stops_the_answer_and_forgets_the_conversation(conversation):
+    session = conversation.session
+
+    async def work() -> None:
+        session.subscribe(lambda event: session.clear() if isinstance(event, TextArrived) else None)
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.ensure_future(session.send("hello"))
+
+    conversation.run(work)
+    assert conversation.of(SessionCleared)
+    assert session.messages == ()
+
+
+def test_list_models_reports_each_provider(conversation):
+    found = []
+
+    async def work() -> None:
+        found.extend(await conversation.session.list_models())
+
+    conversation.run(work)
+    assert [(choice.provider, choice.name) for choice in found] == [("ollama", "demo")]
