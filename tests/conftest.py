@@ -5,10 +5,13 @@ Runs without Qt too: then pytest-qt is absent, its ini options are unknown, and 
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import os
+import shutil
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -33,6 +36,10 @@ _THREAD_PATIENCE = 5.0
 # Set before any test module imports Qt. On Linux a test window would otherwise need a display.
 if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+if sys.platform.startswith("linux") and not os.environ.get("XDG_RUNTIME_DIR"):
+    # Qt warns when it is missing, and a warning of Qt fails a test.
+    os.environ["XDG_RUNTIME_DIR"] = _runtime_folder = tempfile.mkdtemp(prefix="nuke-ai-panel-tests-")
+    atexit.register(shutil.rmtree, _runtime_folder, ignore_errors=True)
 os.environ.setdefault("LC_ALL", "C.UTF-8")
 
 collect_ignore = [] if HAS_QT and HAS_PYTEST_QT else [name for name in QT_FOLDERS if (Path(__file__).parent / name).is_dir()]

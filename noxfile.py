@@ -1,0 +1,97 @@
+"""The project's tasks. ``make <task>`` runs the same sessions after getting nox and Qt's system libraries ready."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
+
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["check", "test"]
+
+
+def _present() -> list[str]:
+    """Return those of PYTHONS that can be started, and put pyenv's on PATH for nox to find."""
+    roots = [Path(os.environ["PYENV_ROOT"])] if "PYENV_ROOT" in os.environ else []
+    roots.append(Path.home() / ".pyenv")
+    # A shim starts only the versions that pyenv has switched on, so the folders behind it are looked up.
+    roots += [Path(entry).parent for entry in os.environ.get("PATH", "").split(os.pathsep) if Path(entry).name == "shims"]
+    found: list[str] = []
+    for version in PYTHONS:
+        folders = [path for root in roots for path in sorted(root.glob(f"versions/{version}.*/bin"))]
+        if folders:
+            os.environ["PATH"] = f"{folders[-1]}{os.pathsep}{os.environ['PATH']}"
+            found.append(version)
+        elif shutil.which(f"python{version}"):
+            started = subprocess.run([f"python{version}", "-c", ""], capture_output=True, check=False)
+            found += [] if started.returncode else [version]
+    return found
+
+
+MATRIX = _present()
+
+
+def _install(session: nox.Session, extras: str) -> None:
+    """Install the package in place with `extras`, unless this environment has them from these same files."""
+    files = b"".join((ROOT / name).read_bytes() for name in ("setup.cfg", "pyproject.toml"))
+    wanted = hashlib.sha256(files + extras.encode()).hexdigest()
+    stamp = Path(session.virtualenv.location) / "installed.sha256"
+    if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
+        return
+    session.install("-q", "-e", f".[{extras}]")
+    stamp.write_text(wanted, encoding="ascii")
+
+
+@nox.session
+def check(session: nox.Session) -> None:
+    """Check formatting, lint, types and import rules."""
+    _install(session, "dev,test")
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("mypy")
+    session.run("pytest", "-q", "tests/house/test_import_rules.py")
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """Run every test on this Python."""
+    _install(session, "qt,test,test-qt")
+    session.run("pytest", *(session.posargs or ["tests"]))
+
+
+@nox.session(python=MATRIX)
+def matrix(session: nox.Session) -> None:
+    """Run the tests on each Python that is here: 3.9 and 3.10 with PySide2, newer ones with PySide6."""
+    _install(session, "qt,test,test-qt")
+    # The real host application brings its own Python and Qt: `test` has met it once, and it is the same one here.
+    session.run("pytest", "-q", *(session.posargs or ["tests", "--ignore=tests/hosts"]))
+
+
+@nox.session
+def core(session: nox.Session) -> None:
+    """Run the tests of the core where no Qt is installed."""
+    _install(session, "test")
+    session.run("python", "-c", "import importlib.util as u; assert not u.find_spec('PySide6') and not u.find_spec('PySide2')")
+    session.run("pytest", "-q", *(session.posargs or ["tests"]))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Print the figures."""
+    _install(session, "bench")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def run(session: nox.Session) -> None:
+    """Open the panel on a small script; without a display do one job and leave a picture and the saved script in out/."""
+    _install(session, "qt")
+    session.run("python", "tools/first_run.py", *session.posargs)
