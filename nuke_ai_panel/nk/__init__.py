@@ -1,0 +1,19 @@
+"""The .nk engine: lossless documents, their difference, and an emulated ``nuke`` module over a document."""
+
+from __future__ import annotations
+
+from nuke_ai_panel.nk.document import Document, load, loads, new_script
+from nuke_ai_panel.nk.graph_diff import ConnectionChange, GraphDiff, KnobChange, NodeChange
+from nuke_ai_panel.nk.node import Node
+
+__all__ = [
+    "ConnectionChange",
+    "Document",
+    "GraphDiff",
+    "KnobChange",
+    "Node",
+    "NodeChange",
+    "load",
+    "loads",
+    "new_script",
+]

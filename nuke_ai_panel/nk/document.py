@@ -1,0 +1,510 @@
+"""A .nk script as a document: loaded without loss, changed node by node, saved without touching what did not change."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Union
+
+from nuke_ai_panel.errors import NkError, NodeNotFoundError, ScriptChangedError
+from nuke_ai_panel.nk.node import GROUP_CLASSES, Item, Node, Scope, SetTop
+from nuke_ai_panel.nk.node_text import NodeText
+from nuke_ai_panel.nk.parser import parse
+from nuke_ai_panel.nk.wiring import arranged, connect_as_written
+from nuke_ai_panel.nk.words import quote
+
+__all__ = ["Document", "load", "loads", "new_script"]
+
+_NEW_SCRIPT = b'version 15.1 v3\nRoot {\n inputs 0\n frame 1\n first_frame 1\n last_frame 100\n fps 24\n format "1920 1080 0 0 1920 1080 1 HD_1080"\n}\n'
+_FIRST_VARIABLE = 0x7F0A1C00
+
+
+class Document:
+    """A script, a gizmo or a snippet.
+
+    Use :func:`load` or :func:`loads`. A document belongs to one thread at a time. Every change can be taken back: take a
+    :meth:`mark` before it and :meth:`roll_back` to it.
+    """
+
+    def __init__(self, data: bytes = b"", path: str = "") -> None:
+        self.path = path
+        self.root_node: Node | None = None
+        # Undecodable bytes of old files survive as lone surrogates and are written back as they were.
+        text = data.decode("utf-8", "surrogateescape")
+        self.newline = "\r\n" if "\r\n" in text else "\n"
+        self.names_read: dict[str, Node | None] = {}
+        self._variables: dict[Node, str] = {}
+        self._log: list[Callable[[], None]] = []
+        self._known_on_disk = hashlib.sha256(data).digest() if path else b""
+        self.top = parse(self, text)
+        connect_as_written(self.top, self.names_read)
+
+    def __repr__(self) -> str:
+        return f"<nk.Document {self.path or 'unsaved'}: {len(self.top.nodes)} nodes>"
+
+    # Reading
+
+    def nodes(self, *, recurse: bool = False) -> list[Node]:
+        """Return the nodes in file order, new ones last; with `recurse` those inside groups too, each after its group."""
+        return list(self.walk()) if recurse else list(self.top.nodes)
+
+    def walk(self, scope: Scope | None = None) -> Iterator[Node]:
+        """Yield every node of a scope (the script's by default) and of the groups in it."""
+        for node in (scope or self.top).nodes:
+            yield node
+            if node.children is not None:
+                yield from self.walk(node.children)
+
+    def find(self, path: str) -> Node | None:
+        """Return the node of a full name such as ``"Group1.Grade1"``, or None."""
+        parts = path.split(".")
+        if parts[0] == "root" and len(parts) > 1:
+            parts = parts[1:]
+        scope: Scope | None = self.top
+        node: Node | None = None
+        for part in parts:
+            node = scope.find(part) if scope is not None else None
+            if node is None:
+                return None
+            scope = node.children
+        return node
+
+    def node(self, path: str) -> Node:
+        """Return the node of a full name. Raises: NodeNotFoundError."""
+        found = self.find(path)
+        if found is None:
+            raise NodeNotFoundError(f"The script has no node {path!r}.")
+        return found
+
+    def selected(self) -> list[Node]:
+        """Return the selected nodes of the root in file order."""
+        return [node for node in self.top.nodes if node.selected]
+
+    def to_bytes(self, *, with_selection: bool = False) -> bytes:
+        """Return the script as bytes: what did not change as it was read, the rest as Nuke would write it.
+
+        Selecting a node is not a change of the script; `with_selection` writes the present selection all the same, for a
+        copy of the session that code is tried on.
+        """
+        parts: list[str] = []
+        self._write(self.top, parts, with_selection)
+        return "".join(parts).encode("utf-8", "surrogateescape")
+
+    def text_of(self, node: Node, *, with_selection: bool = False) -> str:
+        """Return one node's text with all that is inside of it."""
+        parts: list[str] = []
+        self._write_node(node, parts, with_selection)
+        return "".join(parts)
+
+    def _write(self, scope: Scope, parts: list[str], with_selection: bool) -> None:
+        for item in arranged(scope):
+            if parts and scope.rewired and not parts[-1].endswith(("\n", ";", "\ufeff")):
+                parts.append(self.newline)
+            if isinstance(item, Node):
+                self._write_node(item, parts, with_selection)
+            else:
+                parts.append(item.text)
+
+    def _write_node(self, node: Node, parts: list[str], with_selection: bool) -> None:
+        text = node.text
+        body = text.body
+        if with_selection and node.selected != (text.value("selected") == "true"):
+            if node.selected:
+                body = text.with_value("selected", "true", class_name=node.class_name, newline=self.newline)
+            else:
+                body = text.without("selected")
+        parts.append(text.head)
+        parts.append(body)
+        parts.append(text.tail)
+        if node.children is not None:
+            self._write(node.children, parts, with_selection)
+            if parts and not parts[-1].endswith(("\n", ";")):
+                parts.append(self.newline)
+            parts.append(node.end_text)
+
+    # Changing
+
+    def create(
+        self,
+        class_name: str,
+        *,
+        name: str = "",
+        knobs: Mapping[str, str] | None = None,
+        inputs: Sequence[Node | None] = (),
+        group: Node | None = None,
+    ) -> Node:
+        """Create a node in the root or in `group`, read by nothing yet.
+
+        Without `name` it gets the next free one of its class, as in Nuke. `knobs` holds .nk texts, ``xpos`` and ``ypos``
+        among them.
+        """
+        scope = self._scope(group)
+        if not class_name or any(mark in class_name for mark in ' \t\n{}"[];$\\'):
+            raise NkError(f"{class_name!r} is no node class.")
+        indent = " " * scope.depth
+        newline = self.newline
+        node = Node(scope, class_name, NodeText(f"{indent}{class_name} {{", newline + indent, "}" + newline))
+        if class_name in GROUP_CLASSES:
+            node.children = Scope(self, node)
+            node.end_text = f"{indent}end_group{newline}"
+        self._put(node, name or _stem(class_name))
+        for knob, value in (knobs or {}).items():
+            if knob == "selected":
+                node.selected = value.lower() in ("true", "1")
+            elif knob != "name":
+                self.set_knob(node, knob, value)
+        self._set_inputs(node, list(inputs), forced=True)
+        return node
+
+    def paste(self, text: str, *, group: Node | None = None) -> list[Node]:
+        """Add the nodes of a snippet, renamed where a name is taken, connected among themselves as it says."""
+        scope = self._scope(group)
+        snippet = Document(text.replace("\r\n", "\n").replace("\n", self.newline).encode("utf-8", "surrogateescape"))
+        added: list[Node] = []
+        for node in snippet.top.nodes:
+            if node.clone_of is not None:
+                raise NkError("A clone cannot be pasted here; paste its original.")
+            for inner in [node, *(snippet.walk(node.children) if node.children else ())]:
+                for own in [inner.scope, *([inner.children] if inner.children else [])]:
+                    own.document = self
+                for variable in (item.variable for item in own.base if isinstance(item, SetTop)):
+                    self.names_read.setdefault(variable, None)
+            wired = node._inputs
+            node._inputs = []
+            node.scope = scope
+            self._put(node, node.name)
+            node._inputs = wired
+            added.append(node)
+        for node in added:
+            self._set_inputs(node, list(node._inputs), forced=True)
+        return added
+
+    def delete(self, node: Node) -> None:
+        """Delete a node with all that is inside of it; what read from it reads from its first input."""
+        self._check(node)
+        if node is self.root_node:
+            raise NkError("The script's Root cannot be deleted.")
+        heirs = [other for other in node.scope.nodes if other.clone_of is node]
+        through = node._inputs[0] if node._inputs and node._inputs[0] is not node else None
+        for reader in node.dependents:
+            for index, source in enumerate(list(reader._inputs)):
+                if source is node:
+                    self.connect(reader, index, through)
+        if heirs:
+            self._hand_on(node, heirs)
+        self._take_out(node)
+
+    def connect(self, node: Node, index: int, source: Node | None) -> None:
+        """Connect input `index` (from 0) to `source`, or open it with None. Raises: NkError for a loop or another group."""
+        self._check(node)
+        if index < 0:
+            raise NkError(f"A node has no input {index}.")
+        if source is not None:
+            self._check(source)
+            if source.scope is not node.scope:
+                raise NkError(f"{node.path} and {source.path} stand in different groups and cannot be connected.")
+            if self._reads_from(source, node):
+                raise NkError(f"Connecting {node.path} to {source.path} would make a loop.")
+        wanted = list(node._inputs)
+        wanted.extend([None] * (index + 1 - len(wanted)))
+        wanted[index] = source
+        self._set_inputs(node, wanted)
+
+    def set_knob(self, node: Node, knob: str, value: str, *, scalar: bool = False) -> None:
+        """Set a knob from its .nk text; ``{...}`` is a list unless `scalar` says that it is one plain string.
+
+        Changes the knob's own line, or adds one where Nuke would write it. Raises: NkError for ``inputs``.
+        """
+        self._check(node)
+        if knob == "inputs":
+            raise NkError("Inputs are connected, not set as a knob.")
+        if knob == "name" and node is not self.root_node:
+            self.rename(node, value)
+            return
+        if knob == "selected":
+            self.select(node, value.lower() in ("true", "1"))
+            return
+        if not knob:
+            raise NkError("A knob needs a name.")
+        holder = node if node.clone_of is None or knob in ("xpos", "ypos") else node.clone_of
+        body = holder.text.with_value(knob, value, class_name=holder.class_name, newline=self.newline, scalar=scalar)
+        self._set_body(holder, body)
+
+    def clear_knob(self, node: Node, knob: str) -> None:
+        """Take a knob's line out, so that it stands at its default."""
+        self._check(node)
+        holder = node if node.clone_of is None or knob in ("xpos", "ypos") else node.clone_of
+        self._set_body(holder, holder.text.without(knob))
+
+    def set_body(self, node: Node, body: str) -> None:
+        """Replace the inside of a node's braces."""
+        self._check(node)
+        self._set_body(node, body)
+
+    def rename(self, node: Node, name: str) -> None:
+        """Rename a node. Raises: NkError where the name is no name or is taken."""
+        self._check(node)
+        if not name or not (name[0].isalpha() or name[0] == "_") or not all(c.isalnum() or c == "_" for c in name):
+            raise NkError(f"{name!r} is no node name: letters, digits and '_' only, no digit first.")
+        if node.name == name:
+            return
+        if node.scope.find(name) is not None:
+            raise NkError(f"There is a node {name!r} already.")
+        holder = node.clone_of or node
+        body = holder.text.with_value("name", name, class_name=holder.class_name, newline=self.newline, scalar=True)
+        self._set_body(holder, body)
+
+    def select(self, node: Node, selected: bool = True) -> None:
+        """Select a node or take it out of the selection; the script's text does not change by it."""
+        self._check(node)
+        before = node.selected
+        if before != selected:
+            node.selected = selected
+            self._log.append(lambda: setattr(node, "selected", before))
+
+    def free_name(self, stem: str, *, group: Node | None = None) -> str:
+        """Return the first free name made of `stem` (its number cut off) and a number, as Nuke counts."""
+        scope = self._scope(group)
+        base = stem.rstrip("0123456789") or stem
+        number = 1
+        while scope.find(f"{base}{number}") is not None:
+            number += 1
+        return f"{base}{number}"
+
+    def variable_for(self, node: Node) -> str:
+        """Return a stack variable for `node` that the script does not use yet; the same each time."""
+        found = self._variables.get(node)
+        if found is None:
+            number = _FIRST_VARIABLE + 0x400 * len(self._variables)
+            taken = set(self._variables.values())
+            while f"N{number:x}" in self.names_read or f"N{number:x}" in taken:
+                number += 0x400
+            found = self._variables[node] = f"N{number:x}"
+        return found
+
+    # The way back
+
+    def mark(self) -> int:
+        """Return a mark of the present state for :meth:`roll_back`."""
+        return len(self._log)
+
+    def roll_back(self, mark: int) -> None:
+        """Take back every change since `mark`, the last one first."""
+        while len(self._log) > mark:
+            self._log.pop()()
+
+    # Saving
+
+    def save(self, path: str | os.PathLike[str] = "", *, overwrite_changed: bool = False) -> str:
+        """Write the script to `path`, or to where it was read from, in one step; return the path.
+
+        A file that changed on disk after it was read is not written over unless `overwrite_changed` says so; neither is
+        another file's content lost half way: the new bytes go to a file beside it that then takes its place.
+        Raises: ScriptChangedError, NkError without a path, OSError.
+        """
+        target = os.fspath(path) or self.path
+        if not target:
+            raise NkError("The script was never saved; give a path to save it to.")
+        data = self.to_bytes()
+        real = os.path.realpath(target)
+        if self.path and os.path.realpath(self.path) == real and not overwrite_changed:
+            try:
+                on_disk = Path(real).read_bytes()
+            except FileNotFoundError:
+                on_disk = None
+            if on_disk is not None and hashlib.sha256(on_disk).digest() != self._known_on_disk:
+                raise ScriptChangedError(
+                    f"{target} changed on disk after it was read. Save under another name, or read it again."
+                )
+        _write_in_one_step(real, data)
+        self.path = target
+        self._known_on_disk = hashlib.sha256(data).digest()
+        return target
+
+    # Primitives: each leaves its own way back in the log
+
+    def _scope(self, group: Node | None) -> Scope:
+        if group is None or group is self.root_node:
+            return self.top
+        self._check(group)
+        if group.children is None:
+            raise NkError(f"{group.path} is no group.")
+        return group.children
+
+    def _check(self, node: Node) -> None:
+        if not node.alive:
+            raise NkError("The node was deleted.")
+        if node.scope.document is not self:
+            raise NkError(f"{node.path} belongs to another script.")
+
+    def _put(self, node: Node, name: str) -> None:
+        scope = node.scope
+        if not name[-1:].isdigit() or scope.find(name) is not None:
+            taken = scope.find(name) is not None
+            if taken or name == _stem(node.class_name):
+                name = self.free_name(name, group=scope.owner)
+        node.text.body = node.text.with_value("name", name, class_name=node.class_name, newline=self.newline, scalar=True)
+        node.text.forget()
+        before = scope.rewired
+        scope.nodes.append(node)
+        scope.rewired = True
+        scope.forget_names()
+
+        def back() -> None:
+            scope.nodes.remove(node)
+            node.alive = False
+            scope.rewired = before
+            scope.forget_names()
+
+        self._log.append(back)
+
+    def _take_out(self, node: Node) -> None:
+        scope = node.scope
+        place = scope.nodes.index(node)
+        before = scope.rewired
+        inside = [node, *(self.walk(node.children) if node.children else ())]
+        scope.nodes.pop(place)
+        scope.rewired = True
+        scope.forget_names()
+        for one in inside:
+            one.alive = False
+
+        def back() -> None:
+            scope.nodes.insert(place, node)
+            scope.rewired = before
+            scope.forget_names()
+            for one in inside:
+                one.alive = True
+
+        self._log.append(back)
+
+    def _hand_on(self, original: Node, heirs: list[Node]) -> None:
+        """Give the text of an original that goes to its first clone, which the others then stand for."""
+        first, *others = heirs
+        kept = first.text
+        body = original.text.body
+        moved = NodeText(original.text.head, body, original.text.tail)
+        for knob in ("xpos", "ypos", "inputs"):
+            value = kept.value(knob)
+            if value is not None:
+                moved.body = moved.with_value(knob, value, class_name=original.class_name, newline=self.newline)
+            else:
+                moved.body = moved.without(knob)
+            moved.forget()
+        was = {heir: heir.clone_of for heir in heirs}
+        first.text, first.clone_of = moved, None
+        for other in others:
+            other.clone_of = first
+
+        def back() -> None:
+            first.text = kept
+            for heir, source in was.items():
+                heir.clone_of = source
+
+        self._log.append(back)
+
+    def _set_body(self, node: Node, body: str) -> None:
+        before = node.text.body
+        if body == before:
+            return
+
+        def put(text: str) -> None:
+            node.text.body = text
+            node.text.forget()
+            node.scope.forget_names()
+
+        put(body)
+        self._log.append(lambda: put(before))
+
+    def _set_inputs(self, node: Node, wanted: list[Node | None], *, forced: bool = False) -> None:
+        while wanted and wanted[-1] is None:
+            wanted.pop()
+        if not forced and tuple(wanted) == node.inputs:
+            return
+        scope = node.scope
+        before, before_rewired = node._inputs, scope.rewired
+
+        def back() -> None:
+            node._inputs = before
+            scope.rewired = before_rewired
+
+        node._inputs = wanted
+        scope.rewired = True
+        self._log.append(back)
+        count = _inputs_text(node.class_name, len(wanted))
+        if count == "1":
+            self._set_body(node, node.text.without("inputs"))
+        else:
+            self._set_body(node, node.text.with_value("inputs", count, class_name=node.class_name, newline=self.newline))
+
+    @staticmethod
+    def _reads_from(start: Node, wanted: Node) -> bool:
+        todo, seen = [start], {start}
+        while todo:
+            node = todo.pop()
+            if node is wanted:
+                return True
+            for source in node._inputs:
+                if source is not None and source not in seen:
+                    seen.add(source)
+                    todo.append(source)
+        return False
+
+
+def load(path: Union[str, os.PathLike[str]]) -> Document:  # noqa: UP007  read at run time on 3.9
+    """Load a script from disk. Raises: OSError, NkSyntaxError, EncryptedScriptError."""
+    return Document(Path(path).read_bytes(), os.fspath(path))
+
+
+def loads(data: bytes) -> Document:
+    """Load a script from bytes. Raises: NkSyntaxError, EncryptedScriptError."""
+    return Document(data)
+
+
+def new_script() -> Document:
+    """Return an empty script with a header and a Root, as a new session has it."""
+    return Document(_NEW_SCRIPT)
+
+
+def _stem(class_name: str) -> str:
+    """Return what new nodes of a class are called: Merge2 makes ``Merge1``, Camera3 ``Camera1``."""
+    base = class_name.rsplit(".", 1)[0] if class_name.endswith(".gizmo") else class_name
+    base = base.rsplit("/", 1)[-1].rsplit(".", 1)[-1]
+    return base.rstrip("0123456789") or base
+
+
+def _inputs_text(class_name: str, count: int) -> str:
+    """Return the ``inputs`` value for `count` connected inputs; a connected mask is counted apart, as Nuke writes it."""
+    from nuke_ai_panel.nk.catalogue import default_catalogue
+
+    known = default_catalogue().find(class_name)
+    if known is not None and known.mask_input is not None and count > known.mask_input:
+        return f"{count - 1}+1"
+    return str(count)
+
+
+def _write_in_one_step(target: str, data: bytes) -> None:
+    folder = os.path.dirname(target) or "."
+    handle, name = tempfile.mkstemp(prefix=".nk-", dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        try:
+            mode = stat.S_IMODE(os.stat(target).st_mode)
+        except FileNotFoundError:
+            umask = os.umask(0)
+            os.umask(umask)
+            mode = 0o666 & ~umask
+        os.chmod(name, mode)
+        os.replace(name, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise

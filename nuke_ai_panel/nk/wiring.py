@@ -1,0 +1,319 @@
+"""The stack program of a scope: what it connects, and a program that connects what the graph says.
+
+A node takes its inputs from a stack (the first one popped is input 0) and leaves itself there; ``set`` names the top, ``push``
+puts a named node back. As long as the text already says what the graph says, it stays. New nodes are put where they add lines
+only, wherever such a place exists; else the scope is written anew in Nuke's own order, each node's text kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from nuke_ai_panel.nk.node import Item, Node, Push, Scope, SetTop, Verbatim
+
+if TYPE_CHECKING:
+    from nuke_ai_panel.nk.document import Document
+
+__all__ = ["arranged", "connect_as_written"]
+
+_PLACED_ONE_BY_ONE = 200
+
+
+class _Run:
+    """One run of a program: the inputs each node got, the names given, the stack that remains."""
+
+    def __init__(self, items: Iterable[Item], known: dict[str, Node | None]) -> None:
+        self.inputs: dict[Node, list[Node | None]] = {}
+        self.names: dict[str, Node | None] = {}
+        stack: list[Node | None] = []
+        for item in items:
+            if isinstance(item, Node):
+                if item.class_name == "Root" and item.scope.owner is None:
+                    continue
+                count = item.pops
+                taken = [stack.pop() if stack else None for _ in range(count)]
+                self.inputs[item] = taken
+                stack.append(item)
+            elif isinstance(item, Push):
+                name = item.variable
+                stack.append(None if name is None else self.names.get(name, known.get(name)))
+            elif isinstance(item, SetTop):
+                self.names[item.variable] = stack[-1] if stack else None
+        self.stack = stack
+
+
+def connect_as_written(scope: Scope, names: dict[str, Node | None]) -> None:
+    """Set the inputs of the scope's nodes, and what clones stand for, from the text; `names` is shared by the whole script."""
+    stack: list[Node | None] = []
+    for item in scope.base:
+        if isinstance(item, Node):
+            if item is scope.document.root_node:
+                continue
+            item._inputs = [stack.pop() if stack else None for _ in range(item.pops)]
+            stack.append(item)
+            head = item.text.head.split()
+            if head and head[0] == "clone" and head[1].startswith("$"):
+                item.clone_of = names.get(head[1][1:])
+                item.class_name = item.clone_of.class_name if item.clone_of else "clone"
+            if item.children is not None:
+                connect_as_written(item.children, names)
+        elif isinstance(item, Push):
+            stack.append(None if item.variable is None else names.get(item.variable))
+        elif isinstance(item, SetTop):
+            names[item.variable] = stack[-1] if stack else None
+            if item.variable == "cut_paste_input":
+                names[item.variable] = None
+
+
+def arranged(scope: Scope) -> list[Item]:
+    """Return the items to write for a scope: the text as read where it fits, else with the least change that does."""
+    if not scope.rewired:
+        return scope.base
+    known = scope.document.names_read
+    standing = {node for node in scope.nodes}
+    old = {item for item in scope.base if isinstance(item, Node)}
+    new = [node for node in scope.nodes if node not in old]
+    for opened in (False, True):
+        program = _without_deleted(scope, standing, opened)
+        unplaced = set(new)
+        if not _fits(program, known, unplaced):
+            continue
+        placed = _place_all(program, _sources_first(new), known, scope)
+        if placed is not None:
+            return placed
+    return _in_nuke_order(scope)
+
+
+def _without_deleted(scope: Scope, standing: set[Node], opened: bool) -> list[Item]:
+    program: list[Item] = []
+    for item in scope.base:
+        if isinstance(item, Node) and item not in standing and item is not scope.document.root_node:
+            if opened and not item.pops:
+                program.append(Push("push 0" + scope.document.newline, None))
+            continue
+        program.append(item)
+    return program
+
+
+def _reach(source: Node | None, unplaced: set[Node]) -> Node | None:
+    """Return what stands for `source` while the nodes in `unplaced` are not there yet: what their first input reads."""
+    seen = 0
+    while source is not None and source in unplaced and seen <= len(unplaced):
+        source = source._inputs[0] if source._inputs else None
+        seen += 1
+    return source
+
+
+def _fits(program: Sequence[Item], known: dict[str, Node | None], unplaced: set[Node]) -> bool:
+    return _run_fits(_Run(program, known), unplaced)
+
+
+def _run_fits(run: _Run, unplaced: set[Node]) -> bool:
+    for node, taken in run.inputs.items():
+        wanted = node._inputs
+        for index in range(max(len(taken), len(wanted))):
+            want = _reach(wanted[index], unplaced) if index < len(wanted) else None
+            have = taken[index] if index < len(taken) else None
+            if want is not have:
+                return False
+    return True
+
+
+def _sources_first(new: Sequence[Node]) -> list[Node]:
+    waiting = set(new)
+    order: list[Node] = []
+    for first in new:
+        path = [first]
+        while path:
+            node = path[-1]
+            if node not in waiting:
+                path.pop()
+                continue
+            ahead = [source for source in node._inputs if source in waiting and source is not None and source not in path]
+            if ahead:
+                path.extend(ahead)
+            else:
+                waiting.discard(node)
+                order.append(node)
+                path.pop()
+    return order
+
+
+def _place_all(program: list[Item], new: list[Node], known: dict[str, Node | None], scope: Scope) -> list[Item] | None:
+    if len(new) > _PLACED_ONE_BY_ONE:
+        return None
+    unplaced = set(new)
+    for node in new:
+        unplaced.discard(node)
+        for candidate in _candidates(program, node, known, scope):
+            if _fits(candidate, known, unplaced):
+                program = candidate
+                break
+        else:
+            return None
+    return program
+
+
+def _candidates(program: list[Item], node: Node, known: dict[str, Node | None], scope: Scope) -> Iterable[list[Item]]:
+    """Yield programs with `node` added, those that need the fewest lines first."""
+    if node.class_name == "BackdropNode":
+        first = next((i for i, item in enumerate(program) if isinstance(item, Node) and item.class_name != "Root"), None)
+        if first is not None:
+            yield [*program[:first], node, *program[first:]]
+    sources = [source for source in node._inputs if source is not None]
+    if sources and sources[0] is node._inputs[0]:
+        at = _index_of(program, sources[0])
+        if at is not None:
+            yield [*program[: at + 1], node, *program[at + 1 :]]
+            after = at + 1
+            while after < len(program) and isinstance(program[after], SetTop):
+                after += 1
+            if after > at + 1:
+                yield [*program[:after], node, *program[after:]]
+    yield [*program, node]
+    consumers = [i for i, item in enumerate(program) if isinstance(item, Node) and any(s is node for s in item._inputs)]
+    for at in consumers:
+        yield [*program[:at], node, *program[at:]]
+    yield _with_pushes(program, node, known, scope)
+
+
+def _with_pushes(program: list[Item], node: Node, known: dict[str, Node | None], scope: Scope) -> list[Item]:
+    """Return the program with `node` at its end, its inputs pushed before it; names are given where there is none yet."""
+    newline = scope.document.newline
+    tail: list[Item] = []
+    pops = node.pops
+    wanted = [*node._inputs, *([None] * (pops - len(node._inputs)))][:pops]
+    run = _Run(program, known)
+    for source in reversed(wanted):
+        if source is None:
+            tail.append(Push(f"push 0{newline}", None))
+            continue
+        name = next((name for name, named in run.names.items() if named is source), None)
+        if name is None:
+            at = _index_of(program, source)
+            if at is None:
+                continue
+            name = scope.document.variable_for(source)
+            program = [*program[: at + 1], SetTop(f"set {name} [stack 0]{newline}", name), *program[at + 1 :]]
+            run = _Run(program, known)
+        tail.append(Push(f"push ${name}{newline}", name))
+    return [*program, *tail, node]
+
+
+def _index_of(program: Sequence[Item], node: Node) -> int | None:
+    return next((i for i, item in enumerate(program) if item is node), None)
+
+
+def _in_nuke_order(scope: Scope) -> list[Item]:
+    """Return the scope as Nuke writes it: backdrops, then depth first from the sinks, inputs last to first."""
+    document = scope.document
+    newline = document.newline
+    head, leading, trailing = _verbatim_parts(scope)
+    names: dict[Node, list[SetTop]] = {}
+    for item, named in _names_in_text(scope):
+        if named is not None:
+            names.setdefault(named, []).append(item)
+    used: set[Node] = set()
+    for node in scope.nodes:
+        used.update(source for source in node._inputs if source is not None)
+    originals = {node.clone_of for node in scope.nodes if node.clone_of is not None}
+    backdrops = [node for node in scope.nodes if node.class_name == "BackdropNode"]
+    sinks = [node for node in scope.nodes if node not in used and node.class_name != "BackdropNode"]
+    roots = [*backdrops, *[node for node in scope.nodes if node in originals], *sinks, *scope.nodes]
+    order: list[Node | Push | None] = []
+    emitted: set[Node] = set()
+    pushed: set[Node] = set()
+    for root in roots:
+        if root not in emitted:
+            _emit(root, order, emitted, pushed, newline, names, document)
+    items: list[Item] = list(head)
+    for entry in order:
+        if isinstance(entry, Push):
+            items.append(entry)
+        elif entry is not None:
+            items.extend(leading.get(entry, ()))
+            items.append(entry)
+            kept = names.get(entry, [])
+            items.extend(item for item in kept if entry in pushed or entry in originals or item.variable == "cut_paste_input")
+    return [*items, *trailing]
+
+
+def _emit(
+    root: Node,
+    order: list[Node | Push | None],
+    emitted: set[Node],
+    pushed: set[Node],
+    newline: str,
+    names: dict[Node, list[SetTop]],
+    document: Document,
+) -> None:
+    todo: list[tuple[Node | None, bool]] = [(root, False)]
+    opened: set[Node] = set()
+    while todo:
+        node, ready = todo.pop()
+        if node is None:
+            order.append(Push(f"push 0{newline}", None))
+        elif ready:
+            order.append(node)
+            emitted.add(node)
+        elif node in emitted or node in opened:
+            if not names.get(node):
+                name = document.variable_for(node)
+                names[node] = [SetTop(f"set {name} [stack 0]{newline}", name)]
+            name = names[node][0].variable
+            pushed.add(node)
+            order.append(Push(f"push ${name}{newline}", name))
+        else:
+            opened.add(node)
+            todo.append((node, True))
+            count = node.pops
+            wanted = [*node._inputs, *([None] * (count - len(node._inputs)))][:count]
+            # The last input is written first, and a list used as a stack gives back what was put on it last.
+            todo.extend((source, False) for source in wanted)
+
+
+def _names_in_text(scope: Scope) -> Iterable[tuple[SetTop, Node | None]]:
+    stack: list[Node | None] = []
+    names: dict[str, Node | None] = {}
+    known = scope.document.names_read
+    for item in scope.base:
+        if isinstance(item, Node):
+            if item is scope.document.root_node:
+                continue
+            for _ in range(item.pops):
+                if stack:
+                    stack.pop()
+            stack.append(item)
+        elif isinstance(item, Push):
+            stack.append(None if item.variable is None else names.get(item.variable, known.get(item.variable)))
+        elif isinstance(item, SetTop):
+            names[item.variable] = stack[-1] if stack else None
+            yield item, names[item.variable]
+
+
+def _verbatim_parts(scope: Scope) -> tuple[list[Item], dict[Node, list[Item]], list[Item]]:
+    """Split what is no node: the header with every ``add_layer``, the comments before a node, and what ends the text."""
+    head: list[Item] = []
+    leading: dict[Node, list[Item]] = {}
+    waiting: list[Item] = []
+    seen_node = False
+    for item in scope.base:
+        if isinstance(item, Verbatim):
+            if not seen_node or item.text.lstrip().startswith("add_layer"):
+                head.append(item)
+            else:
+                waiting.append(item)
+        elif isinstance(item, Node):
+            if item is scope.document.root_node:
+                head.append(item)
+                continue
+            seen_node = True
+            if item.alive:
+                leading[item] = waiting
+                waiting = []
+        elif isinstance(item, SetTop) and item.variable == "cut_paste_input" and not seen_node:
+            head.append(item)
+        elif isinstance(item, Push) and item.variable == "cut_paste_input" and not seen_node:
+            head.append(item)
+    return head, leading, waiting
