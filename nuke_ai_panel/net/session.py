@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Explain = Callable[[Refusal], APIError]
 
-__all__ = ["Endpoint", "Explain", "Progress", "ServerSession", "ssl_context"]
+__all__ = ["Endpoint", "Explain", "Progress", "ServerSession", "proxy_for", "ssl_context"]
 
 RETRIES = 2
 """How often a request is sent again at most, and only while nothing of its answer has come."""
@@ -340,7 +340,7 @@ class ServerSession:
         import aiohttp
 
         secure = urlsplit(self.endpoint.base_url).scheme == "https"
-        self._proxy = await loop.run_in_executor(None, _proxy_for, self.endpoint.base_url)
+        self._proxy = await loop.run_in_executor(None, proxy_for, self.endpoint.base_url)
         context: ssl.SSLContext | bool = True
         if secure or self._proxy[0].startswith("https"):
             context = await loop.run_in_executor(None, ssl_context, self.endpoint.ca_file)
@@ -363,8 +363,11 @@ class ServerSession:
             await client.close()
 
 
-def _proxy_for(url: str) -> tuple[str, str, str]:
-    """Return the proxy that this machine's settings name for `url`, with user and password; none for this machine itself."""
+def proxy_for(url: str) -> tuple[str, str, str]:
+    """Return the proxy that this machine's settings name for `url`, with user and password; none for this machine itself.
+
+    It may read the system's settings: call it in a worker thread.
+    """
     host, port = host_and_port(url)
     if is_loopback(host) or proxy_bypass(host) or proxy_bypass(f"{host}:{port}"):
         return "", "", ""

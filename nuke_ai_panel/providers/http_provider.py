@@ -6,7 +6,7 @@ A subclass names its paths, builds the body of a request, and reads the records 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 from nuke_ai_panel.errors import APIError, AuthenticationError, ProtocolError, StreamInterruptedError
 from nuke_ai_panel.messages import (
@@ -36,9 +36,9 @@ _AFTER_LAST_WORD = 3.0
 class AnswerReader(ABC):
     """Turn the body of one streamed answer into events. Pure: bytes in, events out.
 
-    A subclass sets :attr:`reason` when the answer says why it ended, and :attr:`terminated` when nothing can follow. Either
-    proves that the answer is complete; the mere end of the body proves nothing. A failure is kept in :attr:`failure`, to be raised
-    after the events before it.
+    A subclass sets :attr:`reason` when the answer says why it ended, and :attr:`terminated` when nothing can
+    follow. Either proves that the answer is complete; the mere end of the body proves nothing. A failure is kept in
+    :attr:`failure`, to be raised after the events before it.
     """
 
     def __init__(self, speaker: Speaker, model: str) -> None:
@@ -188,7 +188,7 @@ class HttpProvider(Provider):
     def _explainer(self, *, model: str = "", what: str = "chat") -> Callable[[Refusal], APIError]:
         return lambda refusal: explain_refusal(refusal, self._speaker, model=model, what=what)
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[StreamEvent]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:
         """Send `request` and yield its events; see :meth:`Provider.stream`."""
         validate(request)
         self._require_key("chat")

@@ -63,5 +63,5 @@ def resolve_address(name: str, configured: str) -> str:
 
 
 def is_on_this_machine(address: str) -> bool:
-    """Whether `address` can only be reached on this machine. A name that has to be looked up is not, whatever it resolves to."""
+    """Return whether `address` can only be this machine. A name that has to be looked up is not, whatever it resolves to."""
     return is_loopback(host_and_port(address)[0])

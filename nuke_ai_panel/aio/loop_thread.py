@@ -1,0 +1,150 @@
+"""An event loop in a thread of its own, for callers that have none: scripts, the command line, notebooks, worker threads."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import inspect
+import os
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar, Union
+
+__all__ = ["LoopThread", "run_async"]
+
+T = TypeVar("T")
+
+Work = Union[Coroutine[Any, Any, T], Callable[[], Awaitable[T]]]
+
+
+class LoopThread:
+    """One event loop running in one daemon thread, started when first needed and again after a fork.
+
+    Methods may be called from any thread but the loop's own.
+    """
+
+    def __init__(self, name: str = "nuke-ai-panel-loop") -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._process = os.getpid()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The running loop; reading it starts the thread where there is none."""
+        if self._process != os.getpid():
+            # A fork copies the loop's objects but not its thread, and perhaps a lock that nobody will release.
+            self._lock = threading.Lock()
+            self._loop = self._thread = None
+            self._process = os.getpid()
+        with self._lock:
+            if self._loop is None or self._thread is None or not self._thread.is_alive():
+                self._loop, self._thread = self._start()
+            return self._loop
+
+    def _start(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
+        loop = asyncio.new_event_loop()
+        ready = threading.Event()
+
+        def run() -> None:
+            asyncio.set_event_loop(loop)
+            loop.call_soon(ready.set)
+            try:
+                loop.run_forever()
+            finally:
+                _finish(loop)
+                asyncio.set_event_loop(None)
+                loop.close()
+
+        thread = threading.Thread(target=run, name=self._name, daemon=True)
+        thread.start()
+        ready.wait()
+        return loop, thread
+
+    def submit(self, work: Work[T]) -> concurrent.futures.Future[T]:
+        """Start `work` (a coroutine, or a function that returns an awaitable and is called on the loop); do not wait for it.
+
+        Cancelling the returned future cancels the work.
+        """
+        return asyncio.run_coroutine_threadsafe(_awaited(work), self.loop)
+
+    def run(self, work: Work[T], timeout: float | None = None) -> T:
+        """Run `work` to its end and return its result, or raise what it raises.
+
+        `timeout` is seconds, None for no limit; when it is over, and also on Ctrl+C, the work is cancelled.
+
+        Raises:
+            RuntimeError: called from a coroutine, which must await instead: waiting here would stop its own loop.
+            TimeoutError: the time is over.
+        """
+        _refuse_in_coroutine(work)
+        future = self.submit(work)
+        try:
+            return future.result(timeout)
+        except concurrent.futures.TimeoutError:
+            if future.done():
+                # It is the work's own time-out, not ours.
+                raise
+            future.cancel()
+        except BaseException:
+            future.cancel()
+            raise
+        raise TimeoutError(f"The call did not end in {timeout:g} s.")
+
+    def stop(self) -> None:
+        """Cancel what runs, close the loop and end the thread. A later call starts a new one."""
+        if self._process != os.getpid():
+            return
+        with self._lock:
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is None or thread is None or not thread.is_alive():
+            return
+        loop.call_soon_threadsafe(loop.stop)
+        if thread is not threading.current_thread():
+            thread.join(5.0)
+
+
+async def _awaited(work: Work[T]) -> T:
+    return await (work() if callable(work) else work)
+
+
+def _finish(loop: asyncio.AbstractEventLoop) -> None:
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=3.0))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+
+
+def _refuse_in_coroutine(work: object) -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    name = getattr(work, "__qualname__", "") or "the async function"
+    if inspect.iscoroutine(work):
+        work.close()
+    raise RuntimeError(
+        "This was called from a coroutine, where waiting would stop the event loop."
+        f" Await the async twin instead: await {name}(...)."
+    )
+
+
+_shared = LoopThread()
+atexit.register(_shared.stop)
+
+
+def run_async(work: Work[T], timeout: float | None = None) -> T:
+    """Run a coroutine, or a function that makes one, on the process's background loop; return its result.
+
+    All calls share one loop, so a provider's pooled connections live on from call to call. `timeout` is seconds.
+
+    Raises:
+        RuntimeError: called from a coroutine; the message names what to await instead.
+        TimeoutError: the time is over; the work has been cancelled.
+    """
+    return _shared.run(work, timeout)
