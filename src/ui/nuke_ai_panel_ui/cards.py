@@ -14,7 +14,7 @@ from nuke_ai_panel_ui.labels import button, heading, label
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets, Signal
 from nuke_ai_panel_ui.theme import Theme
 
-__all__ = ["Card", "EmptyPage", "ErrorCard", "Fold", "OnboardingPage"]
+__all__ = ["Card", "EmptyPage", "ErrorCard", "Fold", "OnboardingPage", "StoppedCard"]
 
 #: Text wider than this is hard to read.
 _PAGE_WIDTH = 520
@@ -48,6 +48,16 @@ class Card(QtWidgets.QFrame):
         for each in buttons:
             self.buttons.addWidget(each)
         self.rows.addLayout(self.buttons)
+
+    def set_past(self) -> None:
+        """Keep the words and take the buttons away: the conversation has gone on."""
+        for number in range(self.buttons.count()):
+            item = self.buttons.itemAt(number)
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                widget.hide()
+        self.set_kind("plain")
+        self.updateGeometry()
 
 
 class Fold(QtWidgets.QWidget):
@@ -136,6 +146,19 @@ class ErrorCard(Card):
             self.rows.addWidget(self.details)
 
 
+class StoppedCard(Card):
+    """An answer that the artist stopped."""
+
+    retry_requested = Signal()
+
+    def __init__(self, has_text: bool) -> None:
+        super().__init__("plain", "Stopped")
+        if has_text:
+            self.rows.addWidget(label("What had arrived is kept.", dim=True, wrap=True))
+        self.retry = button("Ask again", self.retry_requested.emit)
+        self.add_buttons(self.retry)
+
+
 class _Page(QtWidgets.QScrollArea):
     """A page of the panel's middle: centred in height, scrolling where the panel is too low."""
 
@@ -187,7 +210,11 @@ class OnboardingPage(_Page):
         self.rows.addStretch(1)
         self.rows.addWidget(heading("Connect a model to start"))
         self.rows.addWidget(
-            label("No model server answers yet. Your script and your words stay on this machine until one does.", dim=True, wrap=True)
+            label(
+                "No model server answers yet. Your script and your words stay on this machine until one does.",
+                dim=True,
+                wrap=True,
+            )
         )
         self.rows.addSpacing(8)
         self._tried = QtWidgets.QVBoxLayout()

@@ -10,7 +10,7 @@ from nuke_ai_panel.providers.diagnosis import STEP_TITLES, Step, StepName, StepS
 from nuke_ai_panel_ui.host_loop import HostLoop
 from nuke_ai_panel_ui.icons import pixmap
 from nuke_ai_panel_ui.labels import button, label
-from nuke_ai_panel_ui.qt import Qt, QtCore, QtWidgets, Signal
+from nuke_ai_panel_ui.qt import Qt, QtCore, QtWidgets, Signal, is_valid
 from nuke_ai_panel_ui.theme import Theme
 
 __all__ = ["ConnectionView"]
@@ -84,7 +84,7 @@ class ConnectionView(QtWidgets.QWidget):
 
     Args:
         loop: where the test runs.
-        begin: starts a test of exactly what is in the form; called inside the task, so it may await (a stored key).
+        begin: returns the test of exactly what is in the form; called when the test begins.
         report: turns the steps into a text that is free of secrets.
     """
 
@@ -150,7 +150,9 @@ class ConnectionView(QtWidgets.QWidget):
         self._is_cancelled = False
         self._grid_box.show()
         self._timer.start()
-        self._task = self._loop.spawn(self._run())
+        self._task = self._loop.spawn(self._run(self._begin()))
+        # Not in the coroutine: one that is cancelled before its first step runs none of its own lines.
+        self._task.add_done_callback(self._ended)
         self._show_state()
 
     def stop(self) -> None:
@@ -167,26 +169,23 @@ class ConnectionView(QtWidgets.QWidget):
         """Put the report on the clipboard."""
         QtWidgets.QApplication.clipboard().setText(self.report_text())
 
-    async def _run(self) -> None:
-        steps = self._begin()
+    async def _run(self, steps: AsyncIterator[Step]) -> None:
         try:
             async for step in steps:
                 self._steps[step.name] = step
                 self.rows[step.name].show(step, self._theme, self._turn)
-        except asyncio.CancelledError:
-            self._is_cancelled = True
-            raise
         except NukeAIPanelError as error:
             self._steps["address"] = Step("address", "failed", str(error))
-        finally:
-            close = getattr(steps, "aclose", None)
-            if close is not None:
-                await close()
-            self._task = None
-            self._timer.stop()
-            self._end_steps()
-            self._show_state()
-            self.finished.emit()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        self._is_cancelled = self._is_cancelled or task.cancelled()
+        if not is_valid(self):
+            return
+        self._timer.stop()
+        self._end_steps()
+        self._show_state()
+        self.finished.emit()
 
     def _end_steps(self) -> None:
         """No step may be left as if it still ran."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nuke_ai_panel.agent.session_events import (
+    PromptAdded,
     ProposalApplied,
     ProposalReviewed,
-    PromptAdded,
     ReasoningArrived,
     SessionCleared,
     SessionEvent,
@@ -26,7 +26,7 @@ ProposalState = Literal["open", "applied", "failed", "undone", "rejected"]
 
 @dataclass
 class ProposalRecord:
-    """One proposal and what became of it. ``note`` is one sentence for the card; ``after`` is the script right after the run."""
+    """One proposal and what became of it. ``note`` is one sentence for the card; ``after`` the script right after the run."""
 
     proposal_id: int
     review: Review

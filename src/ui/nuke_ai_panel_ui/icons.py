@@ -1,7 +1,7 @@
 """The panel's icons, drawn from strokes on a 16 x 16 grid.
 
-They are painted in code, not loaded: which Qt modules and image plug-ins a host ships is not certain (QtSvg may be missing), and
-a drawing has neither a file to find in a wheel nor a colour that a palette could make unreadable.
+They are painted in code, not loaded: which Qt modules and image plug-ins a host ships is not certain (QtSvg may be missing),
+and a drawing has neither a file to find in a wheel nor a colour that a palette could make unreadable.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ __all__ = ["ICON_NAMES", "icon", "pixmap"]
 # "A x y r start span" an arc in degrees, "D x y r" a filled dot.
 _STROKES: dict[str, tuple[str, ...]] = {
     "add": ("M 8 3 L 8 13", "M 3 8 L 13 8"),
-    "settings": ("M 2 4.5 L 8.4 4.5", "M 12 4.5 L 14 4.5", "O 10.2 4.5 1.8", "M 2 11.5 L 4 11.5", "M 7.6 11.5 L 14 11.5", "O 5.8 11.5 1.8"),
+    "settings": (
+        "M 2 4.5 L 8.4 4.5",
+        "M 12 4.5 L 14 4.5",
+        "O 10.2 4.5 1.8",
+        "M 2 11.5 L 4 11.5",
+        "M 7.6 11.5 L 14 11.5",
+        "O 5.8 11.5 1.8",
+    ),
     "more": ("D 3 8 1.2", "D 8 8 1.2", "D 13 8 1.2"),
     "check": ("M 3 8.5 L 6.5 12 L 13 4.5",),
     "cross": ("M 4 4 L 12 12", "M 12 4 L 4 12"),

@@ -1,0 +1,524 @@
+"""What outlives a panel widget: the loop, the session, the settings, and the conversation as it looked.
+
+Nuke destroys and re-creates docked widgets at will (closing a tab, changing the workspace), so nothing worth keeping lives in
+one. There is one controller a process, `controller`; every method is for the main thread and is called from Qt, never inside a
+task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from nuke_ai_panel.agent.session import ChatSession, ModelChoice
+from nuke_ai_panel.agent.session_events import (
+    AnswerCancelled,
+    AnswerFailed,
+    AnswerFinished,
+    AnswerStarted,
+    ModelIsLoading,
+    PromptAdded,
+    ProposalReviewed,
+    ReasoningArrived,
+    SessionCleared,
+    SessionEvent,
+    TextArrived,
+)
+from nuke_ai_panel.credentials import Credentials
+from nuke_ai_panel.errors import NukeAIPanelError
+from nuke_ai_panel.hosts.base import Host
+from nuke_ai_panel.providers import registry
+from nuke_ai_panel.scripting.proposal import ScriptProposal
+from nuke_ai_panel.settings import Settings, SettingsStore, Value
+from nuke_ai_panel_ui.conversation import ConversationRecord
+from nuke_ai_panel_ui.host_loop import HostLoop, attach
+from nuke_ai_panel_ui.panel_style import panel_theme
+from nuke_ai_panel_ui.qt import QtCore, QtWidgets, Signal, is_valid
+from nuke_ai_panel_ui.theme import Theme
+
+if TYPE_CHECKING:
+    from nuke_ai_panel.agent.prompts import Mode
+    from nuke_ai_panel_ui.settings_dialog import SettingsDialog
+
+__all__ = ["PanelController", "PanelState", "controller"]
+
+_log = logging.getLogger(__name__)
+
+_EXPLAIN = "Explain the selected nodes: what they do together, and what stands out in their settings."
+
+
+@dataclass(frozen=True)
+class PanelState:
+    """What the dot in the header says. ``kind`` is for colours, ``words`` for people."""
+
+    kind: Literal["checking", "ready", "busy", "offline"]
+    words: str
+
+
+class PanelController(QtCore.QObject):
+    """Drives one conversation for whichever widgets show it.
+
+    Signals: ``session_event`` carries each :data:`SessionEvent` after it was recorded; ``proposal_changed`` a proposal whose
+    record changed; ``notice`` one sentence to show for a moment; ``host_changed`` says that we changed the script.
+    """
+
+    session_event = Signal(object)
+    proposal_changed = Signal(int)
+    models_changed = Signal()
+    state_changed = Signal()
+    settings_changed = Signal()
+    host_changed = Signal()
+    notice = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.models: list[ModelChoice] = []
+        self.problem = ""
+        self.settings = Settings()
+        self.record = ConversationRecord()
+        self.drafted = ""
+        self._host: Host | None = None
+        self._is_in_nuke = True
+        self._store: SettingsStore | None = None
+        self._credentials: Credentials | None = None
+        self._loop: HostLoop | None = None
+        self._session: ChatSession | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._is_starting = False
+        self._is_retry = False
+        self._to_review = 0
+        self._looking: asyncio.Task[None] | None = None
+        self._has_looked = False
+        self._phase = ""
+        self._dialog: SettingsDialog | None = None
+
+    # what it is made of
+
+    def configure(
+        self,
+        host: Host,
+        *,
+        store: SettingsStore | None = None,
+        credentials: Credentials | None = None,
+        is_in_nuke: bool = False,
+    ) -> None:
+        """Work on `host`; call it before anything else. Without it the first use takes the running Nuke.
+
+        Raises:
+            RuntimeError: the session was already begun.
+        """
+        if self._session is not None:
+            raise RuntimeError("The panel's host is chosen before the conversation begins, and not changed after.")
+        self._host, self._store, self._credentials, self._is_in_nuke = host, store, credentials, is_in_nuke
+
+    @property
+    def host(self) -> Host:
+        """What the conversation is about: the running Nuke, or what `configure` was given."""
+        if self._host is None:
+            from nuke_ai_panel.hosts.nuke_host import NukeHost
+
+            self._host = NukeHost()
+        return self._host
+
+    @property
+    def loop(self) -> HostLoop:
+        """The loop that the session's coroutines run on."""
+        if self._loop is None or self._loop.is_closed():
+            self._loop = attach()
+        return self._loop
+
+    @property
+    def store(self) -> SettingsStore:
+        """The settings' files."""
+        if self._store is None:
+            self._store = SettingsStore()
+        return self._store
+
+    @property
+    def credentials(self) -> Credentials:
+        """Where keys are kept. Its methods block: run them in a worker."""
+        if self._credentials is None:
+            self._credentials = Credentials()
+        return self._credentials
+
+    @property
+    def session(self) -> ChatSession:
+        """The conversation; begun at the first use."""
+        if self._session is None:
+            self._session = ChatSession(self.host, self.store, self.credentials)
+            self._session.subscribe(self._on_event)
+            self.loop.add_closer(self._session.aclose)
+        return self._session
+
+    def place(self) -> str:
+        """Return where a script would run, to be read after "Run this": ``in Nuke`` or ``on shot.nk``."""
+        if self._is_in_nuke:
+            return "in Nuke"
+        name = os.path.basename(self.host.script_name())
+        return f"on {name}" if name else "on this script"
+
+    # asking
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an answer is on its way."""
+        return self._is_starting or (self._session is not None and self._session.is_busy)
+
+    def send(self, text: str, *, mode: Mode = "ask") -> bool:
+        """Ask `text`; False (and a notice) when it cannot be sent now, so that the field keeps it."""
+        if not text.strip():
+            return False
+        if self.is_busy:
+            self.notice.emit("An answer is still on its way. Wait for it, or press Esc to stop it.")
+            return False
+        self._begin(self.session.send(text, mode=mode))
+        return True
+
+    def generate(self, text: str) -> bool:
+        """Ask for a script that does `text`."""
+        return self.send(text, mode="generate")
+
+    def explain_selected(self) -> bool:
+        """Ask what the selected nodes do; a notice says so when none is selected."""
+        if not self.host.selected():
+            self.notice.emit("Select the nodes to explain first.")
+            return False
+        return self.send(_EXPLAIN)
+
+    def retry(self) -> bool:
+        """Ask the last prompt again."""
+        if self.is_busy:
+            self.notice.emit("An answer is still on its way. Wait for it, or press Esc to stop it.")
+            return False
+        self._is_retry = True
+        self._begin(self.session.retry())
+        return True
+
+    def cancel(self) -> bool:
+        """Stop the answer on its way and keep what came; False when there is none."""
+        if self._session is not None and self._session.cancel():
+            return True
+        if self._is_starting and self._asking is not None:
+            return self._asking.cancel()
+        return False
+
+    def new_conversation(self) -> None:
+        """Begin anew; an answer on its way is stopped."""
+        self.session.clear()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._is_starting = True
+        self._set_phase("Asking")
+        self._asking = self.loop.spawn(self._ask(work))
+        # A task that is cancelled before its first step runs none of its own lines.
+        self._asking.add_done_callback(self._asked)
+
+    async def _ask(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except NukeAIPanelError as error:
+            self.notice.emit(str(error))
+        except Exception:  # noqa: BLE001 - the top of a worker; the artist must see that it ended
+            _log.exception("The conversation failed")
+            self._on_event(AnswerFailed(NukeAIPanelError("The panel itself failed. The log holds the details.")))
+
+    def _asked(self, task: asyncio.Task[None]) -> None:
+        if task is not self._asking:
+            return
+        self._asking = None
+        self._is_starting = self._is_retry = False
+        self._to_review = 0
+        if not self.is_busy:
+            self._set_phase("")
+
+    # proposals
+
+    def propose(self, code: str) -> None:
+        """Check a script that the artist took from the transcript; its review card follows."""
+        self._set_phase("Checking the script on a copy")
+        proposal = ScriptProposal("python", code if code.endswith("\n") else code + "\n", "AI: script from the conversation")
+        self.loop.spawn(self._propose(proposal))
+
+    async def _propose(self, proposal: ScriptProposal) -> None:
+        try:
+            await self.session.propose(proposal)
+        except NukeAIPanelError as error:
+            self.notice.emit(str(error))
+        finally:
+            if not self.is_busy:
+                self._set_phase("")
+
+    def apply(self, proposal_id: int) -> None:
+        """Run a reviewed proposal in the host; its record tells what came of it."""
+        record = self.record.proposals[proposal_id]
+        try:
+            self.session.apply(proposal_id)
+        except NukeAIPanelError as error:
+            record.note = str(error)
+        if record.state == "applied":
+            for other in self.record.proposals.values():
+                other.after = b""
+            record.after = self.host.snapshot()
+        self.proposal_changed.emit(proposal_id)
+        self.host_changed.emit()
+
+    def undo(self, proposal_id: int) -> None:
+        """Take back what a proposal did, provided it is still the last thing that was done to the script."""
+        record = self.record.proposals[proposal_id]
+        if record.state != "applied":
+            return
+        try:
+            if not record.after or self.host.snapshot() != record.after:
+                way = "Use Edit > Undo in Nuke." if self._is_in_nuke else "Undo the later changes first."
+                record.note = f"The script was changed after this ran. {way}"
+            elif self.host.undo():
+                record.state, record.note, record.after = "undone", "", b""
+                self._restore_older()
+            else:
+                record.note = "The host has nothing to take back."
+        except NukeAIPanelError as error:
+            record.note = str(error)
+        self.proposal_changed.emit(proposal_id)
+        self.host_changed.emit()
+
+    def _restore_older(self) -> None:
+        """After an undo the run before it is the last one again."""
+        applied = [each for each in self.record.proposals.values() if each.state == "applied"]
+        if applied:
+            applied[-1].after, applied[-1].note = self.host.snapshot(), ""
+            self.proposal_changed.emit(applied[-1].proposal_id)
+
+    def reject(self, proposal_id: int, reason: str = "") -> None:
+        """Do not run a proposal; the model is told with the next prompt."""
+        self.session.reject(proposal_id, reason)
+        record = self.record.proposals[proposal_id]
+        record.state, record.note = "rejected", ""
+        self.proposal_changed.emit(proposal_id)
+
+    # models and settings
+
+    def start(self) -> None:
+        """Read the settings and look for models, once; a panel calls it when it is shown."""
+        if not self._has_looked:
+            self.refresh_models()
+
+    def refresh_models(self) -> None:
+        """Ask every enabled provider for its models, live; ``models_changed`` follows."""
+        self._has_looked = True
+        if self._looking is not None:
+            return
+        self._looking = self.loop.spawn(self._look())
+        self.state_changed.emit()
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether providers are being asked for their models."""
+        return self._looking is not None
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether every provider was asked and none has a model."""
+        return self._has_looked and not any(choice.name for choice in self.models) and (bool(self.models) or bool(self.problem))
+
+    async def _look(self) -> None:
+        try:
+            await self._load_settings()
+            self.models = await self.session.list_models()
+            self.problem = "" if self.models else "Every provider is switched off. Enable one in Settings."
+            self._pick_default()
+        except NukeAIPanelError as error:
+            self.models, self.problem = [], str(error)
+        finally:
+            self._looking = None
+            self.models_changed.emit()
+            self.state_changed.emit()
+
+    async def _load_settings(self) -> None:
+        loaded = await self.loop.run_in_executor(None, self.store.load)
+        if loaded != self.settings:
+            self.settings = loaded
+            self.settings_changed.emit()
+
+    def _pick_default(self) -> None:
+        session = self.session
+        if session.model:
+            return
+        if self.settings.provider and self.settings.model:
+            session.select_model(self.settings.provider, self.settings.model)
+            return
+        for choice in self.models:
+            if choice.name and self.settings.provider in ("", choice.provider):
+                session.select_model(choice.provider, choice.name)
+                return
+
+    @property
+    def model(self) -> tuple[str, str]:
+        """Provider and model in use, "" where none is chosen yet."""
+        return (self._session.provider, self._session.model) if self._session is not None else ("", "")
+
+    def provider_title(self, provider: str) -> str:
+        """Return a provider's name for people."""
+        known = registry.PROVIDERS.get(provider)
+        return known.title if known is not None else provider
+
+    def select_model(self, provider: str, model: str) -> None:
+        """Use `model` from the next prompt on and remember it as the default."""
+        self.session.select_model(provider, model)
+        self.models_changed.emit()
+        self.state_changed.emit()
+        wanted = {"provider": provider, "model": model}
+        if not self.store.locked_keys & set(wanted):
+            self.loop.spawn(self._remember(wanted))
+
+    async def _remember(self, changes: Mapping[str, Value]) -> None:
+        try:
+            self.settings = await self.loop.run_in_executor(None, self.store.save, changes)
+        except NukeAIPanelError as error:
+            self.notice.emit(f"The choice holds until Nuke is closed, but was not saved. {error}")
+
+    async def save_settings(self, changes: Mapping[str, Value], keys: Mapping[str, str | None]) -> None:
+        """Write `keys` (None deletes) to the keyring and `changes` to the settings file, then look for models with them.
+
+        Raises:
+            CredentialError: the keyring refused; nothing was written to the file then.
+            SettingsError: the file cannot be written, or a key is locked.
+        """
+
+        def write() -> Settings:
+            for provider, key in keys.items():
+                if key is None:
+                    self.credentials.delete(provider)
+                else:
+                    self.credentials.write(provider, key)
+            return self.store.save(changes) if changes else self.store.load()
+
+        before = (self.settings.provider, self.settings.model)
+        self.settings = await self.loop.run_in_executor(None, write)
+        if (self.settings.provider, self.settings.model) != before:
+            self.session.select_model(self.settings.provider, self.settings.model)
+        self.settings_changed.emit()
+        self.refresh_models()
+
+    def show_settings(self, parent: QtWidgets.QWidget | None = None) -> SettingsDialog:
+        """Open the settings dialog, or bring the open one to the front. It does not block."""
+        from nuke_ai_panel_ui.settings_dialog import SettingsDialog
+
+        if self._dialog is None or not is_valid(self._dialog):
+            self._dialog = SettingsDialog(self, parent)
+        self._dialog.show()
+        self._dialog.raise_()
+        self._dialog.activateWindow()
+        return self._dialog
+
+    # what views read
+
+    def theme(self) -> Theme:
+        """Return the theme of the host's palette with the artist's font size."""
+        application = QtWidgets.QApplication
+        return panel_theme(application.palette(), application.font(), self.settings.font_size)
+
+    @property
+    def state(self) -> PanelState:
+        """What the header's dot says now."""
+        if self.is_busy or self._phase:
+            return PanelState("busy", self._phase or "Answering")
+        if self.is_offline:
+            return PanelState("offline", "No model server answers")
+        if self._looking is not None or not self._has_looked:
+            return PanelState("checking", "Looking for models")
+        provider = self.model[0]
+        title = self.provider_title(provider)
+        failed = [choice for choice in self.models if choice.provider == provider and choice.error]
+        if failed:
+            return PanelState("offline", f"{title} does not answer")
+        words = f"{title} is ready" if title else "Ready"
+        return PanelState("ready", f"{words}, local only" if self.settings.local_only else words)
+
+    def context_line(self) -> str:
+        """Return one line on what the model would be told of the script now, "" when the host cannot say."""
+        try:
+            return self.session.context_line()
+        except NukeAIPanelError as error:
+            _log.warning("The script could not be described: %s", error)
+            return ""
+
+    def suggestions(self) -> Sequence[str]:
+        """Return a few things to ask about the open script as it is now."""
+        try:
+            selected = list(self.host.selected())
+            counts = self.host.class_counts()
+        except NukeAIPanelError as error:
+            _log.warning("The script could not be read for suggestions: %s", error)
+            return ()
+        found: list[str] = []
+        if selected:
+            names = ", ".join(node.path for node in selected[:2]) + (" and the rest" if len(selected) > 2 else "")
+            found.append(f"Explain {names}")
+            found.append(f"Add a Grade after {selected[0].path}")
+        elif counts:
+            found.append("Explain what this script does")
+        if counts.get("Read", 0) > 1:
+            found.append(f"List the files of the {counts['Read']} Read nodes")
+        if counts:
+            found.append("Put a backdrop round the " + ("selected nodes" if selected else "nodes that belong together"))
+        else:
+            found.append("Build a Constant, a Grade and a Write")
+        found.append("Write a Python snippet that renames nodes by class")
+        return found[:4]
+
+    def _set_phase(self, words: str) -> None:
+        if words != self._phase:
+            self._phase = words
+            self.state_changed.emit()
+
+    def _on_event(self, event: SessionEvent) -> None:
+        if isinstance(event, PromptAdded):
+            self._is_starting = False
+            if self._is_retry:
+                self._is_retry = False
+                self.state_changed.emit()
+                return
+        self._follow(event)
+        if isinstance(event, AnswerCancelled) and not len(self.record):
+            # The end of an answer that a new conversation has stopped; nothing of it is shown any more.
+            return
+        self.record.add(event)
+        self.session_event.emit(event)
+
+    def _follow(self, event: SessionEvent) -> None:
+        """Keep the header's words with the answer."""
+        if isinstance(event, (PromptAdded, AnswerStarted)):
+            self._set_phase("Waiting for the model")
+        elif isinstance(event, ModelIsLoading):
+            self._set_phase(f"Loading the model, {event.seconds:.0f} s so far")
+        elif isinstance(event, ReasoningArrived):
+            self._set_phase("Thinking")
+        elif isinstance(event, TextArrived):
+            self._set_phase("Answering")
+        elif isinstance(event, AnswerFinished):
+            self._to_review = event.proposals
+            self._set_phase("Checking the script on a copy" if self._to_review else "")
+        elif isinstance(event, ProposalReviewed):
+            self._to_review = max(0, self._to_review - 1)
+            if not self._to_review:
+                self._set_phase("")
+        elif isinstance(event, (AnswerFailed, AnswerCancelled, SessionCleared)):
+            self._set_phase("")
+        # Whether an answer is on its way changes right after these, when the session lets go of the task.
+        if isinstance(event, (AnswerFinished, AnswerFailed, AnswerCancelled)):
+            self.loop.call_soon(self.state_changed.emit)
+
+
+_controller: PanelController | None = None
+
+
+def controller() -> PanelController:
+    """Return this process's controller; the first call makes it."""
+    global _controller
+    if _controller is None:
+        _controller = PanelController()
+    return _controller

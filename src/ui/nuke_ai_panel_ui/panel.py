@@ -1,0 +1,396 @@
+"""The panel: header, conversation, review and error cards, composer. It shows a controller and keeps nothing of its own."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Union
+
+from nuke_ai_panel.agent.session_events import (
+    AnswerCancelled,
+    AnswerFailed,
+    AnswerFinished,
+    AnswerStarted,
+    PromptAdded,
+    ProposalReviewed,
+    ReasoningArrived,
+    SessionCleared,
+    SessionEvent,
+    TextArrived,
+)
+from nuke_ai_panel.messages import Usage
+from nuke_ai_panel_ui.cards import EmptyPage, ErrorCard, OnboardingPage, StoppedCard
+from nuke_ai_panel_ui.composer import Composer
+from nuke_ai_panel_ui.controller import PanelController
+from nuke_ai_panel_ui.icons import icon
+from nuke_ai_panel_ui.labels import ElidedLabel, label, tool_button
+from nuke_ai_panel_ui.model_picker import ModelPicker
+from nuke_ai_panel_ui.panel_style import panel_style_sheet
+from nuke_ai_panel_ui.qt import QAction, Qt, QtCore, QtGui, QtWidgets
+from nuke_ai_panel_ui.review import ReviewCard
+from nuke_ai_panel_ui.theme import Theme
+from nuke_ai_panel_ui.transcript.view import TranscriptView
+
+__all__ = ["Header", "Panel"]
+
+_EndCard = Union[ErrorCard, StoppedCard]
+
+
+class Header(QtWidgets.QWidget):
+    """State dot with its words, the conversation's title, and the panel's own buttons."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(12, 6, 6, 6)
+        row.setSpacing(8)
+        self.dot = QtWidgets.QLabel()
+        row.addWidget(self.dot)
+        column = QtWidgets.QVBoxLayout()
+        column.setSpacing(0)
+        self.title = ElidedLabel("New conversation")
+        self.title.setObjectName("title")
+        self.words = ElidedLabel()
+        self.words.setObjectName("small")
+        column.addWidget(self.title)
+        column.addWidget(self.words)
+        row.addLayout(column, 1)
+        self.new = tool_button("New conversation")
+        self.settings = tool_button("Settings")
+        self.more = tool_button("More")
+        self.more.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup)
+        buttons = QtWidgets.QHBoxLayout()
+        buttons.setSpacing(2)
+        for each in (self.new, self.settings, self.more):
+            buttons.addWidget(each)
+        row.addLayout(buttons)
+        self._theme = theme
+        self._kind = "checking"
+        self.set_theme(theme)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw the icons in the theme's colours."""
+        self._theme = theme
+        for each, name in ((self.new, "add"), (self.settings, "settings"), (self.more, "more")):
+            each.setIcon(icon(name, theme.text))
+            each.setIconSize(QtCore.QSize(theme.font_px + 4, theme.font_px + 4))
+        self._draw_dot()
+
+    def show_state(self, kind: str, words: str) -> None:
+        """Show a state; ``kind`` is that of :class:`~nuke_ai_panel_ui.controller.PanelState`."""
+        self.words.setText(words)
+        self.dot.setAccessibleName(words)
+        self.dot.setToolTip(words)
+        if kind != self._kind:
+            self._kind = kind
+            self._draw_dot()
+
+    def _draw_dot(self) -> None:
+        theme = self._theme
+        colour = {"ready": theme.ok, "busy": theme.accent, "offline": theme.error}.get(self._kind, theme.dim)
+        ratio = self.devicePixelRatioF()
+        image = QtGui.QPixmap(round(10 * ratio), round(10 * ratio))
+        image.setDevicePixelRatio(ratio)
+        image.fill(QtGui.QColor(0, 0, 0, 0))
+        painter = QtGui.QPainter(image)
+        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QtGui.QColor(colour))
+        painter.drawEllipse(QtCore.QRectF(0.5, 0.5, 9, 9))
+        painter.end()
+        self.dot.setPixmap(image)
+
+
+class Panel(QtWidgets.QWidget):
+    """The dockable widget. It may be destroyed and built anew at any time: the controller keeps what was said."""
+
+    def __init__(self, controller: PanelController, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._controller = controller
+        self._theme = controller.theme()
+        self._cards: dict[int, ReviewCard] = {}
+        self._end_card: _EndCard | None = None
+        self._is_answer_open = False
+        self._reasoning: list[str] = []
+        self._reasoning_began: datetime.datetime | None = None
+        self._picker: ModelPicker | None = None
+        self.setObjectName("nukeAIPanel")
+        self.setWindowTitle("AI Panel")
+        self.setAccessibleName("AI Panel")
+        self.setMinimumWidth(280)
+        self._build()
+        self._apply_theme()
+        self._connect()
+        self._replay()
+        self._show_state()
+        self._show_models()
+
+    # building
+
+    def _build(self) -> None:
+        rows = QtWidgets.QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        self.header = Header(self._theme)
+        rows.addWidget(self.header)
+        rule = QtWidgets.QFrame()
+        rule.setObjectName("rule")
+        rule.setFixedHeight(1)
+        rows.addWidget(rule)
+        self.pages = QtWidgets.QStackedWidget()
+        self.transcript = TranscriptView(self._theme)
+        self.empty = EmptyPage()
+        self.onboarding = OnboardingPage()
+        for page in (self.empty, self.onboarding, self.transcript):
+            self.pages.addWidget(page)
+        rows.addWidget(self.pages, 1)
+        bottom = QtWidgets.QVBoxLayout()
+        bottom.setContentsMargins(8, 6, 8, 8)
+        bottom.setSpacing(6)
+        self.notice = label("", wrap=True)
+        self.notice.setObjectName("warning")
+        self.notice.setAccessibleName("Notice")
+        self.notice.hide()
+        bottom.addWidget(self.notice)
+        self.composer = Composer(self._theme)
+        bottom.addWidget(self.composer)
+        rows.addLayout(bottom)
+        self._notice_timer = QtCore.QTimer(self)
+        self._notice_timer.setSingleShot(True)
+        self._notice_timer.setInterval(8000)
+        self._notice_timer.timeout.connect(self.notice.hide)
+        menu = QtWidgets.QMenu(self.header.more)
+        self.copy_conversation = QAction("Copy conversation", menu)
+        self.copy_conversation.triggered.connect(lambda *_: self._copy(self.transcript.markdown()))
+        menu.addAction(self.copy_conversation)
+        self.header.more.setMenu(menu)
+        self.setFocusProxy(self.composer.prompt)
+
+    def _connect(self) -> None:
+        controller, composer = self._controller, self.composer
+        controller.session_event.connect(self._on_event)
+        controller.proposal_changed.connect(self._on_proposal_changed)
+        controller.models_changed.connect(self._show_models)
+        controller.state_changed.connect(self._show_state)
+        controller.settings_changed.connect(self._apply_theme)
+        controller.host_changed.connect(self._show_context)
+        controller.notice.connect(self._show_notice)
+        composer.sent.connect(self._send)
+        composer.stop_requested.connect(lambda: controller.cancel())
+        composer.focused.connect(self._show_context)
+        composer.prompt.textChanged.connect(self._keep_draft)
+        composer.model.clicked.connect(lambda *_: self._open_models())
+        self.header.new.clicked.connect(lambda *_: controller.new_conversation())
+        self.header.settings.clicked.connect(lambda *_: self._open_settings())
+        self.empty.suggestion_chosen.connect(self._send)
+        self.onboarding.retry_requested.connect(controller.refresh_models)
+        self.onboarding.settings_requested.connect(self._open_settings)
+        self.transcript.code_action.connect(self._on_code_action)
+        self.transcript.link_activated.connect(_open_link)
+
+    def _apply_theme(self) -> None:
+        self._theme = self._controller.theme()
+        self.setStyleSheet(panel_style_sheet(self._theme))
+        self.header.set_theme(self._theme)
+        self.composer.set_theme(self._theme)
+        self.transcript.set_font_size(self._theme.font_px)
+
+    def showEvent(self, event: QtGui.QShowEvent) -> None:
+        """Look for models when the panel is first shown, not before: Nuke builds panels it may never show."""
+        super().showEvent(event)
+        self._controller.start()
+        self._show_context()
+        self._show_page()
+
+    def enterEvent(self, event: QtCore.QEvent) -> None:
+        """Look at the script again: the selection may have changed while the pointer was elsewhere."""
+        super().enterEvent(event)
+        self._show_context()
+
+    # doing
+
+    def _send(self, text: str) -> None:
+        if self._controller.send(text):
+            self.composer.accept(text)
+            self.composer.prompt.setFocus()
+
+    def _keep_draft(self) -> None:
+        self._controller.drafted = self.composer.text
+
+    def _open_settings(self) -> None:
+        self._controller.show_settings(self.window())
+
+    def _open_models(self) -> None:
+        if self._picker is None:
+            self._picker = ModelPicker(self._theme, self)
+            self._picker.chosen.connect(self._controller.select_model)
+            self._picker.refresh_requested.connect(self._controller.refresh_models)
+            self._picker.settings_requested.connect(self._open_settings)
+        self._show_models()
+        self._picker.open_above(self.composer.model, min(420, max(260, self.width() - 16)))
+
+    def _on_code_action(self, action: str, code: str, language: str) -> None:
+        if action == "copy":
+            self._copy(code)
+        elif action == "run":
+            self._controller.propose(code)
+
+    @staticmethod
+    def _copy(text: str) -> None:
+        QtWidgets.QApplication.clipboard().setText(text)
+
+    # showing
+
+    def _replay(self) -> None:
+        for entry in self._controller.record.entries():
+            self._show_event(entry.event, entry.at)
+        if self._controller.drafted:
+            self.composer.set_text(self._controller.drafted)
+        self._show_page()
+
+    def _on_event(self, event: SessionEvent) -> None:
+        self._show_event(event, datetime.datetime.now())
+
+    def _show_event(self, event: SessionEvent, at: datetime.datetime) -> None:
+        view = self.transcript
+        if isinstance(event, TextArrived):
+            self._close_reasoning(at)
+            view.feed(event.text)
+        elif isinstance(event, ReasoningArrived):
+            self._reasoning_began = self._reasoning_began or at
+            self._reasoning.append(event.text)
+        elif isinstance(event, PromptAdded):
+            self._let_go_of_end_card(is_retry=False)
+            view.add_message("user", event.text, "You")
+            self.composer.prompt.remember(event.text)
+            self._show_page()
+        elif isinstance(event, AnswerStarted):
+            self._let_go_of_end_card(is_retry=True)
+            self._is_answer_open = True
+            view.begin_answer(f"{event.model} \u00b7 {at:%H:%M}")
+        elif isinstance(event, AnswerFinished):
+            self._end_answer(at)
+            self._show_meter(event.usage)
+            if event.reason == "length":
+                self._show_notice("The answer was cut: the model reached its longest answer. Ask it to go on.")
+        elif isinstance(event, AnswerFailed):
+            self._end_answer(at)
+            self._show_end_card(ErrorCard(event, self._theme))
+        elif isinstance(event, AnswerCancelled):
+            self._end_answer(at)
+            self._show_end_card(StoppedCard(bool(event.partial_text)))
+        elif isinstance(event, ProposalReviewed):
+            self._show_review(event.proposal_id)
+        elif isinstance(event, SessionCleared):
+            self._clear()
+
+    def _end_answer(self, at: datetime.datetime) -> None:
+        self._close_reasoning(at)
+        if self._is_answer_open:
+            self._is_answer_open = False
+            self.transcript.end_answer()
+
+    def _close_reasoning(self, at: datetime.datetime) -> None:
+        if self._reasoning_began is None:
+            return
+        seconds = max(1, round((at - self._reasoning_began).total_seconds()))
+        text = "".join(self._reasoning)
+        self._reasoning, self._reasoning_began = [], None
+        self.transcript.add_fold(f"Thought for {seconds} s", text)
+
+    def _let_go_of_end_card(self, *, is_retry: bool) -> None:
+        """A retry replaces the card it came from; after a new prompt the card stays, without its buttons."""
+        card, self._end_card = self._end_card, None
+        if card is None:
+            return
+        if is_retry:
+            self.transcript.remove_widget(card)
+        else:
+            card.set_past()
+
+    def _show_end_card(self, card: _EndCard) -> None:
+        self._let_go_of_end_card(is_retry=True)
+        self._end_card = card
+        card.retry_requested.connect(lambda: self._controller.retry())
+        if isinstance(card, ErrorCard):
+            card.settings_requested.connect(self._open_settings)
+            card.switch_requested.connect(self._open_models)
+        self.transcript.add_widget(card)
+
+    def _show_review(self, proposal_id: int) -> None:
+        record = self._controller.record.proposals[proposal_id]
+        card = ReviewCard(record, self._controller.place(), self._theme)
+        card.run_requested.connect(self._controller.apply)
+        card.undo_requested.connect(self._controller.undo)
+        card.reject_requested.connect(self._controller.reject)
+        card.copy_requested.connect(self._copy)
+        self._cards[proposal_id] = card
+        self.transcript.add_widget(card)
+
+    def _on_proposal_changed(self, proposal_id: int) -> None:
+        card = self._cards.get(proposal_id)
+        if card is not None:
+            card.show_record()
+
+    def _clear(self) -> None:
+        self._cards.clear()
+        self._end_card = None
+        self._is_answer_open = False
+        self._reasoning, self._reasoning_began = [], None
+        self.transcript.clear()
+        self.composer.show_meter("")
+        self._show_page()
+        self.composer.prompt.setFocus()
+
+    def _show_page(self) -> None:
+        controller = self._controller
+        self.header.title.setText(controller.record.title or "New conversation")
+        if len(controller.record):
+            page: QtWidgets.QWidget = self.transcript
+        elif controller.is_offline:
+            page = self.onboarding
+        else:
+            page = self.empty
+            if self.isVisible():
+                self.empty.show_suggestions(controller.suggestions())
+        self.pages.setCurrentWidget(page)
+
+    def _show_state(self) -> None:
+        state = self._controller.state
+        self.header.show_state(state.kind, state.words)
+        self.composer.set_busy(self._controller.is_busy)
+        self.onboarding.set_busy(self._controller.is_looking)
+
+    def _show_models(self) -> None:
+        controller = self._controller
+        provider, model = controller.model
+        self.composer.model.show_model(controller.provider_title(provider), model)
+        if self._picker is not None:
+            self._picker.show_choices(controller.models, controller.model, is_looking=controller.is_looking)
+        self.onboarding.show_tried(controller.models, controller.problem)
+        self._show_page()
+
+    def _show_context(self) -> None:
+        if self.isVisible():
+            self.composer.show_context(self._controller.context_line())
+
+    def _show_notice(self, text: str) -> None:
+        self.notice.setText(text)
+        self.notice.show()
+        self._notice_timer.start()
+
+    def _show_meter(self, usage: Usage) -> None:
+        total = usage.prompt_tokens + usage.completion_tokens
+        parts = []
+        if total:
+            parts.append(f"{total:,} tokens" if total < 10_000 else f"{total / 1000:.1f}k tokens")
+        if usage.cost is not None:
+            parts.append(f"${usage.cost:.4f}" if usage.cost < 0.1 else f"${usage.cost:.2f}")
+        tip = f"{usage.prompt_tokens:,} tokens read, {usage.completion_tokens:,} written" if total else ""
+        self.composer.show_meter(" \u00b7 ".join(parts), tip)
+
+
+def _open_link(url: str) -> None:
+    """Open a web page; other schemes could start programs or reach file servers."""
+    target = QtCore.QUrl(url)
+    if target.scheme() in ("http", "https"):
+        QtGui.QDesktopServices.openUrl(target)
