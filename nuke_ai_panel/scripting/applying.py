@@ -3,16 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
-from nuke_ai_panel.hosts.base import RunResult
+from nuke_ai_panel import nk
+from nuke_ai_panel.errors import HostError, NkError
+from nuke_ai_panel.hosts.base import ReadsGraph, RunResult, RunsScripts
 from nuke_ai_panel.nk.graph_diff import GraphDiff
+from nuke_ai_panel.scripting.proposal import ScriptProposal
 
-__all__ = ["Applied"]
+__all__ = ["Applied", "apply"]
 
 
 @dataclass(frozen=True)
 class Applied:
-    """What running did: output or traceback, and the real difference (empty after an error, which rolls back)."""
+    """What running did: output or traceback, and the real difference.
+
+    After an error the host has rolled back and ``diff`` is empty; if it is not, that is what stayed behind. ``unknown`` says
+    why the difference could not be found out, "" when it could.
+    """
 
     result: RunResult
     diff: GraphDiff
+    unknown: str = ""
+
+
+class _Runs(ReadsGraph, RunsScripts, Protocol):
+    """What applying needs of a host."""
+
+
+def apply(proposal: ScriptProposal, host: _Runs) -> Applied:
+    """Run `proposal` in `host` as one undo step, because the artist has agreed. Main thread; blocks while the script runs.
+
+    Raises:
+        HostError: the host cannot be read or does not run scripts; nothing has run.
+    """
+    before = host.snapshot()
+    result = host.run_python(proposal.code, title=proposal.title or "AI script")
+    try:
+        after = host.snapshot()
+        diff = GraphDiff() if after == before else nk.diff(nk.loads(before), nk.loads(after))
+    except (NkError, HostError) as error:
+        return Applied(result, GraphDiff(), f"What it changed cannot be shown: {error}")
+    return Applied(result, diff)

@@ -1,0 +1,160 @@
+"""Keep a dry run's accidents inside of its process: no network, no writing outside of one folder, no other programs.
+
+A guard rail, not a prison: Python code that means harm finds a way past an audit hook. It stops the script that removes a
+folder, overwrites a file or starts a render because a model thought so. Consent and undo are what protects a session.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable
+
+__all__ = ["Guard", "limit_resources"]
+
+#: Bytes of memory a dry run may map, and bytes that one file in its scratch folder may have.
+_MEMORY = 2 * 1024**3
+_FILE_SIZE = 16 * 1024**2
+
+_NETWORK = (
+    "socket.bind",
+    "socket.connect",
+    "socket.getaddrinfo",
+    "socket.gethostbyname",
+    "socket.gethostbyaddr",
+    "socket.sendto",
+    "socket.sendmsg",
+)
+_PROCESSES = (
+    "subprocess.Popen",
+    "os.system",
+    "os.exec",
+    "os.fork",
+    "os.forkpty",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.startfile",
+    "os.startfile/2",
+    "pty.spawn",
+    "webbrowser.open",
+    "_winapi.CreateProcess",
+    "os.kill",
+    "os.killpg",
+    "signal.pthread_kill",
+)
+_NATIVE_CODE = ("ctypes.dlopen", "ctypes.dlsym", "ctypes.call_function", "ctypes.string_at", "ctypes.cdata")
+_MACHINE = (
+    "winreg.CreateKey",
+    "winreg.DeleteKey",
+    "winreg.DeleteValue",
+    "winreg.SetValue",
+    "winreg.LoadKey",
+    "resource.setrlimit",
+)
+
+#: Audit events that change files: how many of the first arguments are paths.
+_CHANGES_FILES = {
+    "os.remove": 1,
+    "os.rmdir": 1,
+    "os.mkdir": 1,
+    "os.rename": 2,
+    "os.link": 2,
+    "os.truncate": 1,
+    "os.chmod": 1,
+    "os.chown": 1,
+    "os.chflags": 1,
+    "os.utime": 1,
+    "os.setxattr": 1,
+    "os.removexattr": 1,
+}
+_WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+class Guard:
+    """Refuse what a dry run must not do, with a ``PermissionError``, and remember it in ``refused`` in plain words.
+
+    What was refused is remembered because a script may catch the error and go on; its outcome is then not the one it would
+    have in the host.
+    """
+
+    def __init__(self, scratch: str) -> None:
+        self.refused: list[str] = []
+        self._scratch = os.path.realpath(scratch) + os.sep
+        self._checks: dict[str, Callable[[str, tuple[object, ...]], None]] = {"open": self._open}
+        self._checks.update(dict.fromkeys(_NETWORK, lambda event, args: self._refuse("uses the network")))
+        self._checks.update(dict.fromkeys(_PROCESSES, lambda event, args: self._refuse("starts or ends other programs")))
+        self._checks.update(dict.fromkeys(_NATIVE_CODE, lambda event, args: self._refuse("calls native code")))
+        self._checks.update(dict.fromkeys(_MACHINE, lambda event, args: self._refuse("changes settings of the machine")))
+        self._checks.update(dict.fromkeys(_CHANGES_FILES, self._change))
+        self._checks["os.symlink"] = lambda event, args: self._path(args[1])
+        self._checks["socket.__new__"] = self._socket
+        self._checks["sqlite3.connect"] = self._database
+
+    def install(self) -> None:
+        """Begin; there is no way to end it but the end of the process."""
+        sys.addaudithook(self._audit)
+
+    def _audit(self, event: str, args: tuple[object, ...]) -> None:
+        check = self._checks.get(event)
+        if check is not None:
+            check(event, args)
+
+    def _refuse(self, words: str) -> None:
+        if words not in self.refused:
+            self.refused.append(words)
+        raise PermissionError(f"a dry run does not allow this: the script {words}")
+
+    def _open(self, event: str, args: tuple[object, ...]) -> None:
+        path, mode, flags = args
+        writes = (
+            bool(set(mode) & set("wax+")) if isinstance(mode, str) else isinstance(flags, int) and bool(flags & _WRITE_FLAGS)
+        )
+        if writes:
+            self._path(path)
+
+    def _change(self, event: str, args: tuple[object, ...]) -> None:
+        for path in args[: _CHANGES_FILES[event]]:
+            self._path(path)
+
+    def _socket(self, event: str, args: tuple[object, ...]) -> None:
+        # An event loop talks to itself over a pair of local sockets; those may be made, but not connected anywhere.
+        if args[1] != getattr(socket, "AF_UNIX", None):
+            self._refuse("uses the network")
+
+    def _database(self, event: str, args: tuple[object, ...]) -> None:
+        if args[0] not in (":memory:", b":memory:", ""):
+            self._path(args[0])
+
+    def _path(self, path: object) -> None:
+        if isinstance(path, int):
+            return  # an open file, checked when it was opened
+        if isinstance(path, (str, bytes, os.PathLike)):
+            name = os.fsdecode(path)
+            if name == os.devnull or (os.path.realpath(name) + os.sep).startswith(self._scratch):
+                return
+        self._refuse("writes, moves or deletes files")
+
+
+def limit_resources(seconds: float) -> None:
+    """Limit memory, processor time and the size of files where the platform can (not on Windows; macOS ignores memory)."""
+    try:
+        import resource
+    except ImportError:
+        return
+    wanted = (
+        ("RLIMIT_AS", _MEMORY),
+        ("RLIMIT_CPU", int(seconds) + 2),
+        ("RLIMIT_FSIZE", _FILE_SIZE),
+        ("RLIMIT_CORE", 0),
+    )
+    for name, limit in wanted:
+        kind = getattr(resource, name, None)
+        if kind is None:
+            continue
+        try:
+            _, hard = resource.getrlimit(kind)
+            most = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+            resource.setrlimit(kind, (most, hard))
+        except (OSError, ValueError):
+            continue  # this platform has the name and not the limit; the time limit of the parent still holds
