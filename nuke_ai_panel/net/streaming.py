@@ -146,6 +146,9 @@ class AnswerStream:
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(error, APIError):
                 raise
+        rescued = _left_in(response.content)
+        if rescued:
+            return rescued
         raise self._broken()
 
     def _broken(self) -> APIError:
@@ -218,3 +221,17 @@ class AnswerStream:
             pass
         finally:
             response.release() if response.content.at_eof() else response.close()
+
+
+def _left_in(content: aiohttp.StreamReader) -> bytes:
+    """Return what had arrived before the connection broke, and empty the reader.
+
+    The reader of aiohttp 3.13 raises as soon as the connection breaks, although bytes may still lie in it, and has no public way
+    to them. They can be the last words of an answer.
+    """
+    pieces = getattr(content, "_buffer", None)
+    if not pieces:
+        return b""
+    left = b"".join(pieces)[getattr(content, "_buffer_offset", 0) :]
+    pieces.clear()
+    return left

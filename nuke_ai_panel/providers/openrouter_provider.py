@@ -140,8 +140,8 @@ class _OpenaiReader(AnswerReader):
     """Server-sent events with one JSON object each.
 
     What proves that an answer is complete: the event ``[DONE]``, or a ``finish_reason`` in the first choice. Some gateways
-    leave out ``[DONE]``; every server that died in the middle leaves out both. After a ``finish_reason`` only the usage is still
-    read, whatever else comes.
+    leave out ``[DONE]``; every server that died in the middle leaves out both. After a ``finish_reason`` only the usage is
+    still read, whatever else comes.
     """
 
     def __init__(self, speaker: Speaker, model: str) -> None:
