@@ -1,7 +1,7 @@
 """Run asyncio inside a Qt application that somebody else started and will stop.
 
-``HostLoop`` is a ``qasync.QEventLoop``: qasync brings the sockets (notifiers on Unix, completion ports on Windows), the
-transports and the thread-safe signal. What differs is how callbacks are run, because a host's event loop belongs to others:
+``HostLoop`` is a ``qasync.QEventLoop``: qasync brings the sockets (notifiers on Unix, completion ports on Windows) and their
+transports. What differs is how callbacks are run, because a host's event loop belongs to others:
 
 * It is the *running* loop only while one of its own callbacks runs. Stock qasync marks the whole main thread for good; then
   every other tool's ``asyncio.run()`` fails, and a second such loop makes the tasks of the first one raise "Timeout context
@@ -38,7 +38,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 from nuke_ai_panel_ui.daemon_executor import DaemonExecutor
-from nuke_ai_panel_ui.qt import BINDING, Qt, QtCore, QtWidgets, is_valid
+from nuke_ai_panel_ui.qt import BINDING, Qt, QtCore, QtWidgets, Signal, is_valid
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -90,6 +90,12 @@ class _Timer(asyncio.TimerHandle):
     is_put_off: bool
 
 
+class _Bell(QtCore.QObject):
+    """Wake the main thread from any other, one of Qt's or not."""
+
+    rung = Signal()
+
+
 class HostLoop(QEventLoop):
     """Drive asyncio from a running ``QApplication``. Make it with `attach`, on the main thread.
 
@@ -117,6 +123,8 @@ class HostLoop(QEventLoop):
         self._cancelled_timers = 0
         self._wake_at = math.inf
         self._thread_called = threading.Event()
+        self._bell = _Bell()
+        self._bell.rung.connect(self._on_bell)
         self._executor: concurrent.futures.Executor = DaemonExecutor()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closers: list[Callable[[], Awaitable[object]]] = []
@@ -163,10 +171,11 @@ class HostLoop(QEventLoop):
         """Run a callback in one of the next batches, called from any thread, Qt's or not."""
         self._check_closed()
         handle = asyncio.Handle(callback, args, self, context)
-        # qasync's signal only wakes us. The handle is queued here, where shutdown finds it without Qt's event queue.
+        # The signal only wakes the main thread. The handle is queued here, where shutdown finds it without Qt's event queue.
         self._queue.append(handle)
-        self._thread_called.set()
-        super().call_soon_threadsafe(_do_nothing)
+        if not self._thread_called.is_set():
+            self._thread_called.set()
+            self._bell.rung.emit()
         return handle
 
     def call_later(
@@ -257,6 +266,10 @@ class HostLoop(QEventLoop):
         self._drain(pending, self.CANCEL_SECONDS)
         closing = self.create_task(self._close_everything())
         self._drain({closing}, self.CLOSE_SECONDS)
+        # A closed encrypted connection waits for the server's farewell, which nobody will read. Windows keeps no such list.
+        for transport in list(getattr(self, "_transports", {}).values()):
+            transport.abort()
+        self._drain(set(), self.CLOSE_SECONDS)
         for task in asyncio.all_tasks(self):
             log.warning("%r did not end when it was cancelled, and is left behind.", task)
             task._log_destroy_pending = False  # type: ignore[attr-defined]
@@ -287,6 +300,12 @@ class HostLoop(QEventLoop):
         self._wake_at = when
         # Qt counts whole milliseconds in 31 bits. Rounded up, because an alarm before its time would only be set again.
         self._alarm.start(math.ceil(min(max((when - self.time()) * 1000, 0), 2**31 - 1)) if when > 0 else 0)
+
+    def _on_bell(self) -> None:
+        self._thread_called.clear()
+        # The bell may have been rung before the loop was closed, and be heard afterwards.
+        if self._attached:
+            self._wake_up_at(0.0)
 
     def _on_alarm(self) -> None:
         if not self._attached:
@@ -401,10 +420,6 @@ class HostLoop(QEventLoop):
             except Exception:
                 log.exception("%r failed while the panel was let go", closer)
         await self.shutdown_asyncgens()
-
-
-def _do_nothing() -> None:
-    """Be the callback of a wake-up."""
 
 
 _attached: Optional[HostLoop] = None
