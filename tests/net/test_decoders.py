@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from nuke_ai_panel.errors import ProtocolError
+from nuke_ai_panel.net.decoders import NdjsonDecoder, SseDecoder, SseEvent
+
+NDJSON = '\ufeff{"a":"Grün"}\r\n\n  \n{"b":"x\u2028y\u0085z"}\n{"c":3}'.encode()
+NDJSON_RECORDS = ['{"a":"Grün"}', '{"b":"x\u2028y\u0085z"}', '{"c":3}']
+
+SSE = (
+    "\ufeff: hello\n\ndata: {\"a\":\"Grün\u2028\u0085\"}\r\n\r\nevent: error\nid: 7\nretry: 10\ndata:one\ndata: two\n\n"
+    "data\n\n:\n\n\n\ndata:  indented\n\ndata: [DONE]"
+).encode()
+SSE_EVENTS = [
+    SseEvent('{"a":"Grün\u2028\u0085"}'),
+    SseEvent("one\ntwo", "error"),
+    SseEvent(""),
+    SseEvent(" indented"),
+    SseEvent("[DONE]"),
+]
+
+
+@pytest.mark.parametrize(("decoder", "body", "expected"), [(NdjsonDecoder, NDJSON, NDJSON_RECORDS), (SseDecoder, SSE, SSE_EVENTS)])
+def test_decoder_gives_the_same_records_at_every_split_point(decoder, body, expected):
+    for at in range(len(body) + 1):
+        made = decoder()
+        assert made.feed(body[:at]) + made.feed(body[at:]) + made.close() == expected, at
+
+
+@pytest.mark.parametrize(("decoder", "body", "expected"), [(NdjsonDecoder, NDJSON, NDJSON_RECORDS), (SseDecoder, SSE, SSE_EVENTS)])
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_decoder_gives_the_same_records_in_pieces_of_any_size(decoder, body, expected, size):
+    made = decoder()
+    found = [record for at in range(0, len(body), size) for record in made.feed(body[at : at + size])]
+    assert found + made.close() == expected
+
+
+def test_records_come_as_soon_as_they_are_whole():
+    lines, events = NdjsonDecoder(), SseDecoder()
+    assert lines.feed(b"1\n2\n3") == ["1", "2"]
+    assert events.feed(b"data: 1\n\ndata: 2\n") == [SseEvent("1")]
+    assert events.feed(b"\n") == [SseEvent("2")]
+
+
+@pytest.mark.parametrize("decoder", [NdjsonDecoder, SseDecoder])
+def test_line_over_the_limit_is_refused_after_the_records_before_it(decoder):
+    first = b"data: 1\n\n"
+    made = decoder(longest_line=100)
+    assert len(made.feed(first + b"x" * 200 + b"\n" + first)) == 1
+    with pytest.raises(ProtocolError):
+        made.feed(b"")
+    with pytest.raises(ProtocolError):
+        made.close()
+
+
+@pytest.mark.parametrize("decoder", [NdjsonDecoder, SseDecoder])
+def test_line_without_an_end_is_refused_at_the_limit(decoder):
+    made = decoder(longest_line=1000)
+    with pytest.raises(ProtocolError):
+        for _ in range(1000):
+            made.feed(b"x" * 10)
+
+
+def test_event_of_many_lines_is_bounded_as_a_whole():
+    made = SseDecoder(longest_line=1000)
+    with pytest.raises(ProtocolError):
+        for _ in range(1000):
+            made.feed(b"data: 0123456789\n")
+
+
+def test_line_of_eight_megabytes_in_small_pieces_is_read_in_linear_time():
+    body = b"data: " + b"x" * (7 * 1024 * 1024) + b"\n\n"
+    made = SseDecoder()
+    events = [event for at in range(0, len(body), 4096) for event in made.feed(body[at : at + 4096])]
+    assert [len(event.data) for event in events] == [7 * 1024 * 1024]
+
+
+def test_broken_utf8_costs_one_character_and_not_the_answer():
+    assert NdjsonDecoder().feed(b'{"a":"\xff"}\n') == ['{"a":"\ufffd"}']
+
+
+def test_recorded_streams_are_cut_into_json(shared):
+    folder = shared / "recordings"
+    if not folder.is_dir():
+        pytest.skip("the folder 'shared' holds no recordings")
+    streams = 0
+    for path in sorted(folder.glob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").split("\n"):
+            exchange = json.loads(line) if line.strip() else {}
+            kind = dict(exchange.get("headers") or []).get("content-type", "")
+            body = (exchange.get("body") or "").encode()
+            if exchange.get("status") != 200 or not body:
+                continue
+            if "event-stream" in kind:
+                made = SseDecoder()
+                records = [event.data for at in range(0, len(body), 13) for event in made.feed(body[at : at + 13])]
+                assert made.close() == []
+            elif "ndjson" in kind:
+                lines = NdjsonDecoder()
+                records = [record for at in range(0, len(body), 13) for record in lines.feed(body[at : at + 13])] + lines.close()
+            else:
+                continue
+            streams += 1
+            assert records, exchange["name"]
+            for record in records:
+                assert record == "[DONE]" or isinstance(json.loads(record), dict), exchange["name"]
+    assert streams >= 20
