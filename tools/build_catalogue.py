@@ -17,12 +17,62 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "nuke_ai_panel" / "nk" / "catalogue_data.json"
 
 # The classes of Nuke itself that old scripts hold and that the measured session no longer offered.
-OLDER = (
-    "Root BackdropNode Shuffle ShuffleCopy Text Merge Camera Camera2 Axis Axis2 Glow VectorBlur Gizmo LiveGroup VariableGroup "
-    "DeepMerge Light2 Light Card ReadGeo Bezier Kronos OFlow OFlow2 Tracker Tracker3 SplineWarp SplineWarp2 Roto2 MergeMat "
-    "Paint CornerPin2D Keyer Primatte Ultimatte MotionBlur2D MotionBlur TimeOffset ParticleEmitter ColorLookup Sphere Cube "
-    "Cylinder TransformGeo WriteGeo ScanlineRender Scene Project3D Project3D2 DeepRead DeepWrite Noise Dissolve AddMix"
-).split()
+OLDER = [
+    "Root",
+    "BackdropNode",
+    "Shuffle",
+    "ShuffleCopy",
+    "Text",
+    "Merge",
+    "Camera",
+    "Camera2",
+    "Axis",
+    "Axis2",
+    "Glow",
+    "VectorBlur",
+    "Gizmo",
+    "LiveGroup",
+    "VariableGroup",
+    "DeepMerge",
+    "Light2",
+    "Light",
+    "Card",
+    "ReadGeo",
+    "Bezier",
+    "Kronos",
+    "OFlow",
+    "OFlow2",
+    "Tracker",
+    "Tracker3",
+    "SplineWarp",
+    "SplineWarp2",
+    "Roto2",
+    "MergeMat",
+    "Paint",
+    "CornerPin2D",
+    "Keyer",
+    "Primatte",
+    "Ultimatte",
+    "MotionBlur2D",
+    "MotionBlur",
+    "TimeOffset",
+    "ParticleEmitter",
+    "ColorLookup",
+    "Sphere",
+    "Cube",
+    "Cylinder",
+    "TransformGeo",
+    "WriteGeo",
+    "ScanlineRender",
+    "Scene",
+    "Project3D",
+    "Project3D2",
+    "DeepRead",
+    "DeepWrite",
+    "Noise",
+    "Dissolve",
+    "AddMix",
+]
 # Measured in a session of this format; what equals its width, height or middle follows the format.
 FORMAT_WORDS = {"2048": "@w", "1556": "@h", "1024": "@w/2", "778": "@h/2"}
 PLACED = ("XY_Knob", "BBox_Knob", "Box3_Knob", "WH_Knob", "UV_Knob", "XYZ_Knob")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nuke_ai_panel.nk.document import Document, load, loads, new_script
-from nuke_ai_panel.nk.graph_diff import ConnectionChange, GraphDiff, KnobChange, NodeChange
+from nuke_ai_panel.nk.emulation import emulate
+from nuke_ai_panel.nk.graph_diff import ConnectionChange, GraphDiff, KnobChange, NodeChange, diff
 from nuke_ai_panel.nk.node import Node
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "KnobChange",
     "Node",
     "NodeChange",
+    "diff",
+    "emulate",
     "load",
     "loads",
     "new_script",

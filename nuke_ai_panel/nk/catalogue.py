@@ -72,7 +72,7 @@ class Catalogue:
         return {name: self._knob(name, entry) for name, entry in self._common.items()}
 
     def _unfold(self, name: str, raw: dict[str, object]) -> NodeClass:
-        knobs = {}
+        knobs: dict[str, KnobFacts] = {}
         if not raw.get("bare"):
             knobs.update(self.common())
         for knob, entry in _entries(raw.get("knobs", {})).items():

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Union
 
 from nuke_ai_panel.errors import NkError, NodeNotFoundError, ScriptChangedError
-from nuke_ai_panel.nk.node import GROUP_CLASSES, Item, Node, Scope, SetTop
+from nuke_ai_panel.nk.node import GROUP_CLASSES, Node, Scope, SetTop
 from nuke_ai_panel.nk.node_text import NodeText
 from nuke_ai_panel.nk.parser import parse
 from nuke_ai_panel.nk.wiring import arranged, connect_as_written
-from nuke_ai_panel.nk.words import quote
 
 __all__ = ["Document", "load", "loads", "new_script"]
 
@@ -59,6 +58,20 @@ class Document:
             yield node
             if node.children is not None:
                 yield from self.walk(node.children)
+
+    def paths(self) -> Iterator[tuple[str, Node]]:
+        """Yield every node with its full name, in the order of :meth:`walk`."""
+        todo: list[tuple[str, Iterator[Node]]] = [("", iter(self.top.nodes))]
+        while todo:
+            prefix, nodes = todo[-1]
+            node = next(nodes, None)
+            if node is None:
+                todo.pop()
+                continue
+            path = prefix + node.name
+            yield path, node
+            if node.children is not None:
+                todo.append((path + ".", iter(node.children.nodes)))
 
     def find(self, path: str) -> Node | None:
         """Return the node of a full name such as ``"Group1.Grade1"``, or None."""
@@ -456,7 +469,7 @@ class Document:
         return False
 
 
-def load(path: Union[str, os.PathLike[str]]) -> Document:  # noqa: UP007  read at run time on 3.9
+def load(path: Union[str, os.PathLike[str]]) -> Document:
     """Load a script from disk. Raises: OSError, NkSyntaxError, EncryptedScriptError."""
     return Document(Path(path).read_bytes(), os.fspath(path))
 

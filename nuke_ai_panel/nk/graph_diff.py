@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-__all__ = ["ConnectionChange", "GraphDiff", "KnobChange", "NodeChange"]
+if TYPE_CHECKING:
+    from nuke_ai_panel.nk.document import Document
+    from nuke_ai_panel.nk.node import Node
+
+__all__ = ["ConnectionChange", "GraphDiff", "KnobChange", "NodeChange", "diff"]
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,77 @@ class GraphDiff:
                 out.append(f"    input {wire.input_index}: {before}{wire.after or 'open'}")
         out.extend(f"> {path} moved" for path in self.moved)
         return out
+
+
+def diff(before: Document, after: Document) -> GraphDiff:
+    """Compare two scripts by full node name, their Roots too; a node of another class is removed and added."""
+    old, new = _by_path(before), _by_path(after)
+    added: list[NodeChange] = []
+    removed: list[NodeChange] = []
+    knobs: list[KnobChange] = []
+    wires: list[ConnectionChange] = []
+    moved: list[str] = []
+    for key, node in old.items():
+        other = new.get(key)
+        if other is None or other.class_name != node.class_name:
+            removed.append(NodeChange(key[0], node.class_name))
+    for key, node in new.items():
+        path = key[0]
+        was = old.get(key)
+        if was is not None and was.class_name != node.class_name:
+            was = None
+        if was is None:
+            added.append(NodeChange(path, node.class_name))
+        elif node.text.body == was.text.body and _sources(was) == _sources(node):
+            continue
+        knobs.extend(_knob_changes(path, was, node))
+        wires.extend(_wire_changes(path, was, node))
+        if was is not None and (was.xpos, was.ypos) != (node.xpos, node.ypos):
+            moved.append(path)
+    return GraphDiff(tuple(added), tuple(removed), tuple(knobs), tuple(wires), tuple(moved))
+
+
+def _by_path(document: Document) -> dict[tuple[str, int], Node]:
+    """Return the nodes by full name; clones share a name, so the count tells them apart."""
+    found: dict[tuple[str, int], Node] = {}
+    counts: dict[str, int] = {}
+    if document.root_node is not None:
+        found["Root", -1] = document.root_node
+    for path, node in document.paths():
+        number = counts.get(path, 0)
+        counts[path] = number + 1
+        found[path, number] = node
+    return found
+
+
+def _knob_changes(path: str, was: Node | None, node: Node) -> list[KnobChange]:
+    before, after = _settings(was), _settings(node)
+    names = dict.fromkeys([*after, *before])
+    return [KnobChange(path, name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)]
+
+
+def _settings(node: Node | None) -> dict[str, str]:
+    if node is None:
+        return {}
+    own = {f"addUserKnob {name}": word for name, word in node.user_knobs.items()}
+    return {**own, **node.knobs}
+
+
+def _wire_changes(path: str, was: Node | None, node: Node) -> list[ConnectionChange]:
+    before = _sources(was) if was is not None else []
+    after = _sources(node)
+    changes: list[ConnectionChange] = []
+    for index in range(max(len(before), len(after))):
+        old = before[index] if index < len(before) else None
+        new = after[index] if index < len(after) else None
+        if old != new:
+            changes.append(ConnectionChange(path, index, old, new))
+    return changes
+
+
+def _sources(node: Node) -> list[str | None]:
+    # Sources stand in the node's own group, so their plain names tell them apart.
+    return [None if source is None else source.name for source in node.inputs]
 
 
 def _count(number: int, noun: str) -> str:

@@ -312,8 +312,8 @@ def _verbatim_parts(scope: Scope) -> tuple[list[Item], dict[Node, list[Item]], l
             if item.alive:
                 leading[item] = waiting
                 waiting = []
-        elif isinstance(item, SetTop) and item.variable == "cut_paste_input" and not seen_node:
-            head.append(item)
-        elif isinstance(item, Push) and item.variable == "cut_paste_input" and not seen_node:
+        elif (isinstance(item, SetTop) and item.variable == "cut_paste_input" and not seen_node) or (
+            isinstance(item, Push) and item.variable == "cut_paste_input" and not seen_node
+        ):
             head.append(item)
     return head, leading, waiting

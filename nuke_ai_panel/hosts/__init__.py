@@ -1,0 +1,1 @@
+"""Hosts: what the assistant works on."""

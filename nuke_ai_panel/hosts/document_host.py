@@ -1,0 +1,232 @@
+"""A host without Nuke: a .nk document, and Python that runs against an emulated ``nuke`` module over it."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import io
+import os
+import threading
+import traceback
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TextIO, Union
+
+from nuke_ai_panel.errors import HostError, KnobNotFoundError, NkError, NodeNotFoundError, NotSimulatedError
+from nuke_ai_panel.hosts.base import NodeInfo, RunResult
+from nuke_ai_panel.nk.document import Document, load, new_script
+from nuke_ai_panel.nk.emulation import emulate
+from nuke_ai_panel.nk.emulation.module import session_of
+from nuke_ai_panel.nk.node import Node
+
+__all__ = ["DocumentHost"]
+
+_FILE_NAME = "<proposal>"
+
+
+class DocumentHost:
+    """The assistant's host over a .nk document. Belongs to one thread at a time."""
+
+    def __init__(self, document: Document | None = None) -> None:
+        self._document = document if document is not None else new_script()
+        self._steps: list[int] = []
+
+    @classmethod
+    def open(cls, path: Union[str, os.PathLike[str]]) -> DocumentHost:
+        """Open a script from disk. Raises: OSError, NkSyntaxError, EncryptedScriptError."""
+        return cls(load(path))
+
+    @property
+    def document(self) -> Document:
+        """The document as it stands; change it through the host, so that undo knows."""
+        return self._document
+
+    # Reading
+
+    def script_name(self) -> str:
+        """Return the script's path, "" for one that was never saved."""
+        return self._document.path
+
+    def nodes(self, *, recurse: bool = False) -> Sequence[NodeInfo]:
+        """Return the nodes of the root, or of all groups too with `recurse`."""
+        return [_info(node) for node in self._document.nodes(recurse=recurse)]
+
+    def node(self, path: str) -> NodeInfo:
+        """Return one node. Raises: NodeNotFoundError."""
+        return _info(self._document.node(path))
+
+    def selected(self) -> Sequence[NodeInfo]:
+        """Return the selected nodes of the root."""
+        return [_info(node) for node in self._document.selected()]
+
+    def snapshot(self) -> bytes:
+        """Return the whole script as .nk text with the present selection."""
+        return self._document.to_bytes(with_selection=True)
+
+    # Changing
+
+    def create_node(
+        self, class_name: str, *, knobs: Mapping[str, str] | None = None, inputs: Sequence[str | None] = ()
+    ) -> NodeInfo:
+        """Create a node in the root, connected to the nodes named in `inputs`. Raises: NodeNotFoundError, HostError."""
+        with self._step():
+            nuke = emulate(self._document)
+            session = session_of(nuke)
+            sources = [None if path is None else session.handle(self._document.node(path)) for path in inputs]
+            made = getattr(nuke.nodes, class_name)(inputs=sources)
+            for name, value in (knobs or {}).items():
+                made[name].fromScript(value)
+            return _info(made._attached())
+
+    def delete_node(self, path: str) -> None:
+        """Delete a node; what read from it reads from its first input. Raises: NodeNotFoundError."""
+        with self._step():
+            self._document.delete(self._document.node(path))
+
+    def connect(self, path: str, input_index: int, source: str | None) -> None:
+        """Connect input `input_index` (from 0) of the node to `source`, or open it with None. Raises: NodeNotFoundError."""
+        with self._step():
+            session = session_of(emulate(self._document))
+            node = session.handle(self._document.node(path))
+            other = None if source is None else session.handle(self._document.node(source))
+            if not node.setInput(input_index, other):
+                raise HostError(f"Input {input_index} of {path} cannot be connected to {source or 'nothing'}.")
+
+    def set_knob(self, path: str, knob: str, value: str) -> None:
+        """Set a knob from its .nk text. Raises: NodeNotFoundError, KnobNotFoundError."""
+        with self._step():
+            session = session_of(emulate(self._document))
+            session.handle(self._document.node(path))[knob].fromScript(value)
+
+    def undo(self) -> bool:
+        """Take the last step back; False when there is none."""
+        if not self._steps:
+            return False
+        self._document.roll_back(self._steps.pop())
+        return True
+
+    @contextlib.contextmanager
+    def _step(self) -> Iterator[None]:
+        mark = self._document.mark()
+        try:
+            yield
+        except (NodeNotFoundError, KnobNotFoundError, NotSimulatedError):
+            self._document.roll_back(mark)
+            raise
+        except (NkError, RuntimeError, ValueError, TypeError) as error:
+            self._document.roll_back(mark)
+            raise HostError(str(error)) from error
+        except BaseException:
+            self._document.roll_back(mark)
+            raise
+        if self._document.mark() != mark:
+            self._steps.append(mark)
+
+    # Running
+
+    def run_python(self, code: str, *, title: str) -> RunResult:
+        """Run `code` with ``nuke`` in reach as one undo step; roll back when it raises, whatever it raises.
+
+        ``sys.modules`` is not touched: ``import nuke`` inside of the code gives the emulated module, everywhere else
+        whatever was there before.
+        """
+        del title
+        output = io.StringIO()
+        nuke = emulate(self._document, write=output.write)
+        mark = self._document.mark()
+        try:
+            program = compile(code, _FILE_NAME, "exec", dont_inherit=True)
+            with _captured(output):
+                exec(program, _namespace(nuke))  # noqa: S102  running generated code is what this is for
+        except BaseException as error:  # noqa: BLE001  SystemExit and KeyboardInterrupt end the script, not the host
+            self._document.roll_back(mark)
+            return RunResult(output.getvalue(), _traceback(error, code))
+        if self._document.mark() > mark:
+            self._steps.append(mark)
+        return RunResult(output.getvalue())
+
+    # Saving
+
+    def save(self, path: str = "") -> str:
+        """Save to `path`, or to where it was read from; return the path. Raises: ScriptChangedError, HostError."""
+        try:
+            return self._document.save(path)
+        except (NkError, OSError) as error:
+            raise HostError(f"The script could not be saved: {error}") from error
+
+
+def _info(node: Node) -> NodeInfo:
+    return NodeInfo(
+        path=node.path,
+        class_name=node.class_name,
+        inputs=tuple(None if source is None else source.path for source in node.inputs),
+        knobs=dict(node.knobs),
+        selected=node.selected,
+        xpos=node.xpos,
+        ypos=node.ypos,
+    )
+
+
+def _namespace(nuke: types.ModuleType) -> dict[str, Any]:
+    def import_module(
+        name: str,
+        globals: Mapping[str, object] | None = None,  # noqa: A002  the names of __import__
+        locals: Mapping[str, object] | None = None,  # noqa: A002
+        fromlist: Sequence[str] = (),
+        level: int = 0,
+    ) -> types.ModuleType:
+        if level == 0:
+            if name == "nuke":
+                return nuke
+            if name.split(".")[0] in ("nuke", "nukescripts", "hiero"):
+                raise NotSimulatedError(f"The module {name} is not simulated.")
+        return builtins.__import__(name, globals, locals, fromlist, level)
+
+    own = dict(vars(builtins))
+    own["__import__"] = import_module
+    return {"__name__": "__main__", "__file__": _FILE_NAME, "__builtins__": own, "nuke": nuke}
+
+
+class _ThreadOutput(io.TextIOBase):
+    """A standard stream that takes what one thread writes; the others still write where they did."""
+
+    def __init__(self, taken: Callable[[str], int], stream: TextIO | None) -> None:
+        super().__init__()
+        self._taken = taken
+        self._stream = stream
+        self._thread = threading.get_ident()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if threading.get_ident() == self._thread:
+            return self._taken(text)
+        return self._stream.write(text) if self._stream is not None else len(text)
+
+
+@contextlib.contextmanager
+def _captured(output: io.StringIO) -> Iterator[None]:
+    import sys
+
+    with contextlib.redirect_stdout(_ThreadOutput(output.write, sys.stdout)):  # noqa: SIM117  one line each
+        with contextlib.redirect_stderr(_ThreadOutput(output.write, sys.stderr)):
+            yield
+
+
+def _traceback(error: BaseException, code: str) -> str:
+    """Return the traceback with the script's own frames only, each with its line of `code`."""
+    lines = code.splitlines()
+    frames = [
+        traceback.FrameSummary(
+            frame.filename,
+            frame.lineno,
+            frame.name,
+            line=lines[frame.lineno - 1] if 0 < (frame.lineno or 0) <= len(lines) else "",
+        )
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == _FILE_NAME
+    ]
+    text = ["Traceback (most recent call last):\n", *traceback.format_list(frames)] if frames else []
+    text.extend(traceback.format_exception_only(type(error), error))
+    return "".join(text)
