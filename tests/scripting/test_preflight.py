@@ -111,7 +111,8 @@ def test_preflight_does_not_cry_wolf(code, kind):
 
 
 def test_preflight_warns_of_what_undo_cannot_take_back_first():
-    code = "import nuke, os\nnuke.createNode('Blur')\nnuke.delete(nuke.toNode('A'))\nos.remove('a')\nos.remove('b')\nnuke.scriptExit()\n"
+    code = "import nuke, os\nnuke.createNode('Blur')\n"
+    code += "nuke.delete(nuke.toNode('A'))\nos.remove('a')\nos.remove('b')\nnuke.scriptExit()\n"
     found = preflight(ScriptProposal("python", code))
     assert found.warnings == (
         "Closes Nuke (line 6: nuke.scriptExit)",

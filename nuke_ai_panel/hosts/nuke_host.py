@@ -1,0 +1,452 @@
+"""The session the artist sits in: Nuke's Python API behind the capabilities of a host.
+
+The only module that imports ``nuke``, and only when a host is made without one. Every call is made on Nuke's main thread,
+wherever it comes from, and every change is one undo step. No node object is kept between calls: it dies with the next undo,
+delete or script load (``ValueError: A PythonObject is not attached to a node``), a full name does not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import linecache
+import sys
+import threading
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from nuke_ai_panel.errors import HostError, KnobNotFoundError, NodeNotFoundError, NukeAIPanelError
+from nuke_ai_panel.hosts.base import NodeInfo, RunResult
+from nuke_ai_panel.hosts.script_text import WrittenNode, write_nodes
+from nuke_ai_panel.nk.words import DamagedWordError, list_words, quote, unquote
+
+__all__ = ["NukeHost"]
+
+_T = TypeVar("_T")
+
+#: Classes whose nodes hold nodes that stand in the script; those of a gizmo stand in its own file.
+_GROUPS = frozenset({"Group", "LiveGroup", "VariableGroup"})
+_PLACE = frozenset({"inputs", "name", "selected", "xpos", "ypos"})
+_USER_KNOB = "addUserKnob"
+
+#: Layers that every script has; any other is declared by ``add_layer`` before it is used.
+_BUILT_IN_LAYERS = frozenset({"rgb", "rgba", "alpha", "depth", "motion", "forward", "backward", "mask", "none", "all"})
+
+#: Between a node and the one below it, in units of the node graph.
+_GAP = 26
+
+_TEN_NODES = (
+    "Nuke {edition} lets Python touch only ten nodes of a script, so the panel cannot read or change this one. "
+    "Copy the script and run it in the Script Editor yourself, or open the script in a full Nuke."
+)
+
+
+class NukeHost:
+    """The running Nuke.
+
+    ``nuke_module`` is the module to drive; by default the ``nuke`` of this process is imported.
+
+    Methods may be called from any thread of a Nuke with a window: they run on its main thread, and the caller waits for as
+    long as Nuke is busy. In a terminal session (``nuke -t``) nothing serves such calls, so there they are for the main thread.
+
+    Raises:
+        HostError: from every method, where Nuke refuses. Non-commercial and Indie editions refuse everything but
+            :meth:`script_name`: they give Python ten node objects a script.
+    """
+
+    def __init__(self, nuke_module: Any = None) -> None:
+        if nuke_module is None:
+            try:
+                nuke_module = importlib.import_module("nuke")
+            except ImportError as error:
+                raise HostError("This is not Nuke: there is no module 'nuke'. Open a .nk file instead.") from error
+        self._nuke = nuke_module
+
+    # reading
+
+    def script_name(self) -> str:
+        """Return the script's path, "" for one that was never saved."""
+        # Root.name() says "Root" for a script without a file; the knob is empty then.
+        return self._on_main(lambda: str(self._nuke.root()["name"].value() or ""))
+
+    def nodes(self, *, recurse: bool = False) -> Sequence[NodeInfo]:
+        """Return the nodes of the root, or of all groups too with `recurse`."""
+
+        def read() -> list[NodeInfo]:
+            return [self._info(node) for node in self._walk(self._nuke.root(), recurse)]
+
+        return self._on_graph(read)
+
+    def node(self, path: str) -> NodeInfo:
+        """Return one node. Raises: NodeNotFoundError."""
+        return self._on_graph(lambda: self._info(self._find(path)))
+
+    def selected(self) -> Sequence[NodeInfo]:
+        """Return the selected nodes of the root."""
+
+        def read() -> list[NodeInfo]:
+            return [self._info(node) for node in self._walk(self._nuke.root(), False) if node.isSelected()]
+
+        return self._on_graph(read)
+
+    def class_counts(self) -> Mapping[str, int]:
+        """Return how many nodes of each class the root holds."""
+        return self._on_graph(lambda: Counter(node.Class() for node in self._walk(self._nuke.root(), False)))
+
+    def snapshot(self) -> bytes:
+        """Return the whole script as .nk text, as it stands now, saved or not.
+
+        The text is built node by node from ``writeKnobs``, which only reads. ``nodeCopy`` would copy the selection, so that
+        everything had to be selected and the artist's selection put back; ``scriptSave`` to another file would run the
+        studio's save callbacks.
+        """
+        return self._on_graph(self._script_text)
+
+    # changing
+
+    def create_node(
+        self, class_name: str, *, knobs: Mapping[str, str] | None = None, inputs: Sequence[str | None] = ()
+    ) -> NodeInfo:
+        """Create a node in the root, connected to the nodes named in `inputs`; the selection stays as it is.
+
+        Raises:
+            NodeNotFoundError: a node named in `inputs` does not exist.
+            KnobNotFoundError: the class has no such knob.
+        """
+
+        def change() -> NodeInfo:
+            sources = [None if name is None else self._find(name) for name in inputs]
+            # Unlike createNode, nuke.nodes neither connects to the selection nor opens the node's panel.
+            node = getattr(self._nuke.nodes, class_name)()
+            for name, value in (knobs or {}).items():
+                self._set(node, name, value)
+            for index, source in enumerate(sources):
+                if source is not None:
+                    self._connect(node, index, source)
+            if not {"xpos", "ypos"} & set(knobs or {}) and sources and sources[0] is not None:
+                self._place_below(node, sources[0])
+            return self._info(node)
+
+        return self._on_graph(change, step=f"Create {class_name}")
+
+    def delete_node(self, path: str) -> None:
+        """Delete a node; what read from it reads from its first input. Raises: NodeNotFoundError."""
+
+        def change() -> None:
+            node = self._find(path)
+            through = node.input(0) if node.inputs() else None
+            heir = None if through is None else through.fullName()
+            flags = self._nuke.INPUTS | self._nuke.HIDDEN_INPUTS
+            readers = [
+                (reader.fullName(), index)
+                for reader in node.dependent(flags)
+                for index in range(reader.inputs())
+                if _is_same(reader.input(index), node)
+            ]
+            self._nuke.delete(node)
+            for name, index in readers:
+                reader = self._find(name)
+                source = None if heir is None else self._find(heir)
+                if source is not None and reader.input(index) is None:
+                    self._connect(reader, index, source)
+
+        self._on_graph(change, step=f"Delete {path}")
+
+    def connect(self, path: str, input_index: int, source: str | None) -> None:
+        """Connect input `input_index` (from 0) of the node to `source`, or open it with None. Raises: NodeNotFoundError."""
+
+        def change() -> None:
+            self._connect(self._find(path), input_index, None if source is None else self._find(source))
+
+        self._on_graph(change, step=f"Connect {path}")
+
+    def set_knob(self, path: str, knob: str, value: str) -> None:
+        """Set a knob from its .nk text. Raises: NodeNotFoundError, KnobNotFoundError."""
+        self._on_graph(lambda: self._set(self._find(path), knob, value), step=f"Set {path}.{knob}")
+
+    def undo(self) -> bool:
+        """Take the last step back; False when there is none."""
+
+        def change() -> bool:
+            undo = self._nuke.Undo
+            if not undo.undoSize():
+                return False
+            undo.undo()
+            return True
+
+        return self._on_graph(change)
+
+    # running and saving
+
+    def run_python(self, code: str, *, title: str) -> RunResult:
+        """Run `code` as the Script Editor would, in the root, as one undo step named `title`; roll back when it raises.
+
+        What it prints is captured; what Nuke itself prints to the terminal is not. It blocks Nuke while it runs.
+        """
+        return self._on_graph(lambda: self._run(code, title))
+
+    def save(self, path: str = "") -> str:
+        """Save to `path` (an existing file is replaced), or to where it was read from; return the path. Raises: HostError."""
+
+        def write() -> str:
+            name = str(self._nuke.root()["name"].value() or "")
+            if path:
+                self._nuke.scriptSaveAs(path, 1)
+            elif name:
+                # Without a name and a path Nuke would open its file browser and wait.
+                self._nuke.scriptSave()
+            else:
+                raise HostError("The script was never saved. Give it a file name.")
+            return path or name
+
+        return self._on_main(write)
+
+    # the main thread
+
+    def _on_graph(self, call: Callable[[], _T], *, step: str = "") -> _T:
+        """Make a call that touches nodes, in the root's context; as one undo step when it has a name."""
+
+        def inside() -> _T:
+            self._check_edition()
+            with self._in_root():
+                if not step:
+                    return call()
+                with self._undo_step(step):
+                    return call()
+
+        return self._on_main(inside)
+
+    def _on_main(self, call: Callable[[], _T]) -> _T:
+        if threading.current_thread() is threading.main_thread():
+            return self._translated(call)
+        if not self._env("gui"):
+            raise HostError("A terminal session of Nuke serves calls on its main thread only. Make this call there.")
+        # executeInMainThreadWithResult prints an exception and returns None, so the outcome comes in an envelope.
+        envelope: list[tuple[str, Any]] = []
+
+        def fill() -> None:
+            try:
+                envelope.append(("value", self._translated(call)))
+            except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
+                envelope.append(("error", error))
+
+        self._nuke.executeInMainThreadWithResult(fill, ())
+        if not envelope:
+            raise HostError("Nuke ended the call without an outcome. Try again.")
+        kind, outcome = envelope[0]
+        if kind == "error":
+            raise outcome
+        value: _T = outcome
+        return value
+
+    @staticmethod
+    def _translated(call: Callable[[], _T]) -> _T:
+        try:
+            return call()
+        except NukeAIPanelError:
+            raise
+        except (RuntimeError, ValueError, TypeError, NameError, AttributeError, OSError) as error:
+            raise HostError(f"Nuke refused: {error}") from error
+
+    def _env(self, key: str) -> bool:
+        # nuke.env is a mapping of Nuke's own; keys differ between releases.
+        try:
+            return bool(self._nuke.env[key])
+        except KeyError:
+            return False
+
+    def _check_edition(self) -> None:
+        for key, edition in (("nc", "Non-commercial"), ("indie", "Indie")):
+            if self._env(key):
+                raise HostError(_TEN_NODES.format(edition=edition))
+
+    @contextlib.contextmanager
+    def _in_root(self) -> Iterator[None]:
+        """Work in the root, whichever group a callback or another tool has begun."""
+        root = self._nuke.root()
+        root.begin()
+        try:
+            yield
+        finally:
+            root.end()
+
+    @contextlib.contextmanager
+    def _undo_step(self, title: str) -> Iterator[None]:
+        undo = self._nuke.Undo()
+        undo.begin(title)
+        try:
+            yield
+        except BaseException:
+            undo.cancel()
+            raise
+        undo.end()
+
+    # nodes
+
+    def _find(self, path: str) -> Any:
+        node = self._nuke.toNode(path)
+        if node is None:
+            raise NodeNotFoundError(f"The script has no node {path!r}.")
+        return node
+
+    def _walk(self, group: Any, recurse: bool) -> Iterator[Any]:
+        # allNodes(recurseGroups=True) would also enter gizmos, whose nodes are not part of the script.
+        for node in self._nuke.allNodes(group=group):
+            yield node
+            if recurse and node.Class() in _GROUPS:
+                yield from self._walk(node, recurse)
+
+    def _info(self, node: Any) -> NodeInfo:
+        inputs = [None if source is None else source.fullName() for source in map(node.input, range(node.inputs()))]
+        knobs = {name: unquote(word) for name, word in self._knob_words(node) if name != _USER_KNOB}
+        return NodeInfo(
+            path=node.fullName(),
+            class_name=node.Class(),
+            inputs=tuple(inputs),
+            knobs=knobs,
+            selected=bool(node.isSelected()),
+            xpos=int(node.xpos()),
+            ypos=int(node.ypos()),
+        )
+
+    def _knob_words(self, node: Any) -> list[tuple[str, str]]:
+        """Return name and value word of each knob that a script would write, but for name, place and selection."""
+        flags = self._nuke.TO_SCRIPT | self._nuke.WRITE_USER_KNOB_DEFS | self._nuke.WRITE_NON_DEFAULT_ONLY
+        text = str(node.writeKnobs(flags))
+        try:
+            words = list_words(text)
+        except DamagedWordError as error:
+            raise HostError(f"Nuke's text of {node.fullName()} cannot be read: {error}.") from error
+        pairs = zip(words[::2], words[1::2])
+        return [(unquote(name), word) for name, word in pairs if unquote(name) not in _PLACE]
+
+    def _set(self, node: Any, knob: str, value: str) -> None:
+        found = node.knob(knob)
+        if found is None:
+            raise KnobNotFoundError(f"{node.fullName()} ({node.Class()}) has no knob {knob!r}.")
+        if found.fromScript(value) is False:
+            raise HostError(f"{node.fullName()}.{knob} does not take {value!r}.")
+
+    def _connect(self, node: Any, index: int, source: Any) -> None:
+        if not 0 <= index < node.maxInputs():
+            raise HostError(f"{node.fullName()} ({node.Class()}) has no input {index}.")
+        if node.setInput(index, source) is False:
+            name = "nothing" if source is None else source.fullName()
+            raise HostError(f"Input {index} of {node.fullName()} cannot be connected to {name}.")
+
+    @staticmethod
+    def _place_below(node: Any, source: Any) -> None:
+        x = source.xpos() + (source.screenWidth() - node.screenWidth()) // 2
+        node.setXYpos(int(x), int(source.ypos() + source.screenHeight() + _GAP))
+
+    # the script as text
+
+    def _script_text(self) -> bytes:
+        root = self._nuke.root()
+        env = self._nuke.env
+        lines = [
+            f"version {env['NukeVersionMajor']}.{env['NukeVersionMinor']} v{env['NukeVersionRelease']}",
+            "Root {",
+            " inputs 0",
+        ]
+        name = str(root["name"].value() or "")
+        if name:
+            lines.append(f" name {quote(name)}")
+        lines.extend(f" {quote(knob)} {word}" for knob, word in self._knob_words(root))
+        lines.append("}")
+        lines.extend(self._layer_lines())
+        lines.extend(write_nodes(self._written(root)))
+        return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
+
+    def _layer_lines(self) -> Iterator[str]:
+        channels: dict[str, list[str]] = {}
+        for channel in self._nuke.channels():
+            channels.setdefault(channel.split(".")[0], []).append(channel)
+        for layer, members in channels.items():
+            if layer not in _BUILT_IN_LAYERS:
+                yield f"add_layer {{{layer} {' '.join(members)}}}"
+
+    def _written(self, group: Any) -> list[WrittenNode]:
+        nodes = list(self._nuke.allNodes(group=group))
+        found: dict[tuple[str, int, int], WrittenNode] = {}
+        firsts: dict[str, WrittenNode] = {}
+        pairs: list[tuple[Any, WrittenNode]] = []
+        for node in nodes:
+            made = self._written_node(node, firsts)
+            found[_key(node)] = made
+            pairs.append((node, made))
+        for node, made in pairs:
+            sources = [node.input(index) for index in range(node.inputs())]
+            made.inputs = [None if source is None else found.get(_key(source)) for source in sources]
+        return [made for _, made in pairs]
+
+    def _written_node(self, node: Any, firsts: dict[str, WrittenNode]) -> WrittenNode:
+        name = str(node.name())
+        class_name = str(node.Class())
+        place = [("selected", "true")] if node.isSelected() else []
+        place += [("xpos", str(int(node.xpos()))), ("ypos", str(int(node.ypos())))]
+        # Only clones share a name within one group, and they share every knob but their place.
+        original = firsts.get(name)
+        if original is not None:
+            return WrittenNode(class_name, place=place, original=original)
+        knobs = [(_USER_KNOB if knob == _USER_KNOB else quote(knob), word) for knob, word in self._knob_words(node)]
+        children = self._written(node) if class_name in _GROUPS else None
+        mask = int(node.optionalInput())
+        made = WrittenNode(
+            class_name, [("name", quote(name)), *knobs], place, children=children, mask=mask if mask > 0 else None
+        )
+        firsts[name] = made
+        return made
+
+    # generated code
+
+    def _run(self, code: str, title: str) -> RunResult:
+        filename = f"<{title}>"
+        output = io.StringIO()
+        # A traceback then shows the lines of the script.
+        linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
+        try:
+            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output), self._importable():
+                compiled = compile(code, filename, "exec", dont_inherit=True)
+                with self._undo_step(title):
+                    # Named __main__, so that the usual last lines of a script run too.
+                    exec(compiled, {"__name__": "__main__", "nuke": self._nuke})  # noqa: S102 - the artist has agreed to it
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - the code is a stranger's
+            return RunResult(output.getvalue(), _traceback_of(error, filename))
+        return RunResult(output.getvalue())
+
+    @contextlib.contextmanager
+    def _importable(self) -> Iterator[None]:
+        """Let ``import nuke`` in the code find the module that this host drives; in Nuke it does already."""
+        missing = object()
+        before: Any = sys.modules.get("nuke", missing)
+        if before is self._nuke:
+            yield
+            return
+        sys.modules["nuke"] = self._nuke
+        try:
+            yield
+        finally:
+            if before is missing:
+                sys.modules.pop("nuke", None)
+            else:
+                sys.modules["nuke"] = before
+
+
+def _key(node: Any) -> tuple[str, int, int]:
+    return str(node.fullName()), int(node.xpos()), int(node.ypos())
+
+
+def _is_same(node: Any, other: Any) -> bool:
+    return node is not None and _key(node) == _key(other)
+
+
+def _traceback_of(error: BaseException, filename: str) -> str:
+    """Return a traceback that begins in the script, not in this module."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename != filename:
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames))
