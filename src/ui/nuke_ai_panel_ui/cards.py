@@ -106,7 +106,9 @@ class Fold(QtWidgets.QWidget):
 
     def _fit(self) -> None:
         count = min(self.MAX_LINES, self.lines.blockCount())
-        bar = self.lines.horizontalScrollBar().sizeHint().height()
+        # The bar is counted when a line is too long, and not by whether it shows now: its showing depends on this height.
+        longest = self.lines.document().size().width() if self.lines.isVisible() else 0
+        bar = self.lines.horizontalScrollBar().sizeHint().height() if longest > self.lines.viewport().width() else 0
         height = int(self.lines.fontMetrics().lineSpacing() * count + 2 * self.lines.document().documentMargin()) + bar + 4
         if self.lines.height() != height or self.lines.minimumHeight() != height:
             self.lines.setFixedHeight(height)

@@ -123,6 +123,7 @@ class Composer(QtWidgets.QFrame):
         super().__init__()
         self.setObjectName("composer")
         self._is_busy = False
+        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Preferred, QtWidgets.QSizePolicy.Policy.Maximum)
         rows = QtWidgets.QVBoxLayout(self)
         rows.setContentsMargins(8, 6, 6, 6)
         rows.setSpacing(4)

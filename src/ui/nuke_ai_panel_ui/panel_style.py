@@ -38,11 +38,10 @@ QToolButton#fold {{ padding: 1px 2px; color: {theme.dim}; }}
 QToolButton#fold:hover {{ color: {theme.text}; background: transparent; }}
 QFrame#popup {{ background: {theme.panel}; border: 1px solid {theme.line}; }}
 QFrame#popup QListView {{ background: transparent; border: none; outline: none; color: {theme.text}; }}
-QLineEdit, QSpinBox {{ background: {theme.field}; border: 1px solid {theme.line}; border-radius: 3px; padding: 4px 6px;
+QLineEdit {{ background: {theme.field}; border: 1px solid {theme.line}; border-radius: 3px; padding: 4px 6px;
     color: {theme.text}; selection-background-color: {theme.accent}; selection-color: {theme.on_accent}; }}
-QLineEdit:focus, QSpinBox:focus {{ border-color: {theme.accent}; }}
-QLineEdit:disabled, QSpinBox:disabled {{ color: {theme.dim}; background: {theme.background}; }}
-QSpinBox {{ padding-right: 2px; }}
+QLineEdit:focus {{ border-color: {theme.accent}; }}
+QLineEdit:disabled {{ color: {theme.dim}; background: {theme.background}; }}
 QCheckBox {{ color: {theme.text}; spacing: 6px; }}
 QCheckBox#section {{ font-weight: 600; }}
 QDialog, QMainWindow {{ background: {theme.background}; }}

@@ -29,7 +29,7 @@ class StandaloneWindow(QtWidgets.QMainWindow):
         super().__init__()
         self._host = host
         self._controller = panel_controller
-        self._clean = host.snapshot()
+        self._clean = host.document.to_bytes()
         self.panel = Panel(panel_controller)
         self.setCentralWidget(self.panel)
         menu = self.menuBar().addMenu("File")
@@ -53,7 +53,7 @@ class StandaloneWindow(QtWidgets.QMainWindow):
     @property
     def is_modified(self) -> bool:
         """Whether the script differs from what is on disk."""
-        return self._host.snapshot() != self._clean
+        return self._host.document.to_bytes() != self._clean
 
     def show_state(self) -> None:
         """Show the script's name, and whether it was changed, in the window's title."""
@@ -80,7 +80,7 @@ class StandaloneWindow(QtWidgets.QMainWindow):
         except (NukeAIPanelError, OSError) as error:
             QtWidgets.QMessageBox.warning(self, "The script was not saved", str(error))
             return False
-        self._clean = self._host.snapshot()
+        self._clean = self._host.document.to_bytes()
         self.show_state()
         self.saved.emit(written)
         return True
