@@ -1,7 +1,7 @@
 """Build the catalogue of node classes that comes with the package from the measured data.
 
-Run it as ``python tools/build_catalogue.py [DATA_FOLDER]``; without an argument the folder ``shared/data`` beside the repository
-is read. The result is written to ``nuke_ai_panel/nk/catalogue_data.json``.
+Run it as ``python tools/build_catalogue.py [DATA_FOLDER]``; without an argument ``shared/data`` beside the repository is
+read. The result is written to ``nuke_ai_panel/nk/catalogue_data.json``.
 """
 
 from __future__ import annotations

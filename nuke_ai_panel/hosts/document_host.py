@@ -9,6 +9,7 @@ import os
 import threading
 import traceback
 import types
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO, Union
 
@@ -58,6 +59,10 @@ class DocumentHost:
     def selected(self) -> Sequence[NodeInfo]:
         """Return the selected nodes of the root."""
         return [_info(node) for node in self._document.selected()]
+
+    def class_counts(self) -> Mapping[str, int]:
+        """Return how many nodes of each class the root holds."""
+        return Counter(node.class_name for node in self._document.top.nodes)
 
     def snapshot(self) -> bytes:
         """Return the whole script as .nk text with the present selection."""
@@ -216,17 +221,13 @@ def _captured(output: io.StringIO) -> Iterator[None]:
 
 def _traceback(error: BaseException, code: str) -> str:
     """Return the traceback with the script's own frames only, each with its line of `code`."""
-    lines = code.splitlines()
-    frames = [
-        traceback.FrameSummary(
-            frame.filename,
-            frame.lineno,
-            frame.name,
-            line=lines[frame.lineno - 1] if 0 < (frame.lineno or 0) <= len(lines) else "",
-        )
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename == _FILE_NAME
-    ]
+    lines = ["", *code.splitlines()]
+    frames: list[traceback.FrameSummary] = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename == _FILE_NAME:
+            number = frame.lineno or 0
+            line = lines[number] if number < len(lines) else ""
+            frames.append(traceback.FrameSummary(_FILE_NAME, number, frame.name, line=line))
     text = ["Traceback (most recent call last):\n", *traceback.format_list(frames)] if frames else []
     text.extend(traceback.format_exception_only(type(error), error))
     return "".join(text)

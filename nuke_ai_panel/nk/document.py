@@ -12,14 +12,24 @@ from pathlib import Path
 from typing import Union
 
 from nuke_ai_panel.errors import NkError, NodeNotFoundError, ScriptChangedError
-from nuke_ai_panel.nk.node import GROUP_CLASSES, Node, Scope, SetTop
+from nuke_ai_panel.nk.node import GROUP_CLASSES, Node, Scope, SetTop, Verbatim
 from nuke_ai_panel.nk.node_text import NodeText
 from nuke_ai_panel.nk.parser import parse
 from nuke_ai_panel.nk.wiring import arranged, connect_as_written
+from nuke_ai_panel.nk.words import list_words
 
 __all__ = ["Document", "load", "loads", "new_script"]
 
-_NEW_SCRIPT = b'version 15.1 v3\nRoot {\n inputs 0\n frame 1\n first_frame 1\n last_frame 100\n fps 24\n format "1920 1080 0 0 1920 1080 1 HD_1080"\n}\n'
+_NEW_SCRIPT = b"""version 15.1 v3
+Root {
+ inputs 0
+ frame 1
+ first_frame 1
+ last_frame 100
+ fps 24
+ format "1920 1080 0 0 1920 1080 1 HD_1080"
+}
+"""
 _FIRST_VARIABLE = 0x7F0A1C00
 
 
@@ -97,6 +107,17 @@ class Document:
     def selected(self) -> list[Node]:
         """Return the selected nodes of the root in file order."""
         return [node for node in self.top.nodes if node.selected]
+
+    def layer_channels(self) -> list[str]:
+        """Return the channels that ``add_layer`` declares, e.g. ``"id.red"``, in file order."""
+        found: list[str] = []
+        scopes = [self.top, *(node.children for node in self.walk() if node.children is not None)]
+        for item in (item for scope in scopes for item in scope.base):
+            if isinstance(item, Verbatim) and item.text.lstrip().startswith("add_layer"):
+                words = list_words(item.text)[1:]
+                inner = list_words(words[0][1:-1]) if words and words[0].startswith("{") else words
+                found.extend(word for word in inner[1:] if "." in word)
+        return found
 
     def to_bytes(self, *, with_selection: bool = False) -> bytes:
         """Return the script as bytes: what did not change as it was read, the rest as Nuke would write it.

@@ -25,7 +25,7 @@ def parse(document: Document, text: str) -> Scope:
     """Return the outermost scope of `text`. Raises: NkSyntaxError, EncryptedScriptError."""
     if _ENCRYPTED.match(text[:400]):
         raise EncryptedScriptError(
-            "This script is encrypted (non-commercial or Indie Nuke); only Nuke can read it. Save it as a plain .nk to use it here."
+            "This script is encrypted (non-commercial or Indie Nuke); only Nuke can read it. Save a plain .nk of it."
         )
     return _Parser(document, text).run()
 

@@ -71,7 +71,7 @@ def arranged(scope: Scope) -> list[Item]:
     if not scope.rewired:
         return scope.base
     known = scope.document.names_read
-    standing = {node for node in scope.nodes}
+    standing = set(scope.nodes)
     old = {item for item in scope.base if isinstance(item, Node)}
     new = [node for node in scope.nodes if node not in old]
     for opened in (False, True):

@@ -99,11 +99,11 @@ class Knob:
         self._put(str(text))
         return True
 
-    def value(self, *_args: object) -> Value:
+    def value(self, index: int | None = None, *_args: object) -> Value:
         """Return the value in the knob's own form."""
         return _guessed(self._text())
 
-    def getValue(self, *_args: object) -> Value:  # noqa: N802  Nuke's name
+    def getValue(self, index: int | None = None, *_args: object) -> Value:  # noqa: N802  Nuke's name
         """Return the value; numbers for everything that has one."""
         return self.value()
 
@@ -111,7 +111,7 @@ class Knob:
         """Return the knob's text."""
         return self._text()
 
-    def setValue(self, value: Value, *_args: object) -> bool:  # noqa: N802  Nuke's name
+    def setValue(self, value: Value, index: int = -1, *_args: object) -> bool:  # noqa: N802  Nuke's name
         """Set the value; True when it took."""
         self._put(plain_text(value))
         return True
@@ -124,15 +124,15 @@ class Knob:
         """Return whether the value differs from the default."""
         return not self._is_default(self._text())
 
-    def isAnimated(self, *_args: object) -> bool:  # noqa: N802  Nuke's name
+    def isAnimated(self, index: int = -1, *_args: object) -> bool:  # noqa: N802  Nuke's name
         """Return whether the knob has keys."""
         return False
 
-    def hasExpression(self, *_args: object) -> bool:  # noqa: N802  Nuke's name
+    def hasExpression(self, index: int = -1, *_args: object) -> bool:  # noqa: N802  Nuke's name
         """Return whether the knob has an expression."""
         return False
 
-    def clearAnimated(self, *_args: object) -> bool:  # noqa: N802  Nuke's name
+    def clearAnimated(self, index: int = -1, *_args: object) -> bool:  # noqa: N802  Nuke's name
         """Remove keys and expressions."""
         return False
 
@@ -184,15 +184,15 @@ class Knob:
 class String_Knob(Knob):  # noqa: N801  Nuke's name
     """Text: names, labels, files, code."""
 
-    def value(self, *_args: object) -> str:
+    def value(self, index: int | None = None, *_args: object) -> str:
         """Return the text, ``[...]`` in it not evaluated."""
         return self._text()
 
-    def getValue(self, *_args: object) -> str:  # noqa: N802  Nuke's name
+    def getValue(self, index: int | None = None, *_args: object) -> str:  # noqa: N802  Nuke's name
         """Return the text."""
         return self._text()
 
-    def setValue(self, value: Value, *_args: object) -> bool:  # noqa: N802  Nuke's name
+    def setValue(self, value: Value, index: int = -1, *_args: object) -> bool:  # noqa: N802  Nuke's name
         """Set the text. Raises: TypeError for what is no string."""
         if not isinstance(value, str):
             raise TypeError(f"{self._full_name()} takes a string, not {type(value).__name__}")
@@ -223,18 +223,18 @@ class String_Knob(Knob):  # noqa: N801  Nuke's name
 class Boolean_Knob(Knob):  # noqa: N801  Nuke's name
     """A check box."""
 
-    def value(self, *_args: object) -> bool:
+    def value(self, index: int | None = None, *_args: object) -> bool:
         """Return True or False."""
         text = self._text()
         if text.startswith("{"):
             raise NotSimulatedError(f"The value of the expression on {self._full_name()} is not simulated.")
         return text.lower() in ("true", "1", "yes", "on")
 
-    def getValue(self, *_args: object) -> float:  # noqa: N802  Nuke's name
+    def getValue(self, index: int | None = None, *_args: object) -> float:  # noqa: N802  Nuke's name
         """Return 1.0 or 0.0."""
         return 1.0 if self.value() else 0.0
 
-    def setValue(self, value: Value, *_args: object) -> bool:  # noqa: N802  Nuke's name
+    def setValue(self, value: Value, index: int = -1, *_args: object) -> bool:  # noqa: N802  Nuke's name
         """Set from a truth value or a number. Raises: TypeError."""
         if isinstance(value, str) or not isinstance(value, (bool, int, float)):
             raise TypeError(f"{self._full_name()} takes True or False, not {value!r}")
@@ -245,12 +245,12 @@ class Boolean_Knob(Knob):  # noqa: N801  Nuke's name
         """Return 1.0 or 0.0."""
         return 1.0 if self._default() == "true" else 0.0
 
-    def hasExpression(self, *_args: object) -> bool:  # noqa: N802  Nuke's name
+    def hasExpression(self, index: int = -1, *_args: object) -> bool:  # noqa: N802  Nuke's name
         """Return whether an expression decides."""
         text = self._text()
         return text.startswith("{") and expression_of(elements(text, 1)[0]) is not None
 
-    def isAnimated(self, *_args: object) -> bool:  # noqa: N802  Nuke's name
+    def isAnimated(self, index: int = -1, *_args: object) -> bool:  # noqa: N802  Nuke's name
         """Return whether the knob has keys."""
         text = self._text()
         return text.startswith("{") and is_curve(elements(text, 1)[0])
@@ -260,7 +260,7 @@ class Boolean_Knob(Knob):  # noqa: N801  Nuke's name
         self._put("{" + expression_element(expression) + "}")
         return True
 
-    def clearAnimated(self, *_args: object) -> bool:  # noqa: N802  Nuke's name
+    def clearAnimated(self, index: int = -1, *_args: object) -> bool:  # noqa: N802  Nuke's name
         """Remove the expression; the knob then stands at its default."""
         if not self._text().startswith("{"):
             return False
@@ -274,11 +274,11 @@ class Boolean_Knob(Knob):  # noqa: N801  Nuke's name
 class Enumeration_Knob(Knob):  # noqa: N801  Nuke's name
     """A choice among names."""
 
-    def value(self, *_args: object) -> str:
+    def value(self, index: int | None = None, *_args: object) -> str:
         """Return the chosen name."""
         return self._text()
 
-    def getValue(self, *_args: object) -> float:  # noqa: N802  Nuke's name
+    def getValue(self, index: int | None = None, *_args: object) -> float:  # noqa: N802  Nuke's name
         """Return the number of the choice. Raises: NotSimulatedError where the list is not known."""
         text = self._text()
         if text not in self._facts.choices:
@@ -295,7 +295,7 @@ class Enumeration_Knob(Knob):  # noqa: N801  Nuke's name
         """Return how many names there are."""
         return len(self.values())
 
-    def setValue(self, value: Value, *_args: object) -> bool:  # noqa: N802  Nuke's name
+    def setValue(self, value: Value, index: int = -1, *_args: object) -> bool:  # noqa: N802  Nuke's name
         """Choose by name or number. Raises: ValueError for one that is not in the list."""
         choices = self._facts.choices
         if isinstance(value, (int, float)):
@@ -381,11 +381,15 @@ class Array_Knob(Knob):  # noqa: N801  Nuke's name
         words = self._words()
         if isinstance(value, (bool, int, float)):
             places = range(len(words)) if index < 0 else [index]
-            numbers = {place: float(value) for place in places}
+            numbers: dict[int, float] = {place: float(value) for place in places}
         elif isinstance(value, str) or not isinstance(value, Sequence):
             raise TypeError(f"{self._full_name()} takes a number or a list of numbers, not {value!r}")
         else:
-            numbers = {place: float(number) for place, number in enumerate(value)}
+            numbers = {}
+            for place, number in enumerate(value):
+                if not isinstance(number, (int, float)):
+                    raise TypeError(f"{self._full_name()} takes numbers, not {number!r}")
+                numbers[place] = float(number)
         if any(place >= len(words) for place in numbers):
             raise TypeError(f"{self._full_name()} has {len(words)} values, not {max(numbers) + 1}")
         for place, number in numbers.items():
@@ -493,7 +497,7 @@ class Format:
 class Format_Knob(Knob):  # noqa: N801  Nuke's name
     """A format."""
 
-    def value(self, *_args: object) -> Format:
+    def value(self, index: int | None = None, *_args: object) -> Format:
         """Return the format; the script's own where the knob does not name one."""
         return Format(self._own())
 
@@ -519,7 +523,7 @@ class Format_Knob(Knob):  # noqa: N801  Nuke's name
 
         return written(self._own()) if quote else self._own()
 
-    def setValue(self, value: Value, *_args: object) -> bool:  # noqa: N802  Nuke's name
+    def setValue(self, value: Value, index: int = -1, *_args: object) -> bool:  # noqa: N802  Nuke's name
         """Set a format by its text, or from another knob."""
         if not isinstance(value, (str, Format)):
             raise TypeError(f"{self._full_name()} takes a format, not {type(value).__name__}")

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import traceback
 import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
-from nuke_ai_panel.errors import NkError, NotSimulatedError
+from nuke_ai_panel.errors import HostError, NkError, NotSimulatedError
 from nuke_ai_panel.nk.document import Document
 from nuke_ai_panel.nk.emulation import knobs as knob_module
-from nuke_ai_panel.nk.emulation.nodes import EXPRESSIONS, HIDDEN_INPUTS, INPUTS, Group, Node, Root, _root
+from nuke_ai_panel.nk.emulation.nodes import (
+    EXPRESSIONS,
+    HIDDEN_INPUTS,
+    INPUTS,
+    TO_SCRIPT,
+    TO_VALUE,
+    WRITE_ALL,
+    WRITE_NON_DEFAULT_ONLY,
+    WRITE_USER_KNOB_DEFS,
+    Group,
+    Node,
+    Root,
+    _root,
+)
 from nuke_ai_panel.nk.emulation.session import Session
 from nuke_ai_panel.nk.emulation.undo import undo_class
 from nuke_ai_panel.nk.node import Node as ScriptNode
@@ -20,10 +35,30 @@ from nuke_ai_panel.nk.words import DamagedWordError, unquote
 __all__ = ["emulate", "session_of"]
 
 _GAP = 26
+_ENV = {
+    "gui": False,
+    "interactive": False,
+    "nc": False,
+    "indie": False,
+    "nukex": False,
+    "studio": False,
+    "assist": False,
+    "NukeVersionMajor": 17,
+    "NukeVersionMinor": 0,
+    "NukeVersionRelease": 3,
+    "NukeVersionString": "17.0v3",
+}
+_LAYERS = {
+    "rgba": ("red", "green", "blue", "alpha"),
+    "depth": ("Z",),
+    "forward": ("u", "v"),
+    "backward": ("u", "v"),
+    "mask": ("a",),
+}
 _COLUMN = 110
 
 
-def emulate(document: Document, *, write: Callable[[str], None] | None = None) -> types.ModuleType:
+def emulate(document: Document, *, write: Callable[[str], object] | None = None) -> types.ModuleType:
     """Return a module named ``nuke`` that reads and changes `document` as Nuke's own would the open script.
 
     ``write`` gets what the script shows or prints through ``nuke`` (``nuke.tprint``, ``nuke.message``). What is not simulated
@@ -73,22 +108,33 @@ class _Commands:
             "EXPRESSIONS": EXPRESSIONS,
             "INPUTS": INPUTS,
             "HIDDEN_INPUTS": HIDDEN_INPUTS,
+            "TO_SCRIPT": TO_SCRIPT,
+            "TO_VALUE": TO_VALUE,
+            "WRITE_ALL": WRITE_ALL,
+            "WRITE_NON_DEFAULT_ONLY": WRITE_NON_DEFAULT_ONLY,
+            "WRITE_USER_KNOB_DEFS": WRITE_USER_KNOB_DEFS,
             "GUI": False,
-            "INTERACTIVE": True,
             "NUKE_VERSION_MAJOR": 17,
             "NUKE_VERSION_MINOR": 0,
+            "NUKE_VERSION_RELEASE": 3,
             "NUKE_VERSION_STRING": "17.0v3",
+            "env": dict(_ENV),
             "nodes": _NodeFactories(self),
             "allNodes": self.all_nodes,
+            "channels": self.channels,
             "createNode": self.create_node,
             "delete": self.delete,
             "dependencies": self.dependencies,
             "dependentNodes": self.dependent_nodes,
             "endGroup": self.end_group,
+            "executeInMainThread": self.execute_in_main_thread,
+            "executeInMainThreadWithResult": self.execute_in_main_thread,
             "exists": self.exists,
             "frame": self.frame,
             "message": self.message,
             "root": lambda: _root(session),
+            "scriptSave": self.script_save,
+            "scriptSaveAs": self.script_save_as,
             "selectAll": self.select_all,
             "selectedNode": self.selected_node,
             "selectedNodes": self.selected_nodes,
@@ -261,6 +307,44 @@ class _Commands:
                 self.document.delete(node._attached())
             except NkError as error:
                 raise ValueError(str(error)) from error
+
+    # The script
+
+    def channels(self, node: Node | None = None) -> list[str]:
+        """Return the channels of the script. Raises: NotSimulatedError for those of one node."""
+        if node is not None:
+            raise NotSimulatedError("nuke.channels of a node is not simulated.")
+        found = [f"{layer}.{channel}" for layer, channels in _LAYERS.items() for channel in channels]
+        for channel in self.document.layer_channels():
+            if channel not in found:
+                found.append(channel)
+        return found
+
+    def script_save(self, filename: str = "") -> bool:
+        """Save the script to where it was read from, or to `filename`. Raises: RuntimeError."""
+        try:
+            self.document.save(filename)
+        except (NkError, HostError, OSError) as error:
+            raise RuntimeError(str(error)) from error
+        return True
+
+    def script_save_as(self, filename: str = "", overwrite: int = -1) -> bool:
+        """Save the script to `filename`; an existing file only with `overwrite` 1. Raises: RuntimeError."""
+        if not filename:
+            raise NotSimulatedError("nuke.scriptSaveAs without a file name is not simulated: there is no file browser here.")
+        if os.path.exists(filename) and overwrite != 1:
+            raise RuntimeError(f"{filename} exists already")
+        return self.script_save(filename)
+
+    def execute_in_main_thread(
+        self, call: Callable[..., object], args: object = (), kwargs: Mapping[str, Any] | None = None
+    ) -> object:
+        """Call on this thread, which is the main one here. An exception is printed and the result None, as in Nuke."""
+        try:
+            return call(*(args if isinstance(args, tuple) else (args,)), **(kwargs or {}))
+        except Exception:  # noqa: BLE001  Nuke prints what the call raises and goes on
+            self.session.write(traceback.format_exc())
+            return None
 
     # Talking
 

@@ -10,15 +10,35 @@ from nuke_ai_panel.errors import KnobNotFoundError, NkError, NotSimulatedError
 from nuke_ai_panel.nk.emulation.knobs import Format, Knob, String_Knob, make_knob
 from nuke_ai_panel.nk.emulation.session import DETACHED
 from nuke_ai_panel.nk.node import Node as ScriptNode
+from nuke_ai_panel.nk.node_text import USER_KNOB
+from nuke_ai_panel.nk.words import quote
 
 if TYPE_CHECKING:
     from nuke_ai_panel.nk.emulation.session import Session
 
-__all__ = ["EXPRESSIONS", "HIDDEN_INPUTS", "INPUTS", "Group", "Node", "Root"]
+__all__ = [
+    "EXPRESSIONS",
+    "HIDDEN_INPUTS",
+    "INPUTS",
+    "TO_SCRIPT",
+    "TO_VALUE",
+    "WRITE_ALL",
+    "WRITE_NON_DEFAULT_ONLY",
+    "WRITE_USER_KNOB_DEFS",
+    "Group",
+    "Node",
+    "Root",
+]
 
 EXPRESSIONS = 1
 INPUTS = 2
 HIDDEN_INPUTS = 4
+TO_SCRIPT = 1
+TO_VALUE = 2
+WRITE_USER_KNOB_DEFS = 4
+WRITE_ALL = 8
+WRITE_NON_DEFAULT_ONLY = 16
+_NO_SETTINGS = frozenset({"inputs", "name", "selected", "xpos", "ypos", USER_KNOB})
 _WIDTH, _HEIGHT = 80, 18
 _DOT = 12
 _PICTURE_HEIGHT = 78
@@ -134,6 +154,11 @@ class Node:
             return self.maxInputs() if known is None or node.children is not None else known.min_inputs
         raise NotSimulatedError(f"How many inputs {node.class_name} has is not known here.")
 
+    def optionalInput(self) -> int:  # noqa: N802  Nuke's name
+        """Return the number of the mask input, -1 where the node has none."""
+        known = self._session.facts(self._attached().class_name)
+        return known.mask_input if known is not None and known.mask_input is not None else -1
+
     def dependencies(self, what: int = EXPRESSIONS | INPUTS | HIDDEN_INPUTS) -> list[Node]:
         """Return the nodes this one reads from, by inputs and by names in its expressions."""
         node = self._attached()
@@ -190,15 +215,20 @@ class Node:
     allKnobs = knobs  # noqa: N815  Nuke's name
 
     def writeKnobs(self, flags: int = 0) -> str:  # noqa: N802  Nuke's name
-        """Return the knobs that are not at their default as ``name value`` pairs. Raises: NotSimulatedError for flags."""
+        """Return the knobs that are not at their default: their names, or ``name value`` lines with TO_SCRIPT or TO_VALUE."""
         node = self._attached()
-        if flags not in (0, 2, 16, 18):
-            raise NotSimulatedError(f"Node.writeKnobs({flags}) is not simulated.")
-        from nuke_ai_panel.nk.words import written
-
-        if not flags & 2:
+        if flags & WRITE_ALL:
+            raise NotSimulatedError("Node.writeKnobs with WRITE_ALL is not simulated.")
+        if not flags & (TO_SCRIPT | TO_VALUE):
             return " ".join(node.knobs)
-        return "\n".join(f"{name} {written(value)}" for name, value in node.knobs.items())
+        text = (node.clone_of or node).text
+        lines: list[str] = []
+        for span in text.spans:
+            if span.name == USER_KNOB and flags & WRITE_USER_KNOB_DEFS:
+                lines.append(f"{USER_KNOB} {text.word(span)}")
+            elif span.name not in _NO_SETTINGS:
+                lines.append(f"{quote(span.name)} {text.word(span) or quote('')}")
+        return "\n".join(lines)
 
     # Place and selection
 
@@ -327,7 +357,7 @@ class Root(Group):
 
     def name(self) -> str:
         """Return the script's path, ``"Root"`` for one that was never saved."""
-        return self._attached().knob("name") or self._session.document.path or "Root"
+        return self._session.document.path or self._attached().knob("name") or "Root"
 
     def fullName(self) -> str:  # noqa: N802  Nuke's name
         """Return ``"root"``."""
@@ -369,16 +399,15 @@ class Root(Group):
         """Return the script's format."""
         return self._root_format()
 
-    def __getitem__(self, name: str) -> Knob:
-        found = super().__getitem__(name)
-        if name == "name":
-            return _RootName(self, found._facts)
-        return found
+    def knob(self, name: str, *_args: object) -> Knob | None:
+        """Return a setting of the script, None where there is none of that name."""
+        found = super().knob(name)
+        return _RootName(self, found._facts) if name == "name" and found is not None else found
 
 
 class _RootName(String_Knob):
     def _text(self) -> str:
-        return self._node._attached().knob("name") or self._node._session.document.path
+        return self._node._session.document.path or self._node._attached().knob("name") or ""
 
     def _put(self, text: str, *, scalar: bool = False) -> None:
         node = self._node._attached()

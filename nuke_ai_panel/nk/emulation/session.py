@@ -64,7 +64,7 @@ class Session:
         self.undo_marks: list[int] = []
         self.undo_names: list[str] = []
         self.finished: list[int] = []
-        self.write: Callable[[str], None] = lambda text: None
+        self.write: Callable[[str], object] = lambda text: None
         self._handles: dict[ScriptNode, Node] = {}
 
     def handle(self, node: ScriptNode) -> Node:

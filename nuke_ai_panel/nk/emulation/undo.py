@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nuke_ai_panel.errors import NotSimulatedError
+
 if TYPE_CHECKING:
     from nuke_ai_panel.nk.emulation.session import Session
 
@@ -58,8 +60,9 @@ def undo_class(session: Session) -> type:
         @staticmethod
         def undo() -> None:
             """Take back the last group that ended."""
-            if session.finished:
-                session.document.roll_back(session.finished.pop())
+            if not session.finished:
+                raise NotSimulatedError("Undoing what was done before this script is not simulated.")
+            session.document.roll_back(session.finished.pop())
 
         @staticmethod
         def undoSize() -> int:  # noqa: N802  Nuke's name
