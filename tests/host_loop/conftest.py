@@ -57,13 +57,15 @@ class HostProcess:
         """Run one check and fail with all it complains about."""
         self._process.stdin.write(name + "\n")
         self._process.stdin.flush()
-        self.expect_no_problems()
+        self.expect_no_problems(name)
 
-    def expect_no_problems(self) -> None:
+    def expect_no_problems(self, end_of: str) -> None:
         """Read the next answer and fail with all it complains about."""
         line = self._read_line()
         assert line, f"the host process ended with {self._process.wait()}\n{self.stderr()}"
-        problems = json.loads(line)
+        answer = json.loads(line)
+        problems = answer["problems"]
+        assert answer["end of"] == end_of, f"{answer['end of']} ended instead of {end_of}; {problems}"
         assert not problems, "\n".join([*problems, self.stderr()])
 
     def quit(self, name: str) -> None:
@@ -74,7 +76,7 @@ class HostProcess:
 
     def expect_exit(self) -> None:
         """Expect that the application's exec returned, that nothing was complained about, and that the process ended well."""
-        self.expect_no_problems()
+        self.expect_no_problems("exec")
         assert self._process.wait(timeout=ANSWER_SECONDS) == 0, self.stderr()
         assert self.stderr() == ""
 

@@ -1,8 +1,9 @@
 """Be a Qt host: an application runs first, and plug-ins come later. Runs the checks named on standard input.
 
 Usage: ``host_simulator.py CHECKS.py ADDRESSES_JSON``. Each check is a coroutine function that gets a `Host`; it runs as a task
-on a `HostLoop` that is attached from a Qt timer and let go again afterwards. The answer is one JSON line: what went wrong, as
-text, empty when all is well. Python warnings, unraisable errors, log records from WARNING on and Qt warnings count as wrong.
+on a `HostLoop` that is attached from a Qt timer and let go again afterwards. The answer is one JSON line: what ended, and a list
+of what went wrong, as text. The end of the application's exec is told likewise. Python warnings, unraisable errors, log records
+from WARNING on and Qt warnings count as wrong.
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ class Host(QtCore.QObject):
         return await result
 
     def begin(self, name: str) -> None:
+        self.name = name
         check = getattr(self.checks, name)
         if not inspect.iscoroutinefunction(check):
             # A check that is not a coroutine drives everything itself and answers by host.answer.
@@ -124,7 +126,7 @@ class Host(QtCore.QObject):
 
     def answer(self) -> None:
         gc.collect()
-        print(json.dumps(self.problems.take()), flush=True)
+        print(json.dumps({"end of": self.name, "problems": self.problems.take()}), flush=True)
 
 
 def main() -> None:
@@ -144,7 +146,8 @@ def main() -> None:
     threading.Thread(target=read_requests, daemon=True).start()
     code = exec_app(app)
     host.at_exit()
-    print(json.dumps([*host.problems.take(), *([] if code == 0 else [f"exec returned {code}"])]), flush=True)
+    problems = host.problems.take() + ([] if code == 0 else [f"exec returned {code}"])
+    print(json.dumps({"end of": "exec", "problems": problems}), flush=True)
 
 
 main()
