@@ -61,7 +61,8 @@ def connection_failure(
             next_step="A firewall or proxy may be in the way.",
         )
     for cause in _causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
+        # aiohttp's own certificate error is one by type, but holds the real one and has none of its fields.
+        if isinstance(cause, ssl.SSLCertVerificationError) and hasattr(cause, "verify_code"):
             return _certificate_failure(cause, host, failed)
         if isinstance(cause, ssl.SSLError):
             return failed(f"{host}:{port} does not speak TLS.", "Try the address with http://, or another port.", "tls")

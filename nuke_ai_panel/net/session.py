@@ -253,7 +253,7 @@ class ServerSession:
                 allow_redirects=False,
                 proxy=proxy or None,
                 proxy_auth=aiohttp.BasicAuth(user, password) if user else None,
-                trace_request_ctx=progress,
+                trace_request_ctx={"progress": progress},
             )
         )
         sending.add_done_callback(lambda _: progress.ended())
@@ -397,5 +397,5 @@ async def _reused(session: aiohttp.ClientSession, context: SimpleNamespace, _: o
 
 
 def _progress(context: SimpleNamespace) -> Progress:
-    found: Progress = context.trace_request_ctx
+    found: Progress = context.trace_request_ctx["progress"]
     return found

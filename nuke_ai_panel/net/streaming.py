@@ -226,8 +226,8 @@ class AnswerStream:
 def _left_in(content: aiohttp.StreamReader) -> bytes:
     """Return what had arrived before the connection broke, and empty the reader.
 
-    The reader of aiohttp 3.13 raises as soon as the connection breaks, although bytes may still lie in it, and has no public way
-    to them. They can be the last words of an answer.
+    The reader of aiohttp 3.13 raises as soon as the connection breaks, although bytes may still lie in it, and has no public
+    way to them. They can be the last words of an answer.
     """
     pieces = getattr(content, "_buffer", None)
     if not pieces:

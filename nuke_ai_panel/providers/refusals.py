@@ -24,6 +24,7 @@ from nuke_ai_panel.net.json_values import array, integer, number, record, text
 
 __all__ = ["ErrorWords", "Speaker", "error_words", "explain_refusal", "failure_in_answer"]
 
+_DEEPEST = 12
 _LONGEST_SAID = 300
 _LONGEST_DETAILS = 2000
 
@@ -69,7 +70,7 @@ def error_words(value: object, depth: int = 0) -> ErrorWords:
     """
     if isinstance(value, str):
         inner = value.strip()
-        if depth < 4 and inner.startswith("{"):
+        if depth < _DEEPEST and inner.startswith("{"):
             try:
                 parsed: object = json.loads(inner)
             except (ValueError, RecursionError):
@@ -79,15 +80,17 @@ def error_words(value: object, depth: int = 0) -> ErrorWords:
                 return found if found.message else ErrorWords(inner)
         return ErrorWords(inner)
     if isinstance(value, list):
-        return error_words(value[0], depth + 1) if value and depth < 4 else ErrorWords()
+        return error_words(value[0], depth + 1) if value and depth < _DEEPEST else ErrorWords()
     fields = record(value)
-    if depth < 4:
+    if depth < _DEEPEST:
         for name in ("error", "detail"):
             if fields.get(name):
                 found = error_words(fields[name], depth + 1)
                 if found.message:
                     return found
-    inner_words = error_words(text(fields.get("message")) or text(fields.get("msg")), depth + 1) if depth < 4 else ErrorWords()
+    inner_words = (
+        error_words(text(fields.get("message")) or text(fields.get("msg")), depth + 1) if depth < _DEEPEST else ErrorWords()
+    )
     metadata, availability = record(fields.get("metadata")), record(fields.get("availability"))
     code = fields.get("code")
     status = integer(code) if not isinstance(code, str) else (int(code) if code.isdigit() else None)

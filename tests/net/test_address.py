@@ -58,7 +58,9 @@ def test_heal_openai_compatible(typed, healed):
     assert heal(typed, "openrouter")[0] == healed
 
 
-@pytest.mark.parametrize(("provider", "healed"), [("ollama", each) for _, each in OLLAMA] + [("openrouter", each) for _, each in OPENAI])
+@pytest.mark.parametrize(
+    ("provider", "healed"), [("ollama", each) for _, each in OLLAMA] + [("openrouter", each) for _, each in OPENAI]
+)
 def test_heal_leaves_a_healed_address_alone(provider, healed):
     assert heal(healed, provider) == (healed, "")
 
@@ -79,7 +81,16 @@ def test_heal_says_what_it_changed(typed, provider, note):
 @pytest.mark.parametrize("provider", ["ollama", "openrouter"])
 @pytest.mark.parametrize(
     "typed",
-    ["sk-or-v1-0123456789abcdef0123", "ftp://host", "http://", "http://user:secret@host", "my server", "C:\\ollama", "http://[::1", "http://h:0"],
+    [
+        "sk-or-v1-0123456789abcdef0123",
+        "ftp://host",
+        "http://",
+        "http://user:secret@host",
+        "my server",
+        "C:\\ollama",
+        "http://[::1",
+        "http://h:0",
+    ],
 )
 def test_heal_refuses_what_is_no_address(provider, typed):
     with pytest.raises(ValidationError) as caught:

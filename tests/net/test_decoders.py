@@ -11,7 +11,7 @@ NDJSON = '\ufeff{"a":"Grün"}\r\n\n  \n{"b":"x\u2028y\u0085z"}\n{"c":3}'.encode(
 NDJSON_RECORDS = ['{"a":"Grün"}', '{"b":"x\u2028y\u0085z"}', '{"c":3}']
 
 SSE = (
-    "\ufeff: hello\n\ndata: {\"a\":\"Grün\u2028\u0085\"}\r\n\r\nevent: error\nid: 7\nretry: 10\ndata:one\ndata: two\n\n"
+    '\ufeff: hello\n\ndata: {"a":"Grün\u2028\u0085"}\r\n\r\nevent: error\nid: 7\nretry: 10\ndata:one\ndata: two\n\n'
     "data\n\n:\n\n\n\ndata:  indented\n\ndata: [DONE]"
 ).encode()
 SSE_EVENTS = [
@@ -23,14 +23,18 @@ SSE_EVENTS = [
 ]
 
 
-@pytest.mark.parametrize(("decoder", "body", "expected"), [(NdjsonDecoder, NDJSON, NDJSON_RECORDS), (SseDecoder, SSE, SSE_EVENTS)])
+@pytest.mark.parametrize(
+    ("decoder", "body", "expected"), [(NdjsonDecoder, NDJSON, NDJSON_RECORDS), (SseDecoder, SSE, SSE_EVENTS)]
+)
 def test_decoder_gives_the_same_records_at_every_split_point(decoder, body, expected):
     for at in range(len(body) + 1):
         made = decoder()
         assert made.feed(body[:at]) + made.feed(body[at:]) + made.close() == expected, at
 
 
-@pytest.mark.parametrize(("decoder", "body", "expected"), [(NdjsonDecoder, NDJSON, NDJSON_RECORDS), (SseDecoder, SSE, SSE_EVENTS)])
+@pytest.mark.parametrize(
+    ("decoder", "body", "expected"), [(NdjsonDecoder, NDJSON, NDJSON_RECORDS), (SseDecoder, SSE, SSE_EVENTS)]
+)
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 def test_decoder_gives_the_same_records_in_pieces_of_any_size(decoder, body, expected, size):
     made = decoder()
@@ -59,16 +63,18 @@ def test_line_over_the_limit_is_refused_after_the_records_before_it(decoder):
 @pytest.mark.parametrize("decoder", [NdjsonDecoder, SseDecoder])
 def test_line_without_an_end_is_refused_at_the_limit(decoder):
     made = decoder(longest_line=1000)
+    for _ in range(100):
+        assert made.feed(b"x" * 10) == []
     with pytest.raises(ProtocolError):
-        for _ in range(1000):
-            made.feed(b"x" * 10)
+        made.feed(b"x")
 
 
 def test_event_of_many_lines_is_bounded_as_a_whole():
     made = SseDecoder(longest_line=1000)
+    for _ in range(100):
+        assert made.feed(b"data: 0123456789\n") == []
     with pytest.raises(ProtocolError):
-        for _ in range(1000):
-            made.feed(b"data: 0123456789\n")
+        made.feed(b"data: 0123456789\n")
 
 
 def test_line_of_eight_megabytes_in_small_pieces_is_read_in_linear_time():
@@ -100,7 +106,9 @@ def test_recorded_streams_are_cut_into_json(shared):
                 assert made.close() == []
             elif "ndjson" in kind:
                 lines = NdjsonDecoder()
-                records = [record for at in range(0, len(body), 13) for record in lines.feed(body[at : at + 13])] + lines.close()
+                records = [
+                    record for at in range(0, len(body), 13) for record in lines.feed(body[at : at + 13])
+                ] + lines.close()
             else:
                 continue
             streams += 1

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+
+import pytest
+
+from nuke_ai_panel.aio import LoopThread, run_async
+
+
+@pytest.fixture
+def thread():
+    made = LoopThread("nuke-ai-panel-test-loop")
+    yield made
+    made.stop()
+
+
+async def where():
+    return threading.current_thread().name, id(asyncio.get_running_loop())
+
+
+def test_run_async_runs_every_call_on_one_loop_in_another_thread():
+    first, second = run_async(where()), run_async(where)
+    assert first == second
+    assert first[0] != threading.current_thread().name
+
+
+def test_run_returns_the_result_and_raises_what_the_work_raises(thread):
+    async def fail():
+        raise KeyError("own")
+
+    with pytest.raises(KeyError, match="own"):
+        thread.run(fail)
+    assert thread.run(asyncio.sleep(0, "value")) == "value"
+
+
+def test_calls_from_many_threads_share_the_loop(thread):
+    seen = []
+    callers = [threading.Thread(target=lambda: seen.append(thread.run(where))) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(20)
+    assert len(seen) == 8
+    assert len(set(seen)) == 1
+
+
+def test_timeout_cancels_the_work(thread):
+    cancelled = threading.Event()
+
+    async def wait():
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    with pytest.raises(TimeoutError, match=r"0\.05 s"):
+        thread.run(wait, timeout=0.05)
+    assert cancelled.wait(10)
+
+
+def test_timeout_of_the_work_itself_is_passed_on(thread):
+    async def own():
+        raise asyncio.TimeoutError("mine")
+
+    with pytest.raises(asyncio.TimeoutError, match="mine"):
+        thread.run(own, timeout=20)
+
+
+def test_call_from_a_coroutine_names_the_async_twin(thread):
+    async def acreate():
+        return 1
+
+    async def caller():
+        with pytest.raises(RuntimeError, match=r"await .*acreate\(\.\.\.\)"):
+            run_async(acreate())
+        with pytest.raises(RuntimeError, match="acreate"):
+            run_async(acreate)
+        return True
+
+    assert asyncio.run(caller())
+    # On the loop's own thread waiting would be a deadlock.
+    assert thread.run(caller)
+
+
+def test_submit_can_be_cancelled(thread):
+    cancelled = threading.Event()
+    begun = threading.Event()
+
+    async def wait():
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    future = thread.submit(wait)
+    assert begun.wait(10)
+    future.cancel()
+    assert cancelled.wait(10)
+
+
+def test_stop_cancels_what_runs_and_a_later_call_starts_anew(thread):
+    ended = threading.Event()
+    begun = threading.Event()
+
+    async def wait():
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    thread.submit(wait)
+    assert begun.wait(10)
+    first = thread.loop
+    thread.stop()
+    assert ended.wait(10)
+    assert first.is_closed()
+    assert thread.run(asyncio.sleep(0, 5)) == 5
+    thread.stop()
+    thread.stop()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_loop_is_made_anew_after_a_fork():
+    # In a process of its own: forking a process with threads is what is tested, and what newer Pythons warn of.
+    import subprocess
+
+    program = """
+import asyncio, os, warnings
+warnings.simplefilter("ignore")
+from nuke_ai_panel.aio import run_async
+assert run_async(asyncio.sleep(0, 1)) == 1
+child = os.fork()
+if child == 0:
+    os._exit(run_async(asyncio.sleep(0, 7), timeout=20))
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+assert run_async(asyncio.sleep(0, 2)) == 2
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        timeout=60,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_program_ends_quietly_with_work_still_running():
+    import subprocess
+
+    program = """
+import asyncio
+from nuke_ai_panel.aio import LoopThread, run_async
+from nuke_ai_panel.aio.loop_thread import _shared
+async def wait():
+    await asyncio.Event().wait()
+_shared.submit(wait)
+run_async(asyncio.sleep(0))
+"""
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", program],
+        timeout=60,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
