@@ -60,13 +60,14 @@ def connection_failure(
             kind="connect_timeout",
             next_step="A firewall or proxy may be in the way.",
         )
-    for cause in _causes(error):
+    causes = _causes(error)
+    for cause in causes:
         # aiohttp's own certificate error is one by type, but holds the real one and has none of its fields.
         if isinstance(cause, ssl.SSLCertVerificationError) and hasattr(cause, "verify_code"):
             return _certificate_failure(cause, host, failed)
+    for cause in causes:
         if isinstance(cause, ssl.SSLError):
             return failed(f"{host}:{port} does not speak TLS.", "Try the address with http://, or another port.", "tls")
-    for cause in _causes(error):
         if isinstance(cause, socket.gaierror):
             return failed(f"No such host: {host}.", "Check the spelling, or your VPN.", "name_not_found")
         if isinstance(cause, ConnectionRefusedError):
