@@ -1,7 +1,7 @@
 """Paths for Nuke AI Panel. Nuke runs this file in every session: with a window, in a terminal, on render nodes.
 
-So it only adds a folder: it imports nothing of the panel's, and whatever goes wrong in it is printed and never raised, because an
-exception here would stop the start-up scripts that come after it, on a whole farm.
+So it only adds a folder: it imports nothing of the panel's, and whatever goes wrong in it is printed and never raised, because
+an exception here would stop the start-up scripts that come after it, on a whole farm.
 """
 
 try:

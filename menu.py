@@ -1,17 +1,17 @@
 """Menu and pane of Nuke AI Panel. Nuke runs this file only in sessions with a window, after every ``init.py``.
 
-Nothing of the panel's is imported here: each command imports what it needs when it is first chosen, and the pane when it is first
-shown. Nuke runs all start-up scripts in one namespace (``__main__``), so what is defined here may be overwritten by another
-plug-in's file; the commands therefore hold on to nothing global.
+Nothing of the panel's is imported here: each command imports what it needs when it is first chosen, and the pane when it is
+first shown. Nuke runs all start-up scripts in one namespace (``__main__``), so what is defined here may be overwritten by
+another plug-in's file; the commands therefore hold on to nothing global.
 """
 
 
-def _install_nuke_ai_panel():
+def _install_nuke_ai_panel() -> None:
     import nuke
     import nukescripts
 
-    def command(function):
-        def run():
+    def command(function: str) -> object:
+        def run() -> None:
             import importlib
             import traceback
 
@@ -19,7 +19,7 @@ def _install_nuke_ai_panel():
                 getattr(importlib.import_module("nuke_ai_panel_ui.nuke_panel"), function)()
             except Exception as error:  # noqa: BLE001 - the top of a menu command
                 traceback.print_exc()
-                nuke.message("Nuke AI Panel could not do this: {}\n\nThe Script Editor shows the details.".format(error))
+                nuke.message(f"Nuke AI Panel could not do this: {error}\n\nThe Script Editor shows the details.")
 
         run.__name__ = function
         return run

@@ -1,7 +1,7 @@
 """What Nuke does to docked panels, and the commands of the *AI* menu. Docking facts of Nuke, nothing else.
 
-* ``registerWidgetAsPanel`` (Nuke 11 to 17) keeps a text, evaluates it in ``__main__`` when the pane is built and calls the result
-  without arguments: hence :func:`NukePanel`, and hence no state in the widget.
+* ``registerWidgetAsPanel`` (Nuke 11 to 17) keeps a text, evaluates it in ``__main__`` when the pane is built and calls the
+  result without arguments: hence :func:`NukePanel`, and hence no state in the widget.
 * Nuke destroys and builds the widget anew when it floats or docks and when the workspace changes; closing a tab may also only
   hide it (seen in 13 to 16). So a hidden panel that cannot be brought to view counts as gone, and a new one is made.
 * The id is stored in workspaces and in scripts' window layouts as it is given here (Nuke 11 to 17): it never changes.
