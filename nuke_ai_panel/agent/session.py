@@ -140,14 +140,17 @@ class ChatSession:
             raise ValidationError("Write a message first.")
         if self.is_busy:
             raise ValidationError("An answer is still on its way. Stop it first, or wait for its end.")
-        self._answering = asyncio.current_task()
+        own_task = asyncio.current_task()
+        self._answering = own_task
         generation = self._generation
         self._last_prompt = (text, mode)
         finished: AnswerFinished | None = None
         try:
-            finished = await self._answer(text, mode)
+            finished = await self._answer(text, mode, generation)
         finally:
-            self._answering = None
+            # After clear() another prompt may be on its way already, and the mark is that one's.
+            if self._answering is own_task:
+                self._answering = None
         if finished is None or generation != self._generation:
             return
         await self._review_all(find_proposals(finished.text, title=_title_of(text)), generation)
@@ -176,7 +179,7 @@ class ChatSession:
         self._answering.cancel()
         return True
 
-    async def _answer(self, text: str, mode: Mode) -> AnswerFinished | None:
+    async def _answer(self, text: str, mode: Mode, generation: int) -> AnswerFinished | None:
         parts: list[str] = []
         try:
             context = describe(self.host)
@@ -186,13 +189,14 @@ class ChatSession:
             request = self._request(text, mode, context, model)
             self._messages.append(Message("user", text))
             self._emit(AnswerStarted(model))
-            finished = await self._read(provider, request, parts)
+            finished = await self._read(provider, request, parts, generation)
         except asyncio.CancelledError:
-            partial = self._keep(text, parts)
-            self._emit(AnswerCancelled(partial))
+            if generation == self._generation:
+                self._emit(AnswerCancelled(self._keep(text, parts)))
             raise
         except NukeAIPanelError as error:
-            self._emit(AnswerFailed(error, self._keep(text, parts)))
+            if generation == self._generation:
+                self._emit(AnswerFailed(error, self._keep(text, parts)))
             return None
         answer = "".join(parts)
         self._messages.append(Message("assistant", answer))
@@ -201,9 +205,12 @@ class ChatSession:
         self._emit(event)
         return event
 
-    async def _read(self, provider: Provider, request: ChatRequest, parts: list[str]) -> Finished:
+    async def _read(self, provider: Provider, request: ChatRequest, parts: list[str], generation: int) -> Finished:
         finished: Finished | None = None
         async for event in provider.stream(request):
+            if generation != self._generation:
+                # Events that are decoded already come without a pause in which the cancellation could arrive.
+                raise asyncio.CancelledError
             if isinstance(event, TextDelta):
                 parts.append(event.text)
                 self._emit(TextArrived(event.text))
@@ -367,6 +374,7 @@ class ChatSession:
     def clear(self) -> None:
         """Begin a new conversation; an answer on its way is stopped."""
         self.cancel()
+        self._answering = None
         self._generation += 1
         self._messages.clear()
         self._notes.clear()
@@ -387,7 +395,9 @@ def _detail(model: ModelInfo) -> str:
     if model.size:
         parts.append(f"{model.size / 1e9:.1f} GB")
     if model.context_length:
-        parts.append(f"{model.context_length // 1024}k context" if model.context_length >= 1024 else f"{model.context_length} context")
+        parts.append(
+            f"{model.context_length // 1024}k context" if model.context_length >= 1024 else f"{model.context_length} context"
+        )
     if model.prompt_price is not None and model.completion_price is not None:
         free = model.prompt_price == 0 and model.completion_price == 0
         parts.append("free" if free else f"${model.prompt_price:g} / ${model.completion_price:g} per M tokens")
