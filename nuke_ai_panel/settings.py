@@ -1,4 +1,4 @@
-"""Settings in layers: defaults < studio file < user file < environment. A studio file may lock a key.
+"""Settings in layers: defaults < studio file < user file < environment < command line. A studio file may lock a key.
 
 Files are JSON objects of flat keys::
 
@@ -89,9 +89,19 @@ def config_folder(environ: Mapping[str, str] | None = None) -> Path:
 
 
 class SettingsStore:
-    """Reads and writes the layers. Methods read files: call them from a worker when a UI is running."""
+    """Reads and writes the layers. Methods read files: call them from a worker when a UI is running.
 
-    def __init__(self, path: Path | None = None, *, environ: Mapping[str, str] | None = None) -> None:
+    ``overrides`` is the top layer, for the choices of one run; a key that the studio has locked stays locked.
+    """
+
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        overrides: Mapping[str, Value] | None = None,
+    ) -> None:
+        self._overrides = {key: _checked(key, value, "the command line") for key, value in (overrides or {}).items()}
         self._environ = os.environ if environ is None else environ
         self.path = path or config_folder(self._environ) / "settings.json"
         self._locked: frozenset[str] = frozenset()
@@ -103,7 +113,7 @@ class SettingsStore:
         return self._locked
 
     def source(self, key: str) -> str:
-        """Return the layer that decided `key` in the last :meth:`load`: default, studio, user or environment."""
+        """Return the layer that decided `key` in the last :meth:`load`: default, studio, user, environment or command line."""
         return self._sources.get(key, "default")
 
     def load(self) -> Settings:
@@ -115,7 +125,12 @@ class SettingsStore:
         studio, locked = self._studio_layer()
         values = dict(_DEFAULTS)
         sources: dict[str, str] = {}
-        layers = (("studio", studio), ("user", self._file_layer(self.path)), ("environment", self._environment_layer()))
+        layers = (
+            ("studio", studio),
+            ("user", self._file_layer(self.path)),
+            ("environment", self._environment_layer()),
+            ("command line", self._overrides),
+        )
         for name, layer in layers:
             for key, value in layer.items():
                 if name != "studio" and key in locked:
@@ -146,7 +161,9 @@ class SettingsStore:
                 stream.write(text)
             os.replace(temporary, self.path)
         except OSError as error:
-            raise SettingsError(f"Cannot write {str(self.path)!r}: {error.strerror}. Check the folder's permissions.") from error
+            raise SettingsError(
+                f"Cannot write {str(self.path)!r}: {error.strerror}. Check the folder's permissions."
+            ) from error
         return self.load()
 
     def _studio_layer(self) -> tuple[dict[str, Value], frozenset[str]]:
@@ -190,7 +207,9 @@ def _json_object(path: Path) -> dict[str, object]:
     except OSError as error:
         raise SettingsError(f"Cannot read {str(path)!r}: {error.strerror}.") from error
     except ValueError as error:
-        raise SettingsError(f"{str(path)!r} is not valid JSON ({error}). Correct it, or move it away to start afresh.") from error
+        raise SettingsError(
+            f"{str(path)!r} is not valid JSON ({error}). Correct it, or move it away to start afresh."
+        ) from error
     if not isinstance(data, dict):
         raise SettingsError(f"{str(path)!r} must hold a JSON object. Correct it, or move it away to start afresh.")
     return data

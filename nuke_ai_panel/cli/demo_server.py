@@ -76,6 +76,11 @@ class DemoServer:
         server.close_connections()
         server.server_close()
 
+    def join(self) -> None:
+        """Wait until another thread stops the server; Ctrl+C gets through."""
+        while self._thread is not None:
+            self._thread.join(0.5)
+
     def __enter__(self) -> DemoServer:
         self.start()
         return self

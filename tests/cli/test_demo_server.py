@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,12 +12,6 @@ import pytest
 from nuke_ai_panel.cli.demo_answers import ANSWERS, LABEL, MENU, answer_to, pieces
 from nuke_ai_panel.cli.demo_server import MODEL, DemoServer
 from nuke_ai_panel.scripting.proposal import find_proposals
-
-
-@pytest.fixture
-def server() -> Iterator[DemoServer]:
-    with DemoServer(pause=0.0) as demo:
-        yield demo
 
 
 def connect(demo: DemoServer) -> http.client.HTTPConnection:

@@ -1,0 +1,125 @@
+"""``python -m nuke_ai_panel``: reads the arguments, runs one command, returns its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from nuke_ai_panel import __version__
+from nuke_ai_panel.cli.exit_codes import ExitCode
+from nuke_ai_panel.errors import NukeAIPanelError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["main", "run"]
+
+_EPILOG = """\
+exit codes:
+    0  done
+    1  the model server, the script or the file system failed
+    2  wrong arguments
+    3  no model can be reached
+    4  nothing applied, because nobody agreed to it (no terminal and no --yes, or the answer was no)
+    5  the answer held no script to apply
+  130  stopped with Ctrl+C
+
+settings come from the same file as the panel's; API keys from the keyring, or from OPENROUTER_API_KEY and OLLAMA_API_KEY.
+"""
+
+
+def run() -> None:
+    """Run the command line and leave the process; the console script."""
+    sys.exit(main())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; `arguments` default to the process's own."""
+    parsed = _parser().parse_args(arguments)
+    # Imported here: --help and a typing mistake need none of it.
+    from nuke_ai_panel.cli import commands
+
+    command: Callable[[argparse.Namespace], int] = _command(commands, parsed.command)
+    try:
+        return int(command(parsed))
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing was written.", file=sys.stderr)
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of a pipe has gone; Python would complain once more when it flushes at exit.
+        sys.stdout = None
+        return int(ExitCode.FAILED)
+    except NukeAIPanelError as error:
+        return int(commands.failed(error, as_json=getattr(parsed, "json", False)))
+    except OSError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return int(ExitCode.FAILED)
+
+
+def _command(commands: ModuleType, name: str) -> Callable[[argparse.Namespace], int]:
+    by_name: dict[str, Callable[[argparse.Namespace], int]] = {
+        "panel": commands.open_panel,
+        "chat": commands.chat,
+        "generate": commands.generate,
+        "models": commands.models,
+        "test-connection": commands.test_connection,
+        "demo": commands.demo,
+        "demo-server": commands.demo_server,
+    }
+    return by_name[name]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nuke_ai_panel",
+        description="An assistant for Foundry Nuke scripts, with and without Nuke.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"nuke-ai-panel {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    json_option = argparse.ArgumentParser(add_help=False)
+    json_option.add_argument("--json", action="store_true", help="print one JSON value at the end instead of text")
+    server = argparse.ArgumentParser(add_help=False, parents=[json_option])
+    server.add_argument(
+        "--provider", default="", metavar="NAME", help="ollama or openrouter; default: as set, or the first that answers"
+    )
+    server.add_argument("--model", default="", metavar="NAME", help="default: as set, or the provider's first")
+    server.add_argument("--base-url", default="", metavar="URL", help="the provider's address for this run; needs --provider")
+
+    panel = commands.add_parser("panel", help="open the panel in a window of its own")
+    panel.add_argument("script", nargs="?", metavar="SCRIPT.nk", help="the script to work on; default: a new one")
+
+    chat = commands.add_parser("chat", parents=[server], help="ask, and print the answer as it comes; changes nothing")
+    chat.add_argument("prompt", metavar="PROMPT")
+    chat.add_argument("--script", metavar="IN.nk", help="a script that the model is told about")
+
+    generate = commands.add_parser(
+        "generate", parents=[server], help="have a script changed: shows the difference, asks, saves a copy"
+    )
+    generate.add_argument("prompt", metavar="PROMPT")
+    generate.add_argument("--script", required=True, metavar="IN.nk", help="the script to start from; it is not touched")
+    generate.add_argument("--out", required=True, metavar="OUT.nk", help="where the changed script is saved")
+    generate.add_argument("--yes", action="store_true", help="apply without asking")
+
+    commands.add_parser("models", parents=[server], help="list the models that can be reached")
+
+    connection = commands.add_parser(
+        "test-connection", parents=[server], help="test a server from its address to the first token"
+    )
+    connection.add_argument("name", nargs="?", default="", metavar="PROVIDER", help="default: as set, or ollama")
+
+    demo = commands.add_parser(
+        "demo", parents=[json_option], help="do one whole job with the demo model (no AI) on a small script"
+    )
+    demo.add_argument("prompt", nargs="?", default="", metavar="PROMPT")
+    demo.add_argument(
+        "--out", default="demo.nk", metavar="OUT.nk", help="where the changed script is saved; default: %(default)s"
+    )
+
+    serving = commands.add_parser("demo-server", help="serve the demo model (no AI) as an Ollama server, to try the panel with")
+    serving.add_argument("--port", type=int, default=11434, help="default: %(default)s, Ollama's own")
+    return parser
