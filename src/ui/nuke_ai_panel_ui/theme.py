@@ -63,6 +63,7 @@ class Theme:
     inline_code_background: str
     user_band: str
     line: str
+    handle: str
     link: str
     error: str
     ok: str
@@ -109,6 +110,7 @@ class Theme:
             inline_code_background=_mix(background, accent, 0.07),
             user_band=_mix(background, text, 0.066),
             line=_mix(background, text, 0.145),
+            handle=_mix(background, text, 0.27),
             link=link,
             error="#e0645c" if dark else "#b3261e",
             ok="#7fb069" if dark else "#3c7a2a",
@@ -161,7 +163,6 @@ def style_sheet(theme: Theme) -> str:
     press = _mix(theme.button, "#000000", 0.15)
     edge = _mix(theme.background, theme.text, 0.22)
     danger = _mix(theme.background, theme.error, 0.3)
-    handle = _mix(theme.background, theme.text, 0.22)
     disabled = _mix(theme.background, theme.text, 0.35)
     return f"""
 QToolButton {{ border: 1px solid transparent; padding: 2px 6px; border-radius: 3px; color: {theme.text};
@@ -171,6 +172,8 @@ QToolButton:pressed, QToolButton:checked {{ background: {press}; }}
 QToolButton:focus {{ border-color: {theme.accent}; }}
 QToolButton:disabled {{ color: {disabled}; }}
 QToolButton::menu-indicator {{ image: none; }}
+QToolButton#fold {{ color: {theme.dim}; padding: 1px 4px; }}
+QToolButton#fold:hover {{ color: {theme.text}; background: transparent; }}
 QToolButton#pill {{ background: {theme.button}; border: 1px solid {edge}; border-radius: 10px; padding: 3px 10px; }}
 QToolButton#pill:hover {{ background: {hover}; }}
 QToolButton#pill:focus {{ border-color: {theme.accent}; }}
@@ -201,10 +204,10 @@ QFrame#chip {{ background: {theme.user_band}; border: 1px solid {edge}; border-r
 QLabel#dim {{ color: {theme.dim}; }}
 QScrollBar:vertical {{ background: {theme.panel}; width: 10px; margin: 0; border: none; }}
 QScrollBar:horizontal {{ background: {theme.panel}; height: 10px; margin: 0; border: none; }}
-QScrollBar::handle {{ background: {handle}; border-radius: 4px; margin: 1px; }}
+QScrollBar::handle {{ background: {theme.handle}; border-radius: 4px; margin: 1px; }}
 QScrollBar::handle:vertical {{ min-height: 28px; }}
 QScrollBar::handle:horizontal {{ min-width: 28px; }}
-QScrollBar::handle:hover {{ background: {_mix(handle, theme.text, 0.2)}; }}
+QScrollBar::handle:hover {{ background: {_mix(theme.handle, theme.text, 0.2)}; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; border: none; background: none; }}
 QScrollBar::add-page, QScrollBar::sub-page {{ background: none; }}
 """

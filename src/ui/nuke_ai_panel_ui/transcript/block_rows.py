@@ -61,8 +61,7 @@ class TextRow(BlockRow):
 
     def _lay_out(self, look: Look, width: int) -> int:
         started = time.perf_counter()
-        # A nested list or code in one sits below the text of its item, but never so far right that no room is left.
-        self._inset = min(int(self.block.indent * look.char_width * 1.2), width // 4)
+        self._inset = self.indent(look, width)
         if self.document is None:
             self.document = look.text_document(dim=self.segment.dim)
             self._is_stale = True
@@ -88,9 +87,9 @@ class TextRow(BlockRow):
         if self.document is None or not height:
             return
         if self.block.is_quote:
-            bar = QtCore.QRect(canvas.x, y + self.gap + 1, _QUOTE_BAR, height - self.gap - 2)
+            bar = QtCore.QRect(canvas.x + self._inset, y + self.gap + 1, _QUOTE_BAR, height - self.gap - 2)
             canvas.painter.fillRect(bar, canvas.look.colour("accent"))
-        draw_document(canvas, self.document, self.text_origin(canvas.look, canvas.x, y), selected=selected)
+        draw_document(canvas, self.document, self.text_origin(canvas.look, canvas.x, y), selected=selected, ink=self._ink)
 
     def text_origin(self, look: Look, x: int, y: int) -> QtCore.QPointF:
         """Return where the document begins."""
@@ -115,6 +114,7 @@ class TableRow(BlockRow):
     def __init__(self, segment: Segment, index: int, block: Block, gap: int, look: Look) -> None:
         super().__init__(segment, index, block, gap, int(len(block.lines) * (look.line_height + 8)))
         self._widths: list[int] = []
+        self._inset = 0
         self._shown: object = None
 
     def needs_layout(self, width: int) -> bool:
@@ -126,12 +126,13 @@ class TableRow(BlockRow):
     def _lay_out(self, look: Look, width: int) -> int:
         table = self.block.table
         assert table is not None
-        self._widths = table.widths(width - 4, look.char_width + 1)
+        self._inset = self.indent(look, width)
+        self._widths = table.widths(width - self._inset - 4, look.char_width + 1)
         self._shown = (self.block.size, table.version)
         if self.document is None:
             self.document = look.text_document(dim=self.segment.dim)
         self.document.setHtml(render_block(self.block, column_widths=self._widths))
-        self.document.setTextWidth(width)
+        self.document.setTextWidth(width - self._inset)
         # The parts of one table share a border.
         return self.gap + math.ceil(self.document.size().height()) - 1
 
@@ -140,11 +141,11 @@ class TableRow(BlockRow):
         if self.document is not None:
             origin = self.text_origin(canvas.look, canvas.x, y)
             clip = QtCore.QRect(canvas.x, y, canvas.width, height + 1)
-            draw_document(canvas, self.document, origin, clip=clip, selected=selected)
+            draw_document(canvas, self.document, origin, clip=clip, selected=selected, ink=self._ink)
 
     def text_origin(self, look: Look, x: int, y: int) -> QtCore.QPointF:
         """Return where the document begins."""
-        return QtCore.QPointF(x, y + self.gap)
+        return QtCore.QPointF(x + self._inset, y + self.gap)
 
 
 class _CodeBox:
@@ -193,7 +194,7 @@ class CodeRow(BlockRow):
         return self.gap + top + math.ceil(lines * look.mono_line_height) + (_CODE_PADDING if self.is_last else 0)
 
     def _lay_out(self, look: Look, width: int) -> int:
-        self._inset = min(int(self.block.indent * look.char_width * 1.2), width // 4)
+        self._inset = self.indent(look, width)
         self._room = width - self._inset - 2 * _CODE_PADDING
         if self.document is None:
             self.document = look.code_document()
@@ -236,7 +237,8 @@ class CodeRow(BlockRow):
         if self.document is None:
             return
         inner = frame.adjusted(1, look.bar_height if self.is_first else 0, -1, -1 if self.is_last else 0)
-        draw_document(canvas, self.document, self.text_origin(look, canvas.x, y), clip=inner, selected=selected)
+        origin = self.text_origin(look, canvas.x, y)
+        draw_document(canvas, self.document, origin, clip=inner, selected=selected, marks_empty_lines=True)
         limit = self.box.limit(self._room)
         if self.box.scroll < limit:
             draw_fade(canvas, inner, look.colour("code_background"), to_right=True)
@@ -245,7 +247,7 @@ class CodeRow(BlockRow):
         if limit and self.is_last:
             share = self._room / (self._room + limit)
             left = inner.left() + inner.width() * (1 - share) * self.box.scroll / limit
-            painter.fillRect(QtCore.QRectF(left, inner.bottom() - 2, inner.width() * share, 3), look.colour("dim"))
+            painter.fillRect(QtCore.QRectF(left, inner.bottom() - 2, inner.width() * share, 3), look.colour("handle"))
 
     def text_origin(self, look: Look, x: int, y: int) -> QtCore.QPointF:
         """Return where the document begins, which is left of the box when the code is scrolled."""
@@ -278,12 +280,14 @@ def _shorten(line: str) -> str:
     return line if len(line) <= _LINE_LIMIT else f"{line[:_LINE_LIMIT]} … ({len(line):,} characters)"
 
 
-def _gap(block: Block, above: Block | None) -> int:
+def _gap(segment: Segment, index: int) -> int:
     """Return the space above a block, in pixels."""
+    block = segment.splitter.blocks[index]
     if block.part > 0:
         return 0
-    if above is None:
-        return 2
+    if index == 0:
+        return 2 if segment.is_first else 9
+    above = segment.splitter.blocks[index - 1]
     if block.kind == "text":
         if block.is_list and above.kind == "text" and above.is_list and not block.indent:
             return 2
@@ -295,7 +299,7 @@ def _gap(block: Block, above: Block | None) -> int:
 def _new_row(segment: Segment, index: int, look: Look, width: int) -> BlockRow:
     blocks = segment.splitter.blocks
     block = blocks[index]
-    gap = _gap(block, blocks[index - 1] if index else None)
+    gap = _gap(segment, index)
     if block.kind == "code":
         return CodeRow(segment, index, block, gap, look, segment.rows[index - 1] if index else None)
     if block.kind == "table":
@@ -313,7 +317,7 @@ def follow_segment(segment: Segment, first: int, rows: RowList, look: Look, widt
     keep = min(first, len(own))
     while keep < min(len(own), len(blocks)) and own[keep].fits(blocks[keep]):
         row = own[keep]
-        row.adopt(blocks[keep], _gap(blocks[keep], blocks[keep - 1] if keep else None))
+        row.adopt(blocks[keep], _gap(segment, keep))
         if row.document is None:
             rows.set_height(base + keep, row.guess_height(look, width))
         keep += 1

@@ -125,6 +125,7 @@ class FoldButton(QtWidgets.QToolButton):
     def __init__(self, parent: QtWidgets.QWidget) -> None:
         super().__init__(parent)
         self.row: FoldRow | None = None
+        self.setObjectName("fold")
         self.setAutoRaise(True)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

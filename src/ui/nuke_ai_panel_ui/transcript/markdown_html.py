@@ -166,6 +166,8 @@ def _renderer() -> MarkdownIt:
     renderer.validateLink = is_web_address  # type: ignore[method-assign]
     for name, rule in (
         ("text", _text),
+        ("heading_open", _heading_open),
+        ("heading_close", _heading_close),
         ("ordered_list_open", _ordered_list_open),
         ("ordered_list_close", _ordered_list_close),
         ("bullet_list_open", _bullet_list_open),
@@ -184,6 +186,15 @@ def _renderer() -> MarkdownIt:
 
 def _text(_: Any, tokens: Sequence[Any], index: int, options: Any, env: Any) -> str:
     return _LINE_BREAK_TAG.sub("<br>", html.escape(tokens[index].content))
+
+
+# Qt makes the text of <h1> to <h6> larger than the style sheet says, by a step of its own.
+def _heading_open(_: Any, tokens: Sequence[Any], index: int, options: Any, env: Any) -> str:
+    return f"<p class='{tokens[index].tag}'>"
+
+
+def _heading_close(_: Any, tokens: Sequence[Any], index: int, options: Any, env: Any) -> str:
+    return "</p>"
 
 
 def _numbers(env: MutableMapping[str, Any]) -> list[int | None]:

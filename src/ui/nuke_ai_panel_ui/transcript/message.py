@@ -40,6 +40,11 @@ class Segment:
         self._waiting_size = 0
 
     @property
+    def is_first(self) -> bool:
+        """Whether nothing but the title (or the line of its fold) is above it."""
+        return self.dim or self.prefix[1] == 1
+
+    @property
     def text(self) -> str:
         """The whole text, split or not."""
         return "".join(self._taken) + "".join(self._waiting)

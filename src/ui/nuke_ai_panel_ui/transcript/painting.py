@@ -11,6 +11,7 @@ from nuke_ai_panel_ui.transcript.look import Look
 __all__ = ["Canvas", "draw_document", "draw_fade"]
 
 _FADE_WIDTH = 32
+_EMPTY_LINE_WIDTH = 4
 
 
 class Canvas(NamedTuple):
@@ -31,8 +32,13 @@ def draw_document(
     *,
     clip: QtCore.QRect | None = None,
     selected: tuple[int, int] | None = None,
+    ink: str = "text",
+    marks_empty_lines: bool = False,
 ) -> None:
-    """Draw `document` at `origin`, inside `clip`; the characters from `selected[0]` to `selected[1]` look selected."""
+    """Draw `document` at `origin`, inside `clip`, in the theme's colour `ink`.
+
+    The characters from `selected[0]` to `selected[1]` look selected, with `marks_empty_lines` also lines without any.
+    """
     painter = canvas.painter
     painter.save()
     if clip is not None:
@@ -42,7 +48,7 @@ def draw_document(
     area.translate(-origin.x(), -origin.y())
     context: Any = QtGui.QAbstractTextDocumentLayout.PaintContext()
     palette = QtGui.QPalette()
-    palette.setColor(QtGui.QPalette.ColorRole.Text, canvas.look.colour("text"))
+    palette.setColor(QtGui.QPalette.ColorRole.Text, canvas.look.colour(ink))
     context.palette = palette
     context.clip = area
     document.documentLayout().draw(painter, context)
@@ -52,7 +58,10 @@ def draw_document(
         veil = QtGui.QColor(canvas.look.colour("accent"))
         veil.setAlpha(95)
         for rectangle in _line_rectangles(document, selected[0], selected[1], area):
-            painter.fillRect(rectangle, veil)
+            if rectangle.width() > 0:
+                painter.fillRect(rectangle, veil)
+            elif marks_empty_lines:
+                painter.fillRect(rectangle.adjusted(0, 0, _EMPTY_LINE_WIDTH, 0), veil)
     painter.restore()
 
 
@@ -73,7 +82,7 @@ def _line_rectangles(document: QtGui.QTextDocument, start: int, end: int, area: 
     block = document.findBlock(start)
     while block.isValid() and block.position() <= end and start < end:
         text = block.layout()
-        origin = layout.blockBoundingRect(block).topLeft() - text.boundingRect().topLeft()
+        origin = layout.blockBoundingRect(block).topLeft()
         if origin.y() > area.bottom():
             return
         first = max(0, start - block.position())
@@ -85,8 +94,6 @@ def _line_rectangles(document: QtGui.QTextDocument, start: int, end: int, area: 
                 continue
             left = _cursor_x(line, max(first, line_start))
             right = _cursor_x(line, min(last, line_end))
-            if right <= left and end > block.position() + line_end:
-                right = left + 4
             yield QtCore.QRectF(origin.x() + left, origin.y() + line.y(), right - left, line.height())
         block = block.next()
 

@@ -26,6 +26,7 @@ LAST = 1 << 30
 
 _FOOT_HEIGHT = 10
 _WIDGET_GAP = 8
+_FOLD_INDENT = 14
 
 
 class Row:
@@ -96,8 +97,7 @@ class HeadRow(Row):
         title = QtGui.QFontMetrics(look.bold).elidedText(self.message.title, Qt.TextElideMode.ElideRight, canvas.width)
         painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, title)
         if self.is_current:
-            painter.setPen(look.colour("accent"))
-            painter.drawRect(canvas.x - 6, y + 4, canvas.width + 11, height - 7)
+            painter.fillRect(canvas.x - 8, y + 7, 3, height - 11, look.colour("accent"))
 
     def to_text(self) -> str:
         """Return the title with a colon."""
@@ -216,6 +216,18 @@ class BlockRow(Row):
         """Render the block again at the next layout."""
         self._laid_out_for = 0
         self.version += 1
+
+    @property
+    def _ink(self) -> str:
+        return "dim" if self.segment.dim else "text"
+
+    def indent(self, look: Look, width: int) -> int:
+        """Return how far right the block begins, in pixels.
+
+        What belongs to a list item sits below the item's text, but never so far right that no room is left.
+        """
+        fold = _FOLD_INDENT if self.segment.dim else 0
+        return fold + min(int(self.block.indent * look.char_width * 1.2), width // 4)
 
     def to_text(self) -> str:
         """Return the block without its Markdown marks."""
