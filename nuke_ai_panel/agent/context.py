@@ -1,4 +1,4 @@
-"""What the model is told of the open script: the selection with its settings, what it reads from, and an outline of the rest."""
+"""What the model is told of the open script: the selection with its settings, what it reads from, an outline of the rest."""
 
 from __future__ import annotations
 

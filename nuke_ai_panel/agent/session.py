@@ -71,7 +71,7 @@ class ModelChoice:
 class ChatSession:
     """A conversation about the script in `host`.
 
-    All methods are called on the main thread. ``send``, ``retry`` and ``list_models`` are coroutines of one loop; only one answer
+    All methods are called on the main thread. ``send``, ``retry`` and ``list_models`` are coroutines of one loop; one answer
     runs at a time. Listeners get :data:`~nuke_ai_panel.agent.session_events.SessionEvent` values in order, on the main thread.
     """
 
@@ -276,8 +276,8 @@ class ChatSession:
         address = registry.resolve_address(name, chosen.base_url)
         if settings.local_only and not registry.is_on_this_machine(address):
             raise ValidationError(
-                f"'Local only' is on, and {registry.PROVIDERS[name].title} at {urlsplit(address).hostname} is not on this machine. "
-                "Choose a local model, or switch it off in Settings."
+                f"'Local only' is on, and {registry.PROVIDERS[name].title} at {urlsplit(address).hostname} is not on this "
+                "machine. Choose a local model, or switch it off in Settings."
             )
         loop = asyncio.get_running_loop()
         try:

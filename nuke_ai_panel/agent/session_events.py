@@ -1,4 +1,4 @@
-"""What a :class:`~nuke_ai_panel.agent.session.ChatSession` tells its listeners. The panel and the command line read only these."""
+"""What a :class:`~nuke_ai_panel.agent.session.ChatSession` tells its listeners: all that a view or a command reads."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = [
     "AnswerFinished",
     "AnswerStarted",
     "ModelIsLoading",
+    "PromptAdded",
     "ProposalApplied",
     "ProposalReviewed",
-    "PromptAdded",
     "ReasoningArrived",
     "SessionCleared",
     "SessionEvent",

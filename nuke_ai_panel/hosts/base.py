@@ -33,7 +33,7 @@ class NodeInfo:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What running a script did. ``error`` is the traceback's text, "" when it ran through; after an error nothing is changed."""
+    """What running a script did. ``error`` is the traceback's text, "" when it ran through; an error changes nothing."""
 
     output: str = ""
     error: str = ""

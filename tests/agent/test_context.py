@@ -34,7 +34,9 @@ def test_describe_puts_the_selection_and_its_upstream_with_their_knobs():
     context = describe(host())
     assert "- Grade1 (Grade)" in context.text
     assert "white 1.5" in context.text
-    assert context.text.index("Grade1 (Grade)") < context.text.index("Blur1 (Blur)") < context.text.index("Constant1 (Constant)")
+    assert (
+        context.text.index("Grade1 (Grade)") < context.text.index("Blur1 (Blur)") < context.text.index("Constant1 (Constant)")
+    )
     assert context.line == "Grade1 selected, 3 nodes"
 
 
