@@ -120,8 +120,8 @@ class Job:
             self._press(0, letter)
             yield lambda: True
         self._press_enter()
-        yield lambda: mine.is_busy
-        yield lambda: not mine.is_busy
+        yield lambda: mine.state.kind == "busy"
+        yield lambda: mine.state.kind != "busy"
         cards = panel.findChildren(ReviewCard)
         if not cards or not cards[0].run.isEnabled():
             self.problem = "The model proposed no script that can run. Look at the picture, and try another model."
