@@ -60,7 +60,9 @@ def _run(request: dict[str, Any], snapshot: bytes) -> dict[str, Any]:
         if unknown:
             return _answer(unknown=unknown, output=output)
         return _answer(error=_cut(result.error, request["output_limit"]), output=output, notes=notes)
-    return _answer(diff=dataclasses.asdict(nk.diff(before, document)), output=output, notes=notes)
+    # Read back from text, as the script of a host is after the real run: then both differences read alike.
+    after = nk.loads(host.snapshot())
+    return _answer(diff=dataclasses.asdict(nk.diff(before, after)), output=output, notes=notes)
 
 
 def _watch_unsimulated() -> list[str]:

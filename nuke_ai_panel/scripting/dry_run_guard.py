@@ -6,6 +6,7 @@ folder, overwrites a file or starts a render because a model thought so. Consent
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
@@ -53,20 +54,23 @@ _MACHINE = (
     "resource.setrlimit",
 )
 
-#: Audit events that change files: how many of the first arguments are paths.
-_CHANGES_FILES = {
-    "os.remove": 1,
-    "os.rmdir": 1,
-    "os.mkdir": 1,
-    "os.rename": 2,
-    "os.link": 2,
-    "os.truncate": 1,
-    "os.chmod": 1,
-    "os.chown": 1,
-    "os.chflags": 1,
-    "os.utime": 1,
-    "os.setxattr": 1,
-    "os.removexattr": 1,
+_WRITING = "writes, moves or deletes files"
+
+#: Audit events that change files: where their arguments hold a path, and the open folder it is relative to (-1 for none).
+_CHANGES_FILES: dict[str, tuple[tuple[int, int | None], ...]] = {
+    "os.remove": ((0, 1),),
+    "os.rmdir": ((0, 1),),
+    "os.mkdir": ((0, 2),),
+    "os.rename": ((0, 2), (1, 3)),
+    "os.link": ((0, 2), (1, 3)),
+    "os.symlink": ((1, 2),),
+    "os.truncate": ((0, None),),
+    "os.chmod": ((0, 2),),
+    "os.chown": ((0, 3),),
+    "os.chflags": ((0, None),),
+    "os.utime": ((0, 3),),
+    "os.setxattr": ((0, None),),
+    "os.removexattr": ((0, None),),
 }
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -87,7 +91,6 @@ class Guard:
         self._checks.update(dict.fromkeys(_NATIVE_CODE, lambda event, args: self._refuse("calls native code")))
         self._checks.update(dict.fromkeys(_MACHINE, lambda event, args: self._refuse("changes settings of the machine")))
         self._checks.update(dict.fromkeys(_CHANGES_FILES, self._change))
-        self._checks["os.symlink"] = lambda event, args: self._path(args[1])
         self._checks["socket.__new__"] = self._socket
         self._checks["sqlite3.connect"] = self._database
 
@@ -103,19 +106,24 @@ class Guard:
     def _refuse(self, words: str) -> None:
         if words not in self.refused:
             self.refused.append(words)
-        raise PermissionError(f"a dry run does not allow this: the script {words}")
+        # With a number, so that the words survive code that adds a file name, as shutil.rmtree does since Python 3.13.
+        raise PermissionError(errno.EPERM, f"a dry run does not allow this: the script {words}")
 
     def _open(self, event: str, args: tuple[object, ...]) -> None:
         path, mode, flags = args
         writes = (
             bool(set(mode) & set("wax+")) if isinstance(mode, str) else isinstance(flags, int) and bool(flags & _WRITE_FLAGS)
         )
-        if writes:
-            self._path(path)
+        if not writes:
+            return
+        if mode is None and isinstance(path, (str, bytes)) and not os.path.isabs(path):
+            # os.open may take the path relative to an open folder, which the event does not tell.
+            self._refuse(_WRITING)
+        self._path(path)
 
     def _change(self, event: str, args: tuple[object, ...]) -> None:
-        for path in args[: _CHANGES_FILES[event]]:
-            self._path(path)
+        for path, folder in _CHANGES_FILES[event]:
+            self._path(args[path], -1 if folder is None else args[folder])
 
     def _socket(self, event: str, args: tuple[object, ...]) -> None:
         # An event loop talks to itself over a pair of local sockets; those may be made, but not connected anywhere.
@@ -126,14 +134,31 @@ class Guard:
         if args[0] not in (":memory:", b":memory:", ""):
             self._path(args[0])
 
-    def _path(self, path: object) -> None:
+    def _path(self, path: object, folder: object = -1) -> None:
         if isinstance(path, int):
             return  # an open file, checked when it was opened
         if isinstance(path, (str, bytes, os.PathLike)):
             name = os.fsdecode(path)
-            if name == os.devnull or (os.path.realpath(name) + os.sep).startswith(self._scratch):
+            if isinstance(folder, int) and folder >= 0 and not os.path.isabs(name):
+                within = _folder_of(folder)
+                name = os.path.join(within, name) if within else ""
+            if name and (name == os.devnull or (os.path.realpath(name) + os.sep).startswith(self._scratch)):
                 return
-        self._refuse("writes, moves or deletes files")
+        self._refuse(_WRITING)
+
+
+def _folder_of(descriptor: int) -> str:
+    """Return the path of an open folder, "" where the platform does not tell."""
+    try:
+        if sys.platform == "linux":
+            return os.readlink(f"/proc/self/fd/{descriptor}")
+        if sys.platform == "darwin":
+            import fcntl
+
+            return os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, b"\0" * 1024).rstrip(b"\0"))
+    except (OSError, AttributeError):
+        pass
+    return ""
 
 
 def limit_resources(seconds: float) -> None:
