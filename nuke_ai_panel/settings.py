@@ -4,8 +4,8 @@ Files are JSON objects of flat keys::
 
     {"provider": "ollama", "model": "qwen3-coder:30b", "servers.ollama.base_url": "http://gpu-01:11434", "font_size": 14}
 
-The user's file is ``settings.json`` in :func:`config_folder`; the studio's is named by ``NUKE_AI_PANEL_STUDIO_SETTINGS`` and may
-hold ``"locked": ["local_only", ...]``. API keys are not settings: see :mod:`nuke_ai_panel.credentials`.
+The user's file is ``settings.json`` in :func:`config_folder`; the studio's is named by ``NUKE_AI_PANEL_STUDIO_SETTINGS``, and
+may hold ``"locked": ["local_only", ...]``. API keys are not settings: see :mod:`nuke_ai_panel.credentials`.
 """
 
 from __future__ import annotations
