@@ -10,13 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from nuke_ai_panel import nk
 from nuke_ai_panel.credentials import Credentials
 from nuke_ai_panel.hosts.document_host import DocumentHost
 from nuke_ai_panel.settings import SettingsStore
 from nuke_ai_panel_ui.controller import PanelController
 from nuke_ai_panel_ui.host_loop import attach
-
+from nuke_ai_panel_ui.qt import QtCore, is_valid
 
 SCRIPT = b"""version 15.1 v3
 Root {
@@ -189,7 +188,14 @@ class ScriptedOllama:
 
 
 def _model(name: str) -> dict:
-    return {"name": name, "model": name, "size": 4_000_000_000, "modified_at": "2026-01-01T00:00:00Z", "digest": "0", "details": {}}
+    return {
+        "name": name,
+        "model": name,
+        "size": 4_000_000_000,
+        "modified_at": "2026-01-01T00:00:00Z",
+        "digest": "0",
+        "details": {},
+    }
 
 
 @pytest.fixture
@@ -211,8 +217,10 @@ def store(tmp_path, server):
 
 
 @pytest.fixture
-def host():
-    return DocumentHost(nk.loads(SCRIPT))
+def host(tmp_path):
+    path = tmp_path / "hero_v012.nk"
+    path.write_bytes(SCRIPT)
+    return DocumentHost.open(path)
 
 
 @pytest.fixture
@@ -226,13 +234,29 @@ def controller(qtbot, store, host):
 
 
 @pytest.fixture
-def panel(qtbot, controller):
-    """A shown panel that has found its models."""
+def open_panel(qtbot, controller):
+    """Return a function that builds and shows a panel; a test may destroy it, as Nuke does."""
     from nuke_ai_panel_ui.panel import Panel
 
-    made = Panel(controller)
-    qtbot.addWidget(made)
-    made.resize(420, 900)
-    made.show()
-    qtbot.waitUntil(lambda: not controller.is_looking, timeout=LIMIT)
-    return made
+    made = []
+
+    def build():
+        panel = Panel(controller)
+        made.append(panel)
+        panel.resize(420, 900)
+        panel.show()
+        qtbot.waitUntil(lambda: not controller.is_looking, timeout=LIMIT)
+        return panel
+
+    yield build
+    for each in made:
+        if is_valid(each):
+            each.close()
+            each.deleteLater()
+    QtCore.QCoreApplication.sendPostedEvents(None, int(QtCore.QEvent.Type.DeferredDelete))
+
+
+@pytest.fixture
+def panel(open_panel):
+    """A shown panel that has found its models."""
+    return open_panel()

@@ -74,8 +74,10 @@ class _StepRow:
             "running": ("spinner", theme.accent),
         }.get(state, ("dash", theme.dim))
         ratio = self.mark.devicePixelRatioF()
-        image = pixmap(name, colour, round(14 * ratio), turn=turn if state == "running" else 0)
+        image = pixmap(name, colour, round((theme.font_px + 2) * ratio), turn=turn if state == "running" else 0)
         image.setDevicePixelRatio(ratio)
+        # As high as the first line of the words, which may be several.
+        self.mark.setFixedHeight(self.title.fontMetrics().lineSpacing())
         self.mark.setPixmap(image)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from nuke_ai_panel import nk
 from nuke_ai_panel.agent.session import ChatSession, ModelChoice
 from nuke_ai_panel.agent.session_events import (
     AnswerCancelled,
@@ -272,7 +273,7 @@ class PanelController(QtCore.QObject):
         if record.state != "applied":
             return
         try:
-            if not record.after or self.host.snapshot() != record.after:
+            if not record.after or not _is_same_script(record.after, self.host.snapshot()):
                 way = "Use Edit > Undo in Nuke." if self._is_in_nuke else "Undo the later changes first."
                 record.note = f"The script was changed after this ran. {way}"
             elif self.host.undo():
@@ -511,6 +512,11 @@ class PanelController(QtCore.QObject):
         # Whether an answer is on its way changes right after these, when the session lets go of the task.
         if isinstance(event, (AnswerFinished, AnswerFailed, AnswerCancelled)):
             self.loop.call_soon(self.state_changed.emit)
+
+
+def _is_same_script(first: bytes, second: bytes) -> bool:
+    """Whether two snapshots hold the same nodes; what is selected does not count."""
+    return first == second or not nk.diff(nk.loads(first), nk.loads(second))
 
 
 _controller: PanelController | None = None

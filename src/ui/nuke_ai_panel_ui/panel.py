@@ -110,8 +110,8 @@ class Panel(QtWidgets.QWidget):
         self._cards: dict[int, ReviewCard] = {}
         self._end_card: _EndCard | None = None
         self._is_answer_open = False
-        self._reasoning: list[str] = []
-        self._reasoning_began: datetime.datetime | None = None
+        self._thought: tuple[int, datetime.datetime] | None = None
+        self._prompts: list[tuple[int, str]] = []
         self._picker: ModelPicker | None = None
         self.setObjectName("nukeAIPanel")
         self.setWindowTitle("AI Panel")
@@ -137,7 +137,8 @@ class Panel(QtWidgets.QWidget):
         rule.setFixedHeight(1)
         rows.addWidget(rule)
         self.pages = QtWidgets.QStackedWidget()
-        self.transcript = TranscriptView(self._theme)
+        self.transcript = TranscriptView()
+        self.transcript.set_code_actions(("copy", "run"))
         self.empty = EmptyPage()
         self.onboarding = OnboardingPage()
         for page in (self.empty, self.onboarding, self.transcript):
@@ -185,6 +186,7 @@ class Panel(QtWidgets.QWidget):
         self.onboarding.retry_requested.connect(controller.refresh_models)
         self.onboarding.settings_requested.connect(self._open_settings)
         self.transcript.code_action.connect(self._on_code_action)
+        self.transcript.message_action.connect(self._on_message_action)
         self.transcript.link_activated.connect(_open_link)
 
     def _apply_theme(self) -> None:
@@ -229,10 +231,20 @@ class Panel(QtWidgets.QWidget):
         self._picker.open_above(self.composer.model, min(420, max(260, self.width() - 16)))
 
     def _on_code_action(self, action: str, code: str, language: str) -> None:
-        if action == "copy":
-            self._copy(code)
-        elif action == "run":
+        if action == "run":
             self._controller.propose(code)
+
+    def _on_message_action(self, action: str, number: int) -> None:
+        asked = [text for at, text in self._prompts if at <= number]
+        if action == "edit" and asked:
+            self.composer.set_text(asked[-1])
+            self.composer.prompt.setFocus()
+        elif action == "retry" and asked:
+            is_last = len(asked) == len(self._prompts)
+            if is_last:
+                self._controller.retry()
+            else:
+                self._controller.send(asked[-1])
 
     @staticmethod
     def _copy(text: str) -> None:
@@ -253,14 +265,15 @@ class Panel(QtWidgets.QWidget):
     def _show_event(self, event: SessionEvent, at: datetime.datetime) -> None:
         view = self.transcript
         if isinstance(event, TextArrived):
-            self._close_reasoning(at)
+            self._end_thought(at)
             view.feed(event.text)
         elif isinstance(event, ReasoningArrived):
-            self._reasoning_began = self._reasoning_began or at
-            self._reasoning.append(event.text)
+            if self._thought is None:
+                self._thought = (view.add_fold("Thinking\u2026"), at)
+            view.append_to_fold(self._thought[0], event.text)
         elif isinstance(event, PromptAdded):
             self._let_go_of_end_card(is_retry=False)
-            view.add_message("user", event.text, "You")
+            self._prompts.append((view.add_message("user", event.text, "You"), event.text))
             self.composer.prompt.remember(event.text)
             self._show_page()
         elif isinstance(event, AnswerStarted):
@@ -284,18 +297,17 @@ class Panel(QtWidgets.QWidget):
             self._clear()
 
     def _end_answer(self, at: datetime.datetime) -> None:
-        self._close_reasoning(at)
+        self._end_thought(at)
         if self._is_answer_open:
             self._is_answer_open = False
             self.transcript.end_answer()
 
-    def _close_reasoning(self, at: datetime.datetime) -> None:
-        if self._reasoning_began is None:
+    def _end_thought(self, at: datetime.datetime) -> None:
+        if self._thought is None:
             return
-        seconds = max(1, round((at - self._reasoning_began).total_seconds()))
-        text = "".join(self._reasoning)
-        self._reasoning, self._reasoning_began = [], None
-        self.transcript.add_fold(f"Thought for {seconds} s", text)
+        fold, began = self._thought
+        self._thought = None
+        self.transcript.set_fold_title(fold, f"Thought for {max(1, round((at - began).total_seconds()))} s")
 
     def _let_go_of_end_card(self, *, is_retry: bool) -> None:
         """A retry replaces the card it came from; after a new prompt the card stays, without its buttons."""
@@ -304,6 +316,7 @@ class Panel(QtWidgets.QWidget):
             return
         if is_retry:
             self.transcript.remove_widget(card)
+            card.deleteLater()
         else:
             card.set_past()
 
@@ -335,7 +348,8 @@ class Panel(QtWidgets.QWidget):
         self._cards.clear()
         self._end_card = None
         self._is_answer_open = False
-        self._reasoning, self._reasoning_began = [], None
+        self._thought = None
+        self._prompts.clear()
         self.transcript.clear()
         self.composer.show_meter("")
         self._show_page()

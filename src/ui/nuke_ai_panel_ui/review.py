@@ -67,7 +67,7 @@ class ReviewCard(Card):
 
     def _diff(self) -> GraphDiff | None:
         applied = self._record.applied
-        return applied.diff if applied is not None and applied.result.ok else self._record.review.diff
+        return applied.diff if applied is not None else self._record.review.diff
 
     @staticmethod
     def _lines(diff: GraphDiff | None) -> list[str]:
@@ -95,10 +95,11 @@ class ReviewCard(Card):
         elif state == "open" and review.error:
             name = "problem"
         elif state == "applied" and applied is not None:
-            title, summary = f"Ran {self._place}", applied.diff.summary() + ", 1 undo step"
+            title, summary = f"Ran {self._place}", applied.unknown or applied.diff.summary() + ", 1 undo step"
         elif state == "failed" and applied is not None:
             last = applied.result.error.strip().splitlines()[-1]
-            title, summary, name = "It stopped with an error; nothing was changed", last, "problem"
+            left = f"what it had done stayed: {applied.diff.summary().lower()}" if applied.diff else "nothing was changed"
+            title, summary, name = f"It stopped with an error; {left}", last, "problem"
         elif state == "undone":
             title, summary = "Taken back", "The script is as it was before the run."
         elif state == "rejected":

@@ -53,7 +53,7 @@ class ServerForm(QtWidgets.QWidget):
         form = QtWidgets.QGridLayout(self._body)
         form.setContentsMargins(22, 0, 0, 0)
         form.setHorizontalSpacing(10)
-        form.setVerticalSpacing(4)
+        form.setVerticalSpacing(5)
         form.setColumnStretch(1, 1)
         rows.addWidget(self._body)
 
@@ -212,6 +212,7 @@ class ServerForm(QtWidgets.QWidget):
 
     def _show_key(self) -> None:
         stored = bool(self._stored.value) and not self._is_removed
+        needed = registry.PROVIDERS[self.provider].needs_key
         if self.key.text().strip():
             note = "Is put into the keyring when you save." + (" It replaces the stored key." if stored else "")
         elif self._is_removed:
@@ -219,9 +220,9 @@ class ServerForm(QtWidgets.QWidget):
         elif self._reading is not None:
             note = "Asking the keyring\u2026"
         else:
-            note = self._stored.explanation
+            note = self._stored.explanation if self._stored.value or needed else ""
         self.key_note.setText(note)
-        needed = registry.PROVIDERS[self.provider].needs_key
+        self.key_note.setVisible(bool(note))
         hint = "Stored; type to replace it" if stored else "Needed" if needed else "Not needed for a server on this machine"
         self.key.setPlaceholderText(hint)
         self.remove.setVisible(stored and self._stored.source != "environment")

@@ -1,0 +1,437 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from nuke_ai_panel_ui.cards import ErrorCard, StoppedCard
+from nuke_ai_panel_ui.qt import Qt, QtCore, QtWidgets
+from nuke_ai_panel_ui.review import ReviewCard
+
+LIMIT = 20_000
+BLUR = """Behind the grade:
+
+```python
+import nuke
+
+blur = nuke.nodes.Blur(name="Soft", size=10)
+blur.setInput(0, nuke.toNode("Grade1"))
+```
+"""
+
+
+def _ask(qtbot, panel, text):
+    panel.composer.prompt.setFocus()
+    qtbot.keyClicks(panel.composer.prompt, text)
+    qtbot.keyClick(panel.composer.prompt, Qt.Key.Key_Return)
+
+
+def _said(panel):
+    return panel.transcript.markdown()
+
+
+def _idle(qtbot, controller):
+    qtbot.waitUntil(lambda: not controller.is_busy and controller.state.kind != "busy", timeout=LIMIT)
+
+
+def _click(qtbot, widget):
+    qtbot.waitUntil(widget.isVisible, timeout=LIMIT)
+    assert widget.isEnabled()
+    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+
+def _only(panel, kind):
+    found = [each for each in panel.findChildren(kind) if each.isVisibleTo(panel)]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def _review(qtbot, panel, number=1):
+    qtbot.waitUntil(lambda: number in panel._cards, timeout=LIMIT)
+    card = panel._cards[number]
+    qtbot.waitUntil(card.isVisible, timeout=LIMIT)
+    return card
+
+
+# asking
+
+
+def test_typing_and_enter_streams_an_answer(qtbot, panel, controller, server):
+    server.gate = threading.Event()
+    _ask(qtbot, panel, "What is spill?")
+    assert panel.composer.text == ""
+    qtbot.waitUntil(lambda: "Hello" in _said(panel), timeout=LIMIT)
+    assert "there." not in _said(panel)
+    assert panel.composer.send.text() == "Stop"
+    assert panel.header.words.text() == "Answering"
+    server.gate.set()
+    qtbot.waitUntil(lambda: "Hello there." in _said(panel), timeout=LIMIT)
+    _idle(qtbot, controller)
+    assert panel.composer.send.text() == "Send"
+    assert "What is spill?" in _said(panel)
+    assert panel.header.title.text() == "What is spill?"
+    assert panel.composer.meter.text() == "1,234 tokens"
+    assert server.asked[-1]["model"] == "scripted:1b"
+
+
+def test_shift_enter_breaks_the_line(qtbot, panel, server):
+    prompt = panel.composer.prompt
+    low = prompt.height()
+    qtbot.keyClicks(prompt, "one")
+    qtbot.keyClick(prompt, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClicks(prompt, "two")
+    assert panel.composer.text == "one\ntwo"
+    assert prompt.height() > low
+    assert server.asked == []
+    for _ in range(20):
+        qtbot.keyClick(prompt, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    assert prompt.height() < 10 * prompt.fontMetrics().lineSpacing()
+
+
+def test_empty_message_is_not_sent(qtbot, panel, controller, server):
+    qtbot.keyClicks(panel.composer.prompt, "   ")
+    qtbot.keyClick(panel.composer.prompt, Qt.Key.Key_Return)
+    assert not panel.composer.send.isEnabled()
+    assert not controller.is_busy
+    assert server.asked == []
+
+
+def test_message_while_an_answer_streams_is_kept_in_the_field(qtbot, panel, controller, server):
+    server.gate = threading.Event()
+    _ask(qtbot, panel, "first")
+    qtbot.waitUntil(lambda: "Hello" in _said(panel), timeout=LIMIT)
+    _ask(qtbot, panel, "second")
+    assert panel.composer.text == "second"
+    assert "still on its way" in panel.notice.text()
+    server.gate.set()
+    _idle(qtbot, controller)
+    assert len(server.asked) == 1
+
+
+def test_up_walks_back_through_what_was_sent_and_down_to_the_draft(qtbot, panel, controller):
+    for text in ("first", "second"):
+        _ask(qtbot, panel, text)
+        _idle(qtbot, controller)
+    prompt = panel.composer.prompt
+    qtbot.keyClicks(prompt, "draft")
+    qtbot.keyClick(prompt, Qt.Key.Key_Home)
+    qtbot.keyClick(prompt, Qt.Key.Key_Up)
+    assert panel.composer.text == "second"
+    qtbot.keyClick(prompt, Qt.Key.Key_Up)
+    assert panel.composer.text == "first"
+    qtbot.keyClick(prompt, Qt.Key.Key_Down)
+    qtbot.keyClick(prompt, Qt.Key.Key_Down)
+    assert panel.composer.text == "draft"
+
+
+@pytest.mark.parametrize("by", ["button", "escape"])
+def test_stop_keeps_the_text_and_the_server_sees_us_leave(qtbot, panel, controller, server, by):
+    server.gate = threading.Event()
+    _ask(qtbot, panel, "count")
+    qtbot.waitUntil(lambda: "Hello" in _said(panel), timeout=LIMIT)
+    if by == "button":
+        _click(qtbot, panel.composer.send)
+    else:
+        qtbot.keyClick(panel.composer.prompt, Qt.Key.Key_Escape)
+    _idle(qtbot, controller)
+    assert server.left.wait(10)
+    assert "Hello" in _said(panel)
+    card = _only(panel, StoppedCard)
+    server.gate.set()
+    _click(qtbot, card.retry)
+    qtbot.waitUntil(lambda: "Hello there." in _said(panel), timeout=LIMIT)
+    assert _said(panel).count("count") == 1
+
+
+# proposals
+
+
+def test_review_card_runs_and_undo_restores_every_byte(qtbot, panel, controller, server, host):
+    server.answer = [BLUR]
+    before = host.snapshot()
+    _ask(qtbot, panel, "soften it")
+    card = _review(qtbot, panel)
+    assert card.title.text() == "Run this on hero_v012.nk?"
+    assert "Creates 1 node" in card.summary.text()
+    assert "1 undo step" in card.summary.text()
+    _click(qtbot, card.fold.switch)
+    assert "+ Soft (Blur)" in card.fold.lines.toPlainText()
+    assert card.fold.lines.isVisible()
+    assert host.snapshot() == before
+    _click(qtbot, card.run)
+    assert host.node("Soft").inputs == ("Grade1",)
+    assert card.title.text() == "Ran on hero_v012.nk"
+    assert not card.run.isVisible()
+    _click(qtbot, card.undo)
+    assert host.snapshot() == before
+    assert card.title.text() == "Taken back"
+
+
+def test_undo_leaves_later_changes_alone(qtbot, panel, controller, server, host):
+    server.answer = [BLUR]
+    _ask(qtbot, panel, "soften it")
+    card = _review(qtbot, panel)
+    _click(qtbot, card.run)
+    host.set_knob("Grade1", "white", "3")
+    _click(qtbot, card.undo)
+    assert "changed after this ran" in card.summary.text()
+    assert host.node("Grade1").knobs["white"] == "3"
+    assert host.node("Soft").class_name == "Blur"
+    host.undo()
+    _click(qtbot, card.undo)
+    assert card.title.text() == "Taken back"
+
+
+def test_two_runs_are_taken_back_in_turn(qtbot, panel, controller, server, host):
+    server.answer = [BLUR]
+    before = host.snapshot()
+    _ask(qtbot, panel, "soften it")
+    _click(qtbot, _review(qtbot, panel, 1).run)
+    server.answer = [BLUR.replace("Soft", "Softer")]
+    _ask(qtbot, panel, "again")
+    _click(qtbot, _review(qtbot, panel, 2).run)
+    controller.undo(1)
+    assert controller.record.proposals[1].state == "applied"
+    controller.undo(2)
+    controller.undo(1)
+    assert [controller.record.proposals[number].state for number in (1, 2)] == ["undone", "undone"]
+    assert host.snapshot() == before
+
+
+def test_rejected_script_does_not_run(qtbot, panel, server, host):
+    server.answer = [BLUR]
+    before = host.snapshot()
+    _ask(qtbot, panel, "soften it")
+    card = _review(qtbot, panel)
+    _click(qtbot, card.reject)
+    assert host.snapshot() == before
+    assert card.title.text() == "Rejected"
+    assert not card.run.isVisible()
+
+
+def test_copy_puts_the_script_on_the_clipboard(qtbot, panel, server):
+    server.answer = [BLUR]
+    _ask(qtbot, panel, "soften it")
+    _click(qtbot, _review(qtbot, panel).copy)
+    assert QtWidgets.QApplication.clipboard().text().startswith("import nuke\n")
+
+
+def test_script_with_a_syntax_error_cannot_be_run(qtbot, panel, server):
+    server.answer = ["```python\nimport nuke\nnuke.nodes.Blur(\n```\n"]
+    _ask(qtbot, panel, "soften it")
+    card = _review(qtbot, panel)
+    assert card.title.text() == "This script cannot run"
+    assert not card.run.isEnabled()
+    assert card.summary.text()
+
+
+def test_script_that_fails_says_so_and_changes_nothing(qtbot, panel, server, host):
+    server.answer = ["```python\nimport nuke\nnuke.nodes.Blur(name='Gone')\nnuke.toNode('Nowhere')['size'].setValue(1)\n```\n"]
+    before = host.snapshot()
+    _ask(qtbot, panel, "soften it")
+    card = _review(qtbot, panel)
+    assert card.run.text() == "Run anyway"
+    _click(qtbot, card.run)
+    assert "stopped with an error; nothing was changed" in card.title.text()
+    assert host.snapshot() == before
+    assert card.run.text() == "Run again"
+
+
+# failures
+
+
+def test_retry_works_once_the_server_is_back(qtbot, panel, controller, server):
+    server.stop()
+    _ask(qtbot, panel, "anyone there?")
+    qtbot.waitUntil(lambda: panel._end_card is not None, timeout=LIMIT)
+    card = _only(panel, ErrorCard)
+    assert f"port {server.port}" in card.title.text()
+    assert "message is kept" in card.body.text()
+    server.start()
+    _idle(qtbot, controller)
+    _click(qtbot, card.retry)
+    qtbot.waitUntil(lambda: "Hello there." in _said(panel), timeout=LIMIT)
+    _idle(qtbot, controller)
+    assert _said(panel).count("anyone there?") == 1
+    assert panel._end_card is None
+
+
+def test_retry_is_gone_from_the_card_once_the_conversation_went_on(qtbot, panel, controller, server):
+    server.stop()
+    _ask(qtbot, panel, "anyone there?")
+    qtbot.waitUntil(lambda: panel._end_card is not None, timeout=LIMIT)
+    card = panel._end_card
+    server.start()
+    _idle(qtbot, controller)
+    _ask(qtbot, panel, "hello?")
+    qtbot.waitUntil(lambda: "Hello there." in _said(panel), timeout=LIMIT)
+    assert not card.retry.isVisibleTo(card)
+
+
+def test_onboarding_says_what_was_tried_and_goes_away(qtbot, panel, controller, server):
+    assert panel.pages.currentWidget() is panel.empty
+    server.stop()
+    controller.refresh_models()
+    qtbot.waitUntil(lambda: panel.pages.currentWidget() is panel.onboarding, timeout=LIMIT)
+    assert "Ollama" in panel.onboarding.tried_text()
+    assert str(server.port) in panel.onboarding.tried_text()
+    assert panel.header.words.text() == "No model server answers"
+    server.start()
+    _click(qtbot, panel.onboarding.retry)
+    qtbot.waitUntil(lambda: panel.pages.currentWidget() is panel.empty, timeout=LIMIT)
+    assert panel.header.words.text() == "Ollama is ready"
+
+
+def test_every_provider_switched_off_is_said(qtbot, panel, controller, store):
+    store.save({"servers.ollama.enabled": False})
+    controller.refresh_models()
+    qtbot.waitUntil(lambda: panel.pages.currentWidget() is panel.onboarding, timeout=LIMIT)
+    assert "switched off" in panel.onboarding.tried_text()
+
+
+# models
+
+
+def test_model_is_picked_by_typing_and_remembered(qtbot, panel, controller, server, store):
+    assert panel.composer.model.accessibleName() == "Model: scripted:1b"
+    _click(qtbot, panel.composer.model)
+    picker = panel._picker
+    qtbot.waitUntil(picker.isVisible, timeout=LIMIT)
+    qtbot.keyClicks(picker.search, "script")
+    qtbot.keyClick(picker.search, Qt.Key.Key_Down)
+    qtbot.keyClick(picker.search, Qt.Key.Key_Return)
+    assert not picker.isVisible()
+    assert panel.composer.model.accessibleName() == "Model: scripted:7b"
+    qtbot.waitUntil(lambda: store.load().model == "scripted:7b", timeout=LIMIT)
+    _ask(qtbot, panel, "hi")
+    _idle(qtbot, controller)
+    assert server.asked[-1]["model"] == "scripted:7b"
+
+
+def test_refresh_shows_models_that_came_later(qtbot, panel, controller, server):
+    _click(qtbot, panel.composer.model)
+    picker = panel._picker
+    server.models.append("late:3b")
+    _click(qtbot, picker.refresh)
+    qtbot.waitUntil(lambda: picker.list.findItems("late:3b", Qt.MatchFlag.MatchExactly) != [], timeout=LIMIT)
+    picker.hide()
+
+
+# the widget
+
+
+def test_panel_built_anew_shows_the_conversation_and_the_draft(qtbot, panel, open_panel, controller, server, host):
+    server.answer = [BLUR]
+    _ask(qtbot, panel, "soften it")
+    _click(qtbot, _review(qtbot, panel).run)
+    qtbot.keyClicks(panel.composer.prompt, "half a thou")
+    said = _said(panel)
+    panel.close()
+    panel.deleteLater()
+    with qtbot.waitSignal(panel.destroyed, timeout=LIMIT):
+        pass
+    again = open_panel()
+    qtbot.waitUntil(lambda: _said(again) == said, timeout=LIMIT)
+    assert again.composer.text == "half a thou"
+    assert again.composer.model.accessibleName() == "Model: scripted:1b"
+    card = _review(qtbot, again)
+    assert card.title.text() == "Ran on hero_v012.nk"
+    _click(qtbot, card.undo)
+    assert [node.path for node in host.nodes()] == ["Constant1", "Grade1"]
+    _ask(qtbot, again, "thanks")
+    qtbot.waitUntil(lambda: len(server.asked) == 2, timeout=LIMIT)
+    _idle(qtbot, controller)
+
+
+def test_panel_destroyed_while_an_answer_streams_shows_all_of_it_when_built_anew(qtbot, panel, open_panel, controller, server):
+    server.gate = threading.Event()
+    _ask(qtbot, panel, "hello")
+    qtbot.waitUntil(lambda: "Hello" in _said(panel), timeout=LIMIT)
+    panel.deleteLater()
+    with qtbot.waitSignal(panel.destroyed, timeout=LIMIT):
+        pass
+    server.gate.set()
+    _idle(qtbot, controller)
+    again = open_panel()
+    qtbot.waitUntil(lambda: "Hello there." in _said(again), timeout=LIMIT)
+
+
+def test_new_conversation_empties_the_panel_even_while_it_streams(qtbot, panel, controller, server):
+    server.gate = threading.Event()
+    _ask(qtbot, panel, "hello")
+    qtbot.waitUntil(lambda: "Hello" in _said(panel), timeout=LIMIT)
+    _click(qtbot, panel.header.new)
+    _idle(qtbot, controller)
+    assert panel.pages.currentWidget() is panel.empty
+    assert "Hello" not in _said(panel)
+    assert panel.findChildren(StoppedCard) == [] or not any(card.isVisible() for card in panel.findChildren(StoppedCard))
+    server.gate.set()
+    _ask(qtbot, panel, "and now?")
+    qtbot.waitUntil(lambda: "Hello there." in _said(panel), timeout=LIMIT)
+
+
+def test_suggestions_come_from_the_open_script(qtbot, panel, controller, server):
+    offered = [each.text() for each in panel.empty.findChildren(QtWidgets.QPushButton)]
+    assert "Explain Grade1" in offered
+    button = next(each for each in panel.empty.findChildren(QtWidgets.QPushButton) if each.text() == "Explain Grade1")
+    _click(qtbot, button)
+    qtbot.waitUntil(lambda: len(server.asked) == 1, timeout=LIMIT)
+    _idle(qtbot, controller)
+    assert server.asked[0]["messages"][-1]["content"].endswith("Explain Grade1")
+
+
+def test_what_the_model_sees_is_shown(panel):
+    assert panel.composer.sees.text() == "Sees Grade1 selected, 2 nodes"
+
+
+def test_explain_without_a_selection_says_what_to_do(panel, controller, host):
+    host.document.select(host.document.node("Grade1"), False)
+    assert controller.explain_selected() is False
+    assert panel.notice.text() == "Select the nodes to explain first."
+
+
+@pytest.mark.parametrize("size", [13, 18])
+def test_no_button_is_cut_at_420_pixels(qtbot, panel, controller, server, store, size):
+    store.save({"font_size": size})
+    controller.refresh_models()
+    qtbot.waitUntil(lambda: not controller.is_looking, timeout=LIMIT)
+    server.answer = [BLUR]
+    _ask(qtbot, panel, "soften it")
+    card = _review(qtbot, panel)
+    qtbot.waitUntil(lambda: card.run.height() > 0, timeout=LIMIT)
+    for each in card.findChildren(QtWidgets.QPushButton):
+        if each.isVisible():
+            assert each.width() >= each.sizeHint().width(), each.text()
+            right = each.mapTo(panel, QtCore.QPoint(each.width(), 0)).x()
+            assert right <= panel.width(), each.text()
+    assert panel.composer.send.width() >= panel.composer.send.sizeHint().width()
+    assert panel.width() == 420
+
+
+def test_every_control_of_the_panel_has_a_name(qtbot, panel, server):
+    server.answer = [BLUR]
+    _ask(qtbot, panel, "soften it")
+    _review(qtbot, panel)
+    kinds = (QtWidgets.QPushButton, QtWidgets.QToolButton, QtWidgets.QPlainTextEdit, QtWidgets.QLineEdit)
+    nameless = [
+        each
+        for kind in kinds
+        for each in panel.findChildren(kind)
+        if not each.accessibleName() and not each.objectName().startswith("qt_")
+    ]
+    assert nameless == []
+
+
+def test_tab_goes_from_the_prompt_to_send_and_model(qtbot, panel):
+    composer = panel.composer
+    qtbot.keyClicks(composer.prompt, "x")
+    composer.prompt.setFocus()
+    for wanted in (composer.send, composer.model):
+        qtbot.keyClick(panel.focusWidget(), Qt.Key.Key_Tab)
+        assert panel.focusWidget() is wanted
+
+
+def test_each_script_of_an_answer_gets_its_own_card(qtbot, panel, server):
+    server.answer = [BLUR, BLUR.replace("Soft", "Other")]
+    _ask(qtbot, panel, "two please")
+    qtbot.waitUntil(lambda: len(panel.findChildren(ReviewCard)) == 2, timeout=LIMIT)
