@@ -43,6 +43,12 @@ async def test_finish_reason_without_done_is_complete(scripted, reply):
     assert events[-1].reason == "length"
 
 
+async def test_text_after_the_finish_reason_is_not_part_of_the_answer(scripted, reply):
+    steps = (delta("a", "stop"), delta("b"), b"data: [DONE]\n\n")
+    async with scripted({CHAT: reply(steps, content_type="text/event-stream")}) as server:
+        assert text_of(await answer(server)) == "a"
+
+
 async def test_done_without_finish_reason_is_complete(scripted, reply):
     async with scripted({CHAT: reply((delta("a"), b"data: [DONE]"), content_type="text/event-stream")}) as server:
         events = await answer(server)

@@ -160,6 +160,17 @@ class ProviderContract:
             assert server.connections == 1
             await provider.aclose()
 
+    async def test_end_of_the_body_that_comes_a_moment_later_keeps_the_connection(self, scripted, stream_reply):
+        async def a_moment(response):
+            await asyncio.sleep(0.01)
+
+        async with scripted({self.chat: stream_reply(*self.words("a"), *self.end(), a_moment)}) as server:
+            provider = self.provider(server)
+            for _ in range(3):
+                await collect(provider)
+            assert server.connections == 1
+            await provider.aclose()
+
     async def test_body_that_never_ends_after_the_end_mark_is_a_complete_answer(self, scripted, stream_reply):
         async with scripted({self.chat: stream_reply(*self.words("done"), *self.end(), scripted.FOREVER)}) as server:
             provider = self.provider(server, Deadlines(silence=30))
