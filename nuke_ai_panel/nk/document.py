@@ -15,7 +15,7 @@ from nuke_ai_panel.errors import NkError, NodeNotFoundError, ScriptChangedError
 from nuke_ai_panel.nk.node import GROUP_CLASSES, Node, Scope, SetTop, Verbatim
 from nuke_ai_panel.nk.node_text import NodeText
 from nuke_ai_panel.nk.parser import parse
-from nuke_ai_panel.nk.wiring import arranged, connect_as_written
+from nuke_ai_panel.nk.wiring import arranged, connect_as_written, first_written
 from nuke_ai_panel.nk.words import list_words
 
 __all__ = ["Document", "load", "loads", "new_script"]
@@ -223,7 +223,7 @@ class Document:
         self._check(node)
         if node is self.root_node:
             raise NkError("The script's Root cannot be deleted.")
-        heirs = [other for other in node.scope.nodes if other.clone_of is node]
+        heirs = [other for other in self.walk() if other.clone_of is node]
         through = node._inputs[0] if node._inputs and node._inputs[0] is not node else None
         for reader in node.dependents:
             for index, source in enumerate(list(reader._inputs)):
@@ -232,6 +232,7 @@ class Document:
         if heirs:
             self._hand_on(node, heirs)
         self._take_out(node)
+        self._settle_clones(node.scope)
 
     def connect(self, node: Node, index: int, source: Node | None) -> None:
         """Connect input `index` (from 0) to `source`, or open it with None. Raises: NkError for a loop or another group."""
@@ -248,6 +249,7 @@ class Document:
         wanted.extend([None] * (index + 1 - len(wanted)))
         wanted[index] = source
         self._set_inputs(node, wanted)
+        self._settle_clones(node.scope)
 
     def set_knob(self, node: Node, knob: str, value: str, *, scalar: bool = False) -> None:
         """Set a knob from its .nk text; ``{...}`` is a list unless `scalar` says that it is one plain string.
@@ -301,12 +303,12 @@ class Document:
             node.selected = selected
             self._log.append(lambda: setattr(node, "selected", before))
 
-    def free_name(self, stem: str, *, group: Node | None = None) -> str:
-        """Return the first free name made of `stem` (its number cut off) and a number, as Nuke counts."""
+    def free_name(self, stem: str, *, group: Node | None = None, bearer: Node | None = None) -> str:
+        """Return the first name made of `stem` (its number cut off) and a number that nobody but `bearer` has."""
         scope = self._scope(group)
         base = stem.rstrip("0123456789") or stem
         number = 1
-        while scope.find(f"{base}{number}") is not None:
+        while scope.find(f"{base}{number}") not in (None, bearer):
             number += 1
         return f"{base}{number}"
 
@@ -417,30 +419,48 @@ class Document:
 
         self._log.append(back)
 
-    def _hand_on(self, original: Node, heirs: list[Node]) -> None:
-        """Give the text of an original that goes to its first clone, which the others then stand for."""
+    def _hand_on(self, original: Node, heirs: Sequence[Node], *, stays: bool = False) -> None:
+        """Give an original's text to its first heir, which the others then stand for; so does the original if it `stays`."""
         first, *others = heirs
-        kept = first.text
-        body = original.text.body
-        moved = NodeText(original.text.head, body, original.text.tail)
-        for knob in ("xpos", "ypos", "inputs"):
-            value = kept.value(knob)
-            if value is not None:
-                moved.body = moved.with_value(knob, value, class_name=original.class_name, newline=self.newline)
-            else:
-                moved.body = moved.without(knob)
-            moved.forget()
-        was = {heir: heir.clone_of for heir in heirs}
-        first.text, first.clone_of = moved, None
+        was = [(node, node.text, node.clone_of) for node in (original, *heirs)]
+        head = first.text.head
+        first.text = self._with_place_of(original.text, first.text, first.class_name)
+        first.clone_of = None
+        if stays:
+            place = NodeText(head, self.newline + " " * original.scope.depth, "}" + self.newline)
+            original.text = self._with_place_of(place, original.text, first.class_name)
+            others.append(original)
         for other in others:
             other.clone_of = first
 
         def back() -> None:
-            first.text = kept
-            for heir, source in was.items():
-                heir.clone_of = source
+            for node, text, source in was:
+                node.text, node.clone_of = text, source
 
         self._log.append(back)
+
+    def _with_place_of(self, text: NodeText, place: NodeText, class_name: str) -> NodeText:
+        made = NodeText(text.head, text.body, text.tail)
+        for knob in ("inputs", "selected", "xpos", "ypos"):
+            value = place.value(knob)
+            if value is None:
+                made.body = made.without(knob)
+            else:
+                made.body = made.with_value(knob, value, class_name=class_name, newline=self.newline)
+            made.forget()
+        return made
+
+    def _settle_clones(self, scope: Scope) -> None:
+        """Let the clone that is written first carry the knobs, where the original would come after one of its clones."""
+        if all(node.clone_of is None for node in scope.nodes):
+            return
+        try:
+            arranged(scope)
+        except NkError:
+            for original, first in first_written(scope).items():
+                if first is not original:
+                    heirs = [node for node in self.walk() if node.clone_of is original and node is not first]
+                    self._hand_on(original, [first, *heirs], stays=True)
 
     def _set_body(self, node: Node, body: str) -> None:
         before = node.text.body
@@ -462,6 +482,7 @@ class Document:
             return
         scope = node.scope
         before, before_rewired = node._inputs, scope.rewired
+        keeps_count = not forced and len(wanted) == len(node.inputs) and len(wanted) <= node.pops
 
         def back() -> None:
             node._inputs = before
@@ -470,6 +491,8 @@ class Document:
         node._inputs = wanted
         scope.rewired = True
         self._log.append(back)
+        if keeps_count:
+            return
         count = _inputs_text(node.class_name, len(wanted))
         if count == "1":
             self._set_body(node, node.text.without("inputs"))

@@ -149,6 +149,12 @@ class Node:
             return 1
 
     @property
+    def clone_variable(self) -> str:
+        """The stack variable by which a clone names its original, "" for any other node."""
+        head = self.text.head.split(None, 2)
+        return head[1][1:] if len(head) > 1 and head[0] == "clone" and head[1].startswith("$") else ""
+
+    @property
     def document(self) -> Document:
         """The document the node stands in."""
         return self.scope.document

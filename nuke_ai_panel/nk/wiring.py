@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from nuke_ai_panel.errors import NkError
 from nuke_ai_panel.nk.node import Item, Node, Push, Scope, SetTop, Verbatim
 
 if TYPE_CHECKING:
     from nuke_ai_panel.nk.document import Document
 
-__all__ = ["arranged", "connect_as_written"]
+__all__ = ["arranged", "connect_as_written", "first_written"]
 
 _PLACED_ONE_BY_ONE = 200
 
@@ -26,6 +27,7 @@ class _Run:
     def __init__(self, items: Iterable[Item], known: dict[str, Node | None]) -> None:
         self.inputs: dict[Node, list[Node | None]] = {}
         self.names: dict[str, Node | None] = {}
+        self.clones_hold = True
         stack: list[Node | None] = []
         for item in items:
             if isinstance(item, Node):
@@ -34,6 +36,10 @@ class _Run:
                 count = item.pops
                 taken = [stack.pop() if stack else None for _ in range(count)]
                 self.inputs[item] = taken
+                if item.clone_of is not None:
+                    variable = item.clone_variable
+                    named = self.names.get(variable, known.get(variable))
+                    self.clones_hold = self.clones_hold and named is not None and (named.clone_of or named) is item.clone_of
                 stack.append(item)
             elif isinstance(item, Push):
                 name = item.variable
@@ -52,9 +58,9 @@ def connect_as_written(scope: Scope, names: dict[str, Node | None]) -> None:
                 continue
             item._inputs = [stack.pop() if stack else None for _ in range(item.pops)]
             stack.append(item)
-            head = item.text.head.split()
-            if head and head[0] == "clone" and head[1].startswith("$"):
-                item.clone_of = names.get(head[1][1:])
+            if item.clone_variable:
+                original = names.get(item.clone_variable)
+                item.clone_of = original.clone_of or original if original is not None else None
                 item.class_name = item.clone_of.class_name if item.clone_of else "clone"
             if item.children is not None:
                 connect_as_written(item.children, names)
@@ -70,7 +76,8 @@ def arranged(scope: Scope) -> list[Item]:
     """Return the items to write for a scope: the text as read where it fits, else with the least change that does."""
     if not scope.rewired:
         return scope.base
-    known = scope.document.names_read
+    set_here = {item.variable for item in scope.base if isinstance(item, SetTop)}
+    known = {name: node for name, node in scope.document.names_read.items() if name not in set_here}
     standing = set(scope.nodes)
     old = {item for item in scope.base if isinstance(item, Node)}
     new = [node for node in scope.nodes if node not in old]
@@ -82,7 +89,10 @@ def arranged(scope: Scope) -> list[Item]:
         placed = _place_all(program, _sources_first(new), known, scope)
         if placed is not None:
             return placed
-    return _in_nuke_order(scope)
+    program = _in_nuke_order(scope)
+    if not _fits(program, known, set()):
+        raise NkError("Clones that read from each other cannot be written after this change; declone one of them first.")
+    return program
 
 
 def _without_deleted(scope: Scope, standing: set[Node], opened: bool) -> list[Item]:
@@ -110,6 +120,8 @@ def _fits(program: Sequence[Item], known: dict[str, Node | None], unplaced: set[
 
 
 def _run_fits(run: _Run, unplaced: set[Node]) -> bool:
+    if not run.clones_hold:
+        return False
     for node, taken in run.inputs.items():
         wanted = node._inputs
         for index in range(max(len(taken), len(wanted))):
@@ -217,10 +229,10 @@ def _in_nuke_order(scope: Scope) -> list[Item]:
     used: set[Node] = set()
     for node in scope.nodes:
         used.update(source for source in node._inputs if source is not None)
-    originals = {node.clone_of for node in scope.nodes if node.clone_of is not None}
+    originals = _originals_in_order(scope)
     backdrops = [node for node in scope.nodes if node.class_name == "BackdropNode"]
     sinks = [node for node in scope.nodes if node not in used and node.class_name != "BackdropNode"]
-    roots = [*backdrops, *[node for node in scope.nodes if node in originals], *sinks, *scope.nodes]
+    roots = [*backdrops, *originals, *sinks, *scope.nodes]
     order: list[Node | Push | None] = []
     emitted: set[Node] = set()
     pushed: set[Node] = set()
@@ -234,8 +246,11 @@ def _in_nuke_order(scope: Scope) -> list[Item]:
         elif entry is not None:
             items.extend(leading.get(entry, ()))
             items.append(entry)
-            kept = names.get(entry, [])
-            items.extend(item for item in kept if entry in pushed or entry in originals or item.variable == "cut_paste_input")
+            kept = [item for item in names.get(entry, []) if entry in pushed or item.variable in originals.get(entry, ())]
+            items.extend(kept)
+            for variable in originals.get(entry, {}):
+                if all(item.variable != variable for item in kept):
+                    items.append(SetTop(f"set {variable} [stack 0]{newline}", variable))
     return [*items, *trailing]
 
 
@@ -271,6 +286,52 @@ def _emit(
             wanted = [*node._inputs, *([None] * (count - len(node._inputs)))][:count]
             # The last input is written first, and a list used as a stack gives back what was put on it last.
             todo.extend((source, False) for source in wanted)
+
+
+def first_written(scope: Scope) -> dict[Node, Node]:
+    """Return, for each original with clones in the scope, which of them comes first when inputs come before their readers."""
+    order: list[Node] = []
+    seen: set[Node] = set()
+    for root in scope.nodes:
+        todo: list[tuple[Node, bool]] = [(root, False)]
+        while todo:
+            node, ready = todo.pop()
+            if ready:
+                order.append(node)
+            elif node not in seen:
+                seen.add(node)
+                todo.append((node, True))
+                todo.extend((source, False) for source in node._inputs if source is not None)
+    found: dict[Node, Node] = {}
+    originals = {node.clone_of for node in order if node.clone_of is not None}
+    for node in order:
+        family = node.clone_of or node
+        if family in originals and family.scope is scope:
+            found.setdefault(family, node)
+    return found
+
+
+def _originals_in_order(scope: Scope) -> dict[Node, dict[str, None]]:
+    """Return the nodes that have clones, each after those it needs, with the variables their clones name them by."""
+    variables: dict[Node, dict[str, None]] = {}
+    for node in scope.document.walk(scope):
+        if node.clone_of is not None:
+            variables.setdefault(node.clone_of, {})[node.clone_variable] = None
+    ordered: dict[Node, dict[str, None]] = {}
+    seen: set[Node] = set()
+    for first in [node for node in scope.nodes if node in variables]:
+        todo: list[tuple[Node, bool]] = [(first, False)]
+        while todo:
+            node, ready = todo.pop()
+            if ready:
+                if node in variables:
+                    ordered[node] = variables[node]
+            elif node not in seen:
+                seen.add(node)
+                todo.append((node, True))
+                needed = [*node._inputs, node.clone_of]
+                todo.extend((other, False) for other in needed if other is not None and other.scope is scope)
+    return ordered
 
 
 def _names_in_text(scope: Scope) -> Iterable[tuple[SetTop, Node | None]]:

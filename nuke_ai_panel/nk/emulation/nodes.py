@@ -93,7 +93,7 @@ class Node:
             raise NotSimulatedError("Node.setName with updateExpressions is not simulated.")
         other = node.scope.find(name)
         if other is not None and other is not node and uncollide:
-            name = node.document.free_name(name, group=node.scope.owner)
+            name = node.document.free_name(name, group=node.scope.owner, bearer=node)
         try:
             node.document.rename(node, name)
         except NkError as error:
