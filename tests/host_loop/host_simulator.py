@@ -1,9 +1,9 @@
 """Be a Qt host: an application runs first, and plug-ins come later. Runs the checks named on standard input.
 
 Usage: ``host_simulator.py CHECKS.py ADDRESSES_JSON``. Each check is a coroutine function that gets a `Host`; it runs as a task
-on a `HostLoop` that is attached from a Qt timer and let go again afterwards. The answer is one JSON line: what ended, and a list
-of what went wrong, as text. The end of the application's exec is told likewise. Python warnings, unraisable errors, log records
-from WARNING on and Qt warnings count as wrong.
+on a `HostLoop` that is attached from a Qt timer and let go again afterwards. The answer is one JSON line: what ended, and a
+list of what went wrong, as text. The end of the application's exec is told likewise. Python warnings, unraisable errors, log
+records from WARNING on and Qt warnings count as wrong.
 """
 
 from __future__ import annotations
