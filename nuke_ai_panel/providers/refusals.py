@@ -20,7 +20,7 @@ from nuke_ai_panel.errors import (
     UnsupportedFeatureError,
 )
 from nuke_ai_panel.net.failures import Refusal, looks_like_html, redact, web_page_failure
-from nuke_ai_panel.net.json_values import array, integer, number, record, text
+from nuke_ai_panel.net.json_values import integer, number, record, text
 
 __all__ = ["ErrorWords", "Speaker", "error_words", "explain_refusal", "failure_in_answer"]
 
@@ -232,8 +232,3 @@ def _shown(message: str, speaker: Speaker) -> str:
 
 def _details(said: str, speaker: Speaker) -> str:
     return redact(said, speaker.key).strip()[:_LONGEST_DETAILS]
-
-
-def listed_errors(value: object) -> list[object]:
-    """Return the error objects that the choices of an answer carry."""
-    return [record(choice)["error"] for choice in array(value) if record(choice).get("error")]
