@@ -1,7 +1,7 @@
 """Open the panel on a small script, with Ollama where it answers and with the demo model (no AI) where it does not.
 
 With a display it is yours to use. Without one (or with ``--job``) it runs under a virtual display and does one job by itself
-through the real widgets: types a prompt, waits for the answer and its review card, presses Run, saves, takes a picture and quits.
+through the real widgets: types a prompt, waits for the answer and its review card, presses Run, saves, takes a picture, quits.
 
 Needs the package installed with its extra ``qt``: ``make run`` sees to that.
 """
