@@ -183,9 +183,8 @@ def main() -> None:
         app = QtWidgets.QApplication(sys.argv[:1])
         app.setStyle("Fusion")
         app.setPalette(nuke_palette())
-        print(
-            f"{BINDING} {QtCore.qVersion()}, {app.platformName()}, Python {sys.version.split()[0]}, {options.rounds} rounds each"
-        )
+        print(f"{BINDING} {QtCore.qVersion()}, {app.platformName()}, Python {sys.version.split()[0]}")
+        print(f"{options.rounds} answers each")
         url = f"http://127.0.0.1:{port}"
         QtCore.QTimer.singleShot(0, lambda: host_loop.spawn(compare(app, url, options)))
         exec_app(app)

@@ -43,10 +43,7 @@ class Conversation:
     def set_messages(self, items: Sequence[tuple[Role, str, str]]) -> None:
         """Begin with stored messages. The newest have rows at once, :meth:`fill` makes those of older ones."""
         for number, (role, text, title) in enumerate(items):
-            message = Message(number, role, title)
-            if text:
-                self._store(message, text)
-            self.messages.append(message)
+            self.messages.append(Message(number, role, title, text))
         self._filled_from = len(items)
         self.fill(count=_FIRST_FILL)
 
@@ -68,21 +65,11 @@ class Conversation:
 
     def add_message(self, role: Role, text: str, title: str) -> Message:
         """Add a message at the end."""
-        message = Message(len(self.messages), role, title)
+        message = Message(len(self.messages), role, title, text)
         self.messages.append(message)
-        rows: list[Row] = [HeadRow(message, self.look)]
-        if text:
-            rows.append(RawRow(self._store(message, text), self.look, self.width))
-        rows.append(FootRow(message))
-        self.rows.insert(rows)
+        texts = [RawRow(segment, self.look, self.width) for segment in message.segments]
+        self.rows.insert([HeadRow(message, self.look), *texts, FootRow(message)])
         return message
-
-    @staticmethod
-    def _store(message: Message, text: str) -> Segment:
-        segment = message.add_segment()
-        segment.append(text)
-        segment.is_complete = True
-        return segment
 
     def message(self, number: int | None) -> Message:
         """Return a message by number; None means the answer that streams, else the newest one."""
@@ -235,9 +222,10 @@ class Conversation:
         factor = look.line_height / self.look.line_height
         self.look = look
         for message in self.messages:
-            for segment in message.segments:
-                for row in segment.rows:
-                    row.release()
+            if message.number >= self._filled_from:
+                for segment in message.segments:
+                    for row in segment.rows:
+                        row.release()
         for fold in self._folds.values():
             for row in fold.segment.rows:
                 row.release()

@@ -91,18 +91,36 @@ class Segment:
 
 
 class Message:
-    """One turn of the conversation; `number` is its place and its id."""
+    """One turn of the conversation; `number` is its place and its id.
 
-    def __init__(self, number: int, role: Role, title: str = "") -> None:
+    A stored text becomes a segment only when somebody asks for it: thousands of messages are opened and few are seen.
+    """
+
+    __slots__ = ("_segments", "_stored", "next_part", "number", "role", "title")
+
+    def __init__(self, number: int, role: Role, title: str = "", stored: str = "") -> None:
         self.number = number
         self.role: Role = role
         self.title = title or DEFAULT_TITLES[role]
-        self.segments: list[Segment] = []
         self.next_part = 1
+        self._stored = stored
+        self._segments: list[Segment] = []
+
+    @property
+    def segments(self) -> list[Segment]:
+        """The runs of text, in order."""
+        if self._stored:
+            stored, self._stored = self._stored, ""
+            segment = self.add_segment()
+            segment.append(stored)
+            segment.is_complete = True
+        return self._segments
 
     @property
     def text(self) -> str:
         """The Markdown of the message, without folds and cards."""
+        if self._stored:
+            return self._stored.strip("\n")
         return "\n\n".join(text for text in (segment.text.strip("\n") for segment in self.segments) if text)
 
     def part_key(self) -> Key:
@@ -114,5 +132,5 @@ class Message:
     def add_segment(self) -> Segment:
         """Begin a new run of text after everything the message has."""
         segment = Segment(self, self.part_key(), plain=self.role == "user")
-        self.segments.append(segment)
+        self._segments.append(segment)
         return segment
