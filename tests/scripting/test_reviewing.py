@@ -224,27 +224,32 @@ def test_review_cancelled_ends_the_process(script, tmp_path):
     os.mkfifo(pipe)
     code = f"stream = open({str(pipe)!r}, 'rb')\nstream.read()\nwhile True:\n    pass\n"
 
-    async def run() -> int:
-        loop = asyncio.get_running_loop()
-        task = loop.create_task(review(ScriptProposal("python", code), script, timeout=60.0))
-        # Opening for writing returns as soon as the child has opened it for reading.
-        writer = await asyncio.wait_for(loop.run_in_executor(None, os.open, str(pipe), os.O_WRONLY), 30)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        return writer
-
-    writer = asyncio.run(run())
-    limit = time.monotonic() + 30
-    try:
-        while True:
+    def is_gone(writer: int) -> bool:
+        limit = time.monotonic() + 30
+        while time.monotonic() < limit:
             try:
                 os.write(writer, b"x" * 65536)
             except BrokenPipeError:
-                break
-            assert time.monotonic() < limit, "the process of the dry run still reads"
-    finally:
-        os.close(writer)
+                return True
+            except BlockingIOError:
+                time.sleep(0.01)
+        return False
+
+    async def run() -> bool:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(review(ScriptProposal("python", code), script, timeout=90.0))
+        # Opening for writing returns as soon as the child has opened it for reading.
+        writer = await asyncio.wait_for(loop.run_in_executor(None, os.open, str(pipe), os.O_WRONLY), 30)
+        os.set_blocking(writer, False)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        try:
+            return await loop.run_in_executor(None, is_gone, writer)
+        finally:
+            os.close(writer)
+
+    assert asyncio.run(run()), "the process of the dry run lives on"
 
 
 def test_review_runs_on_a_loop_in_any_thread(script):
