@@ -95,3 +95,10 @@ def run(session: nox.Session) -> None:
     """Open the panel on a small script; without a display do one job and leave a picture and the saved script in out/."""
     _install(session, "qt")
     session.run("python", "tools/first_run.py", *session.posargs)
+
+
+@nox.session
+def pictures(session: nox.Session) -> None:
+    """Take the pictures of the documents anew, from the real panel."""
+    _install(session, "qt")
+    session.run("python", "tools/screenshots.py", *session.posargs)

@@ -28,7 +28,6 @@ from nuke_ai_panel.providers.registry import default_address
 if TYPE_CHECKING:
     from nuke_ai_panel_ui.standalone import StandaloneWindow
 
-OUT = Path(__file__).resolve().parent.parent / "out"
 SCREEN = "1280x1024x24"
 #: Seconds for the whole job: the demo model needs a few, a local model may have to be loaded first.
 PATIENCE = 600.0
@@ -60,9 +59,9 @@ def has_display() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def under_virtual_display() -> int:
+def under_virtual_display(out: Path) -> int:
     """Run this script's job again with a display and return its exit code."""
-    command = [sys.executable, __file__, "--job"]
+    command = [sys.executable, __file__, "--job", "--out", str(out)]
     environment = dict(os.environ)
     if shutil.which("xvfb-run"):
         environment["QT_QPA_PLATFORM"] = "xcb"
@@ -76,10 +75,11 @@ def under_virtual_display() -> int:
 class Job:
     """One job, done the way a person would: `steps` yields what has to come true before it goes on."""
 
-    def __init__(self, window: StandaloneWindow) -> None:
+    def __init__(self, window: StandaloneWindow, picture: Path) -> None:
         from nuke_ai_panel_ui.qt import QtCore
 
         self.window = window
+        self.picture = picture
         self.problem = "The job did not end."
         self._limit = time.monotonic() + PATIENCE
         self._steps = self.steps()
@@ -102,8 +102,8 @@ class Job:
 
         self.problem = self.problem if not problem and self.problem != "The job did not end." else problem
         self._timer.stop()
-        if self.window.grab().save(str(OUT / "panel.png")):
-            say(f"Picture: {OUT / 'panel.png'}")
+        if self.window.grab().save(str(self.picture)):
+            say(f"Picture: {self.picture}")
         QtWidgets.QApplication.exit(0)
 
     def steps(self) -> Iterator[Callable[[], object]]:
@@ -159,7 +159,9 @@ def open_window(script: Path, *, by_itself: bool) -> int:
 
     def begin() -> None:
         windows = QtWidgets.QApplication.topLevelWidgets()
-        jobs.append(Job(next(each for each in windows if isinstance(each, standalone.StandaloneWindow))))
+        jobs.append(
+            Job(next(each for each in windows if isinstance(each, standalone.StandaloneWindow)), script.with_name("panel.png"))
+        )
 
     if by_itself:
         QtCore.QTimer.singleShot(0, begin)
@@ -175,11 +177,14 @@ def open_window(script: Path, *, by_itself: bool) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--job", action="store_true", help="do the job without a person, even with a display")
+    here = Path(__file__).resolve().parent.parent / "out"
+    parser.add_argument("--out", type=Path, default=here, help="folder of the script and the picture; default: %(default)s")
     arguments = parser.parse_args()
+    out: Path = arguments.out
     if not arguments.job and not has_display():
-        return under_virtual_display()
-    OUT.mkdir(exist_ok=True)
-    script = OUT / "demo.nk"
+        return under_virtual_display(out)
+    out.mkdir(exist_ok=True)
+    script = out / "demo.nk"
     shutil.copyfile(DEMO_SCRIPT, script)
     if ollama_models():
         say("Ollama answers at its default address; using its models.")
@@ -191,7 +196,7 @@ def main() -> int:
             OLLAMA_HOST=server.url,
             NUKE_AI_PANEL_PROVIDER="ollama",
             NUKE_AI_PANEL_MODEL=MODEL,
-            NUKE_AI_PANEL_CONFIG_DIR=str(OUT / "settings"),
+            NUKE_AI_PANEL_CONFIG_DIR=str(out / "settings"),
         )
         return open_window(script, by_itself=arguments.job)
 
