@@ -41,9 +41,9 @@ class AliveClock:
 async def within(awaitable: Awaitable[T], seconds: float) -> T:
     """Await `awaitable` for at most `seconds` of the loop's living time.
 
-    It is what :func:`asyncio.wait_for` is for, and differs in two points: a loop that stood still makes no time-out, and a
-    cancellation that arrives together with the result is never lost (``wait_for`` of Python 3.9 to 3.11 returns the result).
-    For what is short (connecting, the first byte, a whole short call), never for each token.
+    For the opening of a stream, which may take minutes and which *Stop* must end: a loop that stood still makes no time-out,
+    and a cancellation that arrives together with the result is never lost (``asyncio.wait_for`` of Python 3.9 to 3.11 then
+    returns the result). Short calls, where neither matters, use :func:`asyncio.wait_for`. Nothing waits like this per token.
 
     Raises:
         asyncio.TimeoutError: the time is over; `awaitable` has been cancelled and has ended.

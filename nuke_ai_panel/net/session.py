@@ -129,7 +129,7 @@ class ServerSession:
         endpoint = self.endpoint
         failure: APIError
         try:
-            return await within(self._fetch_json(path, explain), endpoint.call)
+            return await asyncio.wait_for(self._fetch_json(path, explain), endpoint.call)
         except asyncio.TimeoutError as error:
             if isinstance(error, APIError):
                 raise
@@ -302,7 +302,7 @@ class ServerSession:
                 body.extend(piece)
 
         try:
-            await within(read(), min(5.0, self.endpoint.call))
+            await asyncio.wait_for(read(), min(5.0, self.endpoint.call))
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError):
             # The status says enough; what came of the body is used.
             pass

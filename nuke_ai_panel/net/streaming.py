@@ -193,7 +193,7 @@ class AnswerStream:
                 gathered.extend(rest)
 
         with contextlib.suppress(asyncio.TimeoutError, APIError):
-            await within(more(), 1.0)
+            await asyncio.wait_for(more(), 1.0)
         return bytes(gathered)
 
     async def finish(self) -> None:
@@ -215,7 +215,7 @@ class AnswerStream:
 
         try:
             if not response.content.at_eof():
-                await within(rest(), DRAIN)
+                await asyncio.wait_for(rest(), DRAIN)
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError):
             # The answer is complete; only the connection is lost.
             pass

@@ -14,7 +14,6 @@ from typing import Literal
 from nuke_ai_panel.errors import APIError, ConnectionFailedError, RequestTimeoutError
 from nuke_ai_panel.messages import ChatRequest, Finished, Message, ModelInfo, ModelLoading, ReasoningDelta, TextDelta
 from nuke_ai_panel.net.address import heal, host_and_port, is_loopback
-from nuke_ai_panel.net.clocks import within
 from nuke_ai_panel.net.failures import connection_failure
 from nuke_ai_panel.net.session import proxy_for, ssl_context
 from nuke_ai_panel.providers.base import Server
@@ -107,7 +106,7 @@ class ConnectionChecks:
         loop = asyncio.get_running_loop()
         failure: APIError | None = None
         try:
-            found = await within(loop.getaddrinfo(host, port, type=socket.SOCK_STREAM), deadline)
+            found = await asyncio.wait_for(loop.getaddrinfo(host, port, type=socket.SOCK_STREAM), deadline)
         except asyncio.TimeoutError:
             failure = RequestTimeoutError(
                 f"The name server did not answer within {deadline:g} s.", next_step="Check the network, or your VPN."
@@ -148,7 +147,7 @@ class ConnectionChecks:
         failure: APIError | None = None
         writer: asyncio.StreamWriter | None = None
         try:
-            _, writer = await within(
+            _, writer = await asyncio.wait_for(
                 asyncio.open_connection(self._host, self._port, ssl=context, server_hostname=self._host),
                 self._server.deadlines.connect,
             )
@@ -228,7 +227,7 @@ class ConnectionChecks:
     async def _connect(self, address: str, port: int) -> APIError | None:
         failure: APIError | None = None
         try:
-            _, writer = await within(asyncio.open_connection(address, port), self._server.deadlines.connect)
+            _, writer = await asyncio.wait_for(asyncio.open_connection(address, port), self._server.deadlines.connect)
             writer.transport.abort()
         except (OSError, asyncio.TimeoutError) as error:
             failure = self._failure(error)
