@@ -1,14 +1,18 @@
 """What Nuke does to docked panels, and the commands of the *AI* menu. Docking facts of Nuke, nothing else.
 
-* ``registerWidgetAsPanel`` (Nuke 11 to 17) keeps a text, evaluates it in ``__main__`` when the pane is built and calls the
-  result without arguments: hence :func:`NukePanel`, and hence no state in the widget.
-* Nuke destroys and builds the widget anew when it floats or docks and when the workspace changes; closing a tab may also only
-  hide it (seen in 13 to 16). So a hidden panel that cannot be brought to view counts as gone, and a new one is made.
-* The id is stored in workspaces and in scripts' window layouts as it is given here (Nuke 11 to 17): it never changes.
-* Panes have no public list of their panels; an existing panel is found among the application's widgets.
-* A pane is named after a panel in it. ``Properties.1`` stands in every default workspace; in one without it ``DAG.1`` does.
-* Menu commands run inside an undo group that Nuke opens (12 to 17), so a command must return at once: a modal dialog would hold
-  the group open and swallow what happens meanwhile.
+Each fact names where it was read; none was tried in a Nuke.
+
+* ``registerWidgetAsPanel`` keeps a text, evaluates it in ``__main__`` when the pane is built and calls the result without
+  arguments (Nuke 15.0, ``nukescripts.panels``): hence :func:`NukePanel`.
+* Nuke destroys and builds the widget anew when it floats or docks and when the workspace changes (authors of panels agree): hence
+  no state in the widget. A closed tab's widget may also only be hidden, so a panel that cannot be brought to view counts as gone.
+* The id is stored in workspaces and in scripts' window layouts as it is given here (real scripts hold ids of other panels): it
+  never changes.
+* Panes have no public list of their panels (15.0): an existing panel is found among the application's widgets.
+* ``addToPane()`` without a pane takes ``nuke.thisPane()``, which only exists inside the Pane menu's own commands (15.0). A pane is
+  asked for by the name of a panel in it: ``Properties.1``, and where the workspace has none, ``DAG.1``.
+* Menu commands run inside an undo group that Nuke opens (16.0 developer guide), so a command must return at once: a modal dialog
+  would hold the group open and swallow what happens meanwhile.
 """
 
 from __future__ import annotations
@@ -42,7 +46,6 @@ def show_panel() -> None:
     if panel is None:
         nuke: Any = importlib.import_module("nuke")
         panels: Any = importlib.import_module("nukescripts.panels")
-        # Without a pane addToPane would take nuke.thisPane(), which only exists inside the Pane menu's own commands.
         pane = next((found for found in map(nuke.getPaneFor, _PANES) if found), None)
         panels.registerWidgetAsPanel(_WIDGET, _TITLE, PANEL_ID, True).addToPane(pane)
         panel = _shown_panel()
@@ -86,19 +89,14 @@ def _shown_panel() -> Panel | None:
 
 def _bring_to_front(panel: Panel) -> bool:
     """Make every tab and stack around the panel show it; False when it stays hidden, as one does whose tab was closed."""
-    child: QtWidgets.QWidget = panel
-    parent = child.parentWidget()
-    while parent is not None:
-        if isinstance(parent, QtWidgets.QTabWidget):
-            # The tab widget holds its pages in a stack; the page is what stands in that stack.
-            page = panel
-            while page is not None and parent.indexOf(page) < 0:
-                page = page.parentWidget()
-            if page is not None:
-                parent.setCurrentWidget(page)
-        elif isinstance(parent, QtWidgets.QStackedWidget) and not isinstance(parent.parentWidget(), QtWidgets.QTabWidget):
-            parent.setCurrentWidget(child)
-        child, parent = parent, parent.parentWidget()
+    around: list[QtWidgets.QWidget] = [panel]
+    while around[-1].parentWidget() is not None:
+        around.append(around[-1].parentWidget())
+    for holder in around:
+        if isinstance(holder, (QtWidgets.QTabWidget, QtWidgets.QStackedWidget)):
+            page = next((each for each in around if holder.indexOf(each) >= 0), None)
+            if page is not None and holder.currentWidget() is not page:
+                holder.setCurrentWidget(page)
     if panel.isVisible():
         panel.window().raise_()
         return True

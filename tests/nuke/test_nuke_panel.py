@@ -1,0 +1,225 @@
+"""The *AI* menu and the docked panel in a window laid out as Nuke's: real widgets, a real server, our engine as ``nuke``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pytestqt", reason="docking is Qt; pytest-qt is not installed here")
+
+from nuke_ai_panel import nk
+from nuke_ai_panel.cli.demo_server import DemoServer
+from nuke_ai_panel.credentials import Credentials
+from nuke_ai_panel.hosts.nuke_host import NukeHost
+from nuke_ai_panel.settings import SettingsStore
+from nuke_ai_panel_ui import controller as controller_module
+from nuke_ai_panel_ui import nuke_panel
+from nuke_ai_panel_ui.controller import PanelController
+from nuke_ai_panel_ui.host_loop import attach
+from nuke_ai_panel_ui.panel import Panel
+from nuke_ai_panel_ui.prompt_dialog import PromptDialog
+from nuke_ai_panel_ui.qt import Qt, QtCore, QtWidgets, is_valid
+from nuke_ai_panel_ui.review import ReviewCard
+from tests.host_contract.host_contract import SCRIPT
+
+LIMIT = 20_000
+STAND_IN = Path(__file__).resolve().parent / "stand_in"
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
+
+
+@pytest.fixture
+def nuke(monkeypatch):
+    """The stand-in as the running Nuke, fresh for each test."""
+    names = ("nuke", "nukescripts", "nukescripts.panels")
+    for name in names:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(str(STAND_IN))
+    module = importlib.import_module("nuke")
+    importlib.import_module("nukescripts.panels")
+    module.script = SCRIPT
+    yield module
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def window(qtbot, nuke):
+    """A main window with two panes side by side, as Nuke's default workspace has."""
+    made = QtWidgets.QMainWindow()
+    middle = QtWidgets.QSplitter()
+    for name in ("DAG.1", "Properties.1"):
+        pane = QtWidgets.QTabWidget()
+        pane.addTab(QtWidgets.QLabel(name), name)
+        middle.addWidget(pane)
+        nuke.panes[name] = pane
+    made.setCentralWidget(middle)
+    made.resize(1200, 800)
+    made.show()
+    qtbot.waitExposed(made)
+    yield made
+    made.close()
+    made.deleteLater()
+    QtCore.QCoreApplication.sendPostedEvents(None, int(QtCore.QEvent.Type.DeferredDelete))
+
+
+@pytest.fixture
+def controller(qtbot, nuke, tmp_path, monkeypatch):
+    """The process's controller, begun anew, on the demo server."""
+    with DemoServer(pause=0) as server:
+        store = SettingsStore(tmp_path / "settings.json", environ={})
+        store.save({"servers.ollama.base_url": server.url, "servers.openrouter.enabled": False})
+        loop = attach()
+        made = PanelController()
+        made.configure(NukeHost(), store=store, credentials=Credentials(environ={}), is_in_nuke=True)
+        monkeypatch.setattr(controller_module, "_controller", made)
+        monkeypatch.setattr(nuke_panel, "_dialog", None)
+        yield made
+        loop.shutdown()
+
+
+@pytest.fixture
+def choose(nuke, window, controller, root):
+    """Return a function that chooses a command of the *AI* menu, made by menu.py as Nuke runs it."""
+    path = root / "menu.py"
+    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), {"__name__": "__main__", "__file__": str(path)})
+
+    def run(name):
+        nuke.menu("Nuke").findItem("AI").findItem(name).invoke()
+        assert nuke.messages == []
+
+    yield run
+    for widget in QtWidgets.QApplication.topLevelWidgets():
+        if isinstance(widget, QtWidgets.QDialog):
+            widget.close()
+            widget.deleteLater()
+    QtCore.QCoreApplication.sendPostedEvents(None, int(QtCore.QEvent.Type.DeferredDelete))
+
+
+def panels():
+    return [each for each in QtWidgets.QApplication.allWidgets() if isinstance(each, Panel) and is_valid(each)]
+
+
+def settle(qtbot, controller):
+    qtbot.waitUntil(lambda: not controller.is_looking and not controller.is_busy, timeout=LIMIT)
+
+
+def test_show_panel_opens_it_beside_the_properties(qtbot, nuke, choose, controller):
+    choose("Show panel")
+    pane = nuke.panes["Properties.1"]
+    assert pane.tabText(pane.currentIndex()) == "AI Panel"
+    assert isinstance(pane.currentWidget(), Panel)
+    assert pane.currentWidget().isVisible()
+    settle(qtbot, controller)
+
+
+def test_show_panel_takes_the_node_graph_where_there_are_no_properties(qtbot, nuke, choose, controller):
+    del nuke.panes["Properties.1"]
+    choose("Show panel")
+    assert isinstance(nuke.panes["DAG.1"].currentWidget(), Panel)
+    settle(qtbot, controller)
+
+
+def test_show_panel_brings_the_one_panel_to_the_front(qtbot, nuke, choose, controller):
+    choose("Show panel")
+    pane = nuke.panes["Properties.1"]
+    pane.setCurrentIndex(0)
+    assert not panels()[0].isVisible()
+    choose("Show panel")
+    assert len(panels()) == 1
+    assert panels()[0].isVisible()
+    settle(qtbot, controller)
+
+
+def test_show_panel_makes_a_new_one_when_the_tab_was_closed(qtbot, nuke, choose, controller):
+    """Nuke only hides a panel whose tab is closed."""
+    choose("Show panel")
+    pane = nuke.panes["Properties.1"]
+    closed = pane.currentWidget()
+    pane.removeTab(pane.indexOf(closed))
+    assert not closed.isVisible()
+    choose("Show panel")
+    assert pane.currentWidget() is not closed
+    assert pane.currentWidget().isVisible()
+    settle(qtbot, controller)
+
+
+def test_a_restored_workspace_shows_the_panel(qtbot, nuke, choose, controller):
+    sys.modules["nukescripts.panels"].restorePanel("uk.nukeaipanel.panel")
+    assert isinstance(nuke.panes["Properties.1"].currentWidget(), Panel)
+    assert nuke_panel.PANEL_ID == "uk.nukeaipanel.panel"
+    settle(qtbot, controller)
+
+
+def test_generate_script_ends_in_a_card_that_runs_in_nuke(qtbot, nuke, choose, controller):
+    before = controller.host.snapshot()
+    choose("Generate script\u2026")
+    dialog = next(each for each in QtWidgets.QApplication.topLevelWidgets() if isinstance(each, PromptDialog))
+    assert dialog.isVisible()
+    assert not dialog.isModal(), "a modal dialog would hold the undo group of the menu command open"
+    assert not dialog.generate_button.isEnabled()
+    qtbot.keyClicks(dialog.prompt, "Add a blur")
+    qtbot.keyClick(dialog.prompt, Qt.Key.Key_Return)
+    assert not dialog.isVisible()
+    panel = nuke.panes["Properties.1"].currentWidget()
+    qtbot.waitUntil(lambda: bool(panel.findChildren(ReviewCard)), timeout=LIMIT)
+    card = panel.findChildren(ReviewCard)[0]
+    qtbot.waitUntil(card.run.isVisible, timeout=LIMIT)
+    assert "in Nuke" in card.run.accessibleName()
+    assert "Creates 1 node" in card.summary.text()
+    assert controller.host.snapshot() == before, "nothing ran before the artist said so"
+    settle(qtbot, controller)
+    qtbot.mouseClick(card.run, Qt.MouseButton.LeftButton)
+    assert controller.host.node("DemoBlur").inputs == ("Read1",)
+    qtbot.waitUntil(card.undo.isVisible, timeout=LIMIT)
+    qtbot.mouseClick(card.undo, Qt.MouseButton.LeftButton)
+    assert not nk.diff(nk.loads(before), nk.loads(controller.host.snapshot()))
+
+
+def test_the_conversation_survives_a_panel_that_nuke_destroys(qtbot, nuke, choose, controller):
+    choose("Explain selected nodes")
+    qtbot.waitUntil(lambda: len(controller.record) > 0, timeout=LIMIT)
+    settle(qtbot, controller)
+    pane = nuke.panes["Properties.1"]
+    old = pane.currentWidget()
+    said = old.transcript.markdown()
+    assert "fixed answer to the word *explain*" in said
+    pane.removeTab(pane.indexOf(old))
+    old.deleteLater()
+    QtCore.QCoreApplication.sendPostedEvents(None, int(QtCore.QEvent.Type.DeferredDelete))
+    choose("Show panel")
+    assert pane.currentWidget().transcript.markdown() == said
+
+
+def test_explain_without_a_selection_says_so(qtbot, nuke, choose, controller):
+    nuke.toNode("Read1").setSelected(False)
+    choose("Explain selected nodes")
+    panel = nuke.panes["Properties.1"].currentWidget()
+    assert panel.notice.isVisible()
+    assert "Select the nodes" in panel.notice.text()
+    settle(qtbot, controller)
+    assert len(controller.record) == 0
+
+
+def test_settings_opens_above_nuke_and_returns_at_once(qtbot, nuke, choose, controller, window):
+    choose("Settings\u2026")
+    dialog = controller.show_settings(window)
+    assert dialog.isVisible()
+    assert dialog.parentWidget() is window
+    settle(qtbot, controller)
+
+
+def test_prompt_dialog_keeps_what_was_not_sent(qtbot, nuke, choose, controller):
+    choose("Generate script\u2026")
+    dialog = next(each for each in QtWidgets.QApplication.topLevelWidgets() if isinstance(each, PromptDialog))
+    qtbot.keyClicks(dialog.prompt, "first line")
+    qtbot.keyClick(dialog.prompt, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClicks(dialog.prompt, "second")
+    qtbot.keyClick(dialog.prompt, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
+    choose("Generate script\u2026")
+    assert dialog.isVisible()
+    assert dialog.prompt.toPlainText() == "first line\nsecond"
+    assert panels() == []
