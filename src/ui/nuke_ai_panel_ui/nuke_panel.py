@@ -4,15 +4,16 @@ Each fact names where it was read; none was tried in a Nuke.
 
 * ``registerWidgetAsPanel`` keeps a text, evaluates it in ``__main__`` when the pane is built and calls the result without
   arguments (Nuke 15.0, ``nukescripts.panels``): hence :func:`NukePanel`.
-* Nuke destroys and builds the widget anew when it floats or docks and when the workspace changes (authors of panels agree): hence
-  no state in the widget. A closed tab's widget may also only be hidden, so a panel that cannot be brought to view counts as gone.
-* The id is stored in workspaces and in scripts' window layouts as it is given here (real scripts hold ids of other panels): it
-  never changes.
+* Nuke destroys and builds the widget anew when it floats or docks and when the workspace changes (authors of panels agree):
+  hence no state in the widget. A closed tab's widget may also only be hidden, so a panel that cannot be brought to view
+  counts as gone.
+* The id is stored in workspaces and in scripts' window layouts as it is given here (real scripts hold ids of other panels):
+  it never changes.
 * Panes have no public list of their panels (15.0): an existing panel is found among the application's widgets.
-* ``addToPane()`` without a pane takes ``nuke.thisPane()``, which only exists inside the Pane menu's own commands (15.0). A pane is
-  asked for by the name of a panel in it: ``Properties.1``, and where the workspace has none, ``DAG.1``.
-* Menu commands run inside an undo group that Nuke opens (16.0 developer guide), so a command must return at once: a modal dialog
-  would hold the group open and swallow what happens meanwhile.
+* ``addToPane()`` without a pane takes ``nuke.thisPane()``, which only exists inside the Pane menu's own commands (15.0). A
+  pane is asked for by the name of a panel in it: ``Properties.1``, and where the workspace has none, ``DAG.1``.
+* Menu commands run inside an undo group that Nuke opens (16.0 developer guide), so a command must return at once: a modal
+  dialog would hold the group open and swallow what happens meanwhile.
 """
 
 from __future__ import annotations
