@@ -29,7 +29,14 @@ from nuke_ai_panel.agent.session_events import (
     TextArrived,
 )
 from nuke_ai_panel.credentials import Credentials
-from nuke_ai_panel.errors import CredentialError, NukeAIPanelError, ProposalError, StreamInterruptedError, ValidationError
+from nuke_ai_panel.errors import (
+    CredentialError,
+    HostError,
+    NukeAIPanelError,
+    ProposalError,
+    StreamInterruptedError,
+    ValidationError,
+)
 from nuke_ai_panel.hosts.base import Host
 from nuke_ai_panel.messages import (
     ChatRequest,
@@ -125,7 +132,17 @@ class ChatSession:
 
     def context_line(self) -> str:
         """Return one line on what the model would be told of the script now."""
-        return describe(self.host).line
+        return self._context().line
+
+    def _context(self) -> Context:
+        """Describe the script; where the host does not let us read it (a non-commercial Nuke), the question goes without."""
+        try:
+            return describe(self.host)
+        except HostError as error:
+            _log.info("The script cannot be described: %s", error)
+            return Context(
+                text=f"<script-data>\nThe script cannot be read here: {error}\n</script-data>", line=f"No script: {error}"
+            )
 
     async def send(self, text: str, *, mode: Mode = "ask") -> None:
         """Ask `text`; events tell the rest. Failures of the answer are an ``AnswerFailed`` event, not an exception.
@@ -182,7 +199,7 @@ class ChatSession:
     async def _answer(self, text: str, mode: Mode, generation: int) -> AnswerFinished | None:
         parts: list[str] = []
         try:
-            context = describe(self.host)
+            context = self._context()
             self._emit(PromptAdded(text, context.line))
             settings = await self._load_settings()
             provider, model = await self._pick(settings)

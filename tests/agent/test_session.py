@@ -22,7 +22,7 @@ from nuke_ai_panel.agent.session_events import (
 )
 from nuke_ai_panel.cli.demo_server import DemoServer
 from nuke_ai_panel.credentials import Credentials
-from nuke_ai_panel.errors import ConnectionFailedError, ProposalError, ValidationError
+from nuke_ai_panel.errors import ConnectionFailedError, HostError, ProposalError, ValidationError
 from nuke_ai_panel.hosts.document_host import DocumentHost
 from nuke_ai_panel.settings import SettingsStore
 
@@ -187,6 +187,20 @@ def test_clear_stops_the_answer_and_forgets_the_conversation(conversation):
     conversation.run(work)
     assert conversation.of(SessionCleared)
     assert session.messages == ()
+
+
+class UnreadableHost(DocumentHost):
+    """A host that lets nobody read its script, like a non-commercial Nuke."""
+
+    def class_counts(self):
+        raise HostError("This Nuke gives Python ten nodes only.")
+
+
+def test_a_host_that_cannot_be_read_is_asked_without_its_script(conversation):
+    conversation.session.host = UnreadableHost(nk.loads(SCRIPT))
+    conversation.run(lambda: conversation.session.send("hello"))
+    assert conversation.of(AnswerFinished)
+    assert "ten nodes only" in conversation.of(PromptAdded)[0].context
 
 
 def test_list_models_reports_each_provider(conversation):
