@@ -66,7 +66,7 @@ class TextRow(BlockRow):
             self.document = look.text_document(dim=self.segment.dim)
             self._is_stale = True
         if self._is_stale:
-            self.document.setHtml(self._html())
+            self.document.setHtml(self._html(look.list_indent))
             self._is_stale = False
         self.document.setTextWidth(width - self._inset)
         self._rest_until = started + (1 + _REST_FACTOR) * min(0.02, time.perf_counter() - started)
@@ -74,12 +74,13 @@ class TextRow(BlockRow):
             return 0
         return self.gap + math.ceil(self.document.size().height())
 
-    def _html(self) -> str:
+    def _html(self, list_indent: int) -> str:
         return render_block(
             self.block,
             references=self.segment.splitter.references,
             streaming=not self.block.closed,
             plain=self.segment.plain,
+            list_indent=list_indent,
         )
 
     def paint(self, canvas: Canvas, y: int, height: int, selected: tuple[int, int] | None) -> None:

@@ -29,6 +29,7 @@ class Look:
         self.mono.setStyleHint(QtGui.QFont.StyleHint.Monospace)
         self.mono.setPixelSize(max(8, pixels - 1))
         metrics = QtGui.QFontMetricsF(self.font)
+        self.list_indent = int(pixels * 1.6)
         self.line_height = metrics.lineSpacing()
         self.char_width = metrics.averageCharWidth() or pixels / 2
         self.mono_char_width = QtGui.QFontMetricsF(self.mono).averageCharWidth()
@@ -55,7 +56,7 @@ class Look:
     def text_document(self, *, dim: bool = False) -> QtGui.QTextDocument:
         """Return an empty document for rendered Markdown."""
         document = self._document(self.font)
-        document.setIndentWidth(int(self.pixels * 1.6))
+        document.setIndentWidth(self.list_indent)
         document.setDefaultStyleSheet(self._css(self.theme.dim if dim else self.theme.text))
         return document
 

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["close_open_marks", "is_web_address", "plain_text", "render_block", "warm_up"]
 
 _WEB_ADDRESS = re.compile(r"^https?://[^\s/]", re.IGNORECASE)
+_NUMBER_GAP = 5
 _FIRST_NUMBER = re.compile(r"^(\s*)\d{1,9}([.)])")
 _LINE_BREAK_TAG = re.compile(r"&lt;br\s*/?&gt;", re.IGNORECASE)
 _CODE_SPAN = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
 _LINK = re.compile(r"!?\[([^\]]*)\](?:\([^)\s]*\)|\[[^\]]*\])")
+_DEFINITION = re.compile(r"^ {0,3}\[[^\]]{1,200}\]:\s+<?https?://\S+[ \t]*\n?", re.MULTILINE | re.IGNORECASE)
 _HEADING_MARK = re.compile(r"^ {0,3}#{1,6}[ \t]+", re.MULTILINE)
 _QUOTE_MARK = re.compile(r"^ {0,3}> ?", re.MULTILINE)
 _BULLET = re.compile(r"^([ \t]*)[*+][ \t]+", re.MULTILINE)
@@ -52,11 +54,12 @@ def render_block(
     streaming: bool = False,
     plain: bool = False,
     column_widths: Sequence[int] = (),
+    list_indent: int = 20,
 ) -> str:
     """Return the HTML of a text or table block.
 
-    `streaming` hides marks whose other half has not arrived; `plain` shows the text as typed; `column_widths` are a table's, in
-    pixels.
+    `streaming` hides marks whose other half has not arrived; `plain` shows the text as typed; `column_widths` are a table's and
+    `list_indent` is where the text of list items begins, in pixels.
     """
     if block.kind == "table":
         return _table_html(block, column_widths)
@@ -69,7 +72,9 @@ def render_block(
         text = _FIRST_NUMBER.sub(lambda match: f"{match.group(1)}{block.start}{match.group(2)}", text, count=1)
     if streaming:
         text = close_open_marks(text)
-    environment: dict[str, Any] = {"references": references} if references else {}
+    environment: dict[str, Any] = {"list_indent": list_indent}
+    if references:
+        environment["references"] = references
     return str(_renderer().render(text, environment))
 
 
@@ -94,6 +99,7 @@ def plain_text(block: Block, *, plain: bool = False) -> str:
 
 
 def _strip_marks(text: str) -> str:
+    text = _DEFINITION.sub("", text)
     text = _LINK.sub(r"\1", text)
     text = _HEADING_MARK.sub("", text)
     text = _QUOTE_MARK.sub("", text)
@@ -229,7 +235,9 @@ def _list_item_open(_: Any, tokens: Sequence[Any], index: int, options: Any, env
     if number is None:
         return "<li>"
     numbers[-1] = number + 1
-    return f"<tr><td class='number' align='right' style='padding: 1px 4px 1px 0'>{number}.</td><td style='padding: 1px 0'>"
+    style = f"padding: 1px {_NUMBER_GAP}px 1px 0; white-space: nowrap"
+    cell = f"<td width='{env['list_indent']}' align='right' style='{style}'>{number}.</td>"
+    return f"<tr>{cell}<td style='padding: 1px 0'>"
 
 
 def _list_item_close(_: Any, tokens: Sequence[Any], index: int, options: Any, env: MutableMapping[str, Any]) -> str:

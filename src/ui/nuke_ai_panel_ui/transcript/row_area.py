@@ -227,6 +227,17 @@ class RowArea(QtWidgets.QAbstractScrollArea):
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         """Leave the picture alone: :meth:`_refresh` repaints what changed (called by Qt)."""
 
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether all that has arrived is in rows, and what is seen is laid out."""
+        waiting = self._flush_timer.isActive() or self._refresh_timer.isActive()
+        return not (waiting or self._realiser.has_resting_rows or self._conversation.is_behind)
+
+    @property
+    def document_count(self) -> int:
+        """How many rows are laid out with a text document; bounded, however long the conversation is."""
+        return self._realiser.document_count
+
     # Painting -----------------------------------------------------------------------------------------------------------
 
     def seen_rows(self) -> list[SeenRow]:
