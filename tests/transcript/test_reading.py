@@ -230,5 +230,5 @@ def test_screen_shows_what_a_full_repaint_would(reader, samples):
             reader.qtbot.wait(60)
             screen = window.screen() if hasattr(window, "screen") else QtWidgets.QApplication.primaryScreen()
             grabbed = screen.grabWindow(window.winId()).toImage().convertToFormat(QtGui.QImage.Format.Format_RGB32)
-            assert grabbed == reader.picture()
+            assert grabbed == window.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_RGB32)
     window.end_answer()
