@@ -21,13 +21,17 @@ def check_names(file: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", check_names("checks.py"))
-def test_host_loop(name, shared_host):
-    shared_host("checks.py").check(name)
+FILES = ("checks_tasks.py", "checks_network.py", "checks_nesting.py")
 
 
-def test_host_quits_after_attaching_many_times(shared_host):
-    shared_host("checks.py").quit("quit_host")
+@pytest.mark.parametrize(("file", "name"), [(file, name) for file in FILES for name in check_names(file)])
+def test_host_loop(file, name, shared_host):
+    shared_host(file).check(name)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_host_quits_after_attaching_many_times(file, shared_host):
+    shared_host(file).quit("quit_host")
 
 
 @pytest.mark.parametrize("name", check_names("checks_neighbours.py"))

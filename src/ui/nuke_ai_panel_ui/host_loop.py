@@ -35,6 +35,7 @@ import math
 import os
 import sys
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 from nuke_ai_panel_ui.daemon_executor import DaemonExecutor
@@ -127,6 +128,7 @@ class HostLoop(QEventLoop):
         self._bell.rung.connect(self._on_bell)
         self._executor: concurrent.futures.Executor = DaemonExecutor()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._blocking_calls: weakref.WeakSet[asyncio.Future[Any]] = weakref.WeakSet()
         self._closers: list[Callable[[], Awaitable[object]]] = []
         self._shutdown_is_due = False
         self._alarm = QtCore.QTimer()
@@ -202,7 +204,9 @@ class HostLoop(QEventLoop):
     ) -> asyncio.Future[_T]:
         """Run a blocking call in ``executor``, or in a daemon thread of ours when it is None."""
         # qasync wraps the future on "the current event loop", which in a slot is a stranger's.
-        return asyncio.wrap_future((executor or self._executor).submit(func, *args), loop=self)
+        future = asyncio.wrap_future((executor or self._executor).submit(func, *args), loop=self)
+        self._blocking_calls.add(future)
+        return future
 
     def set_default_executor(self, executor: concurrent.futures.Executor) -> None:
         """Replace the daemon threads. An executor that joins its threads can hold up the host's exit."""
@@ -212,6 +216,9 @@ class HostLoop(QEventLoop):
         """Let go of the host without waiting for anything; `shutdown` is the orderly way."""
         if self.is_closed():
             return
+        # A call that ends later must find a future that needs no loop any more.
+        for future in list(self._blocking_calls):
+            future.cancel()
         self._attached = False
         self._alarm.stop()
         if is_valid(self._host):
@@ -339,18 +346,24 @@ class HostLoop(QEventLoop):
         return timer
 
     def _put_off_late_timers(self) -> None:
+        """If a timer is late for the first time, put off all that are due until the grace ends, so that their order stays."""
         now = self.time()
-        late = []
-        while self._timers and now - self._timers[0][0] > self.LATE_SECONDS:
-            when, order, timer = heapq.heappop(self._timers)
+        if not self._timers or now - self._timers[0][0] <= self.LATE_SECONDS:
+            return
+        grace_ends = now + self.GRACE_SECONDS
+        due: list[tuple[float, _Timer]] = []
+        while self._timers and self._timers[0][0] <= grace_ends:
+            when, _, timer = heapq.heappop(self._timers)
             if timer.cancelled():
                 self._cancelled_timers -= 1
             else:
-                late.append((when if timer.is_put_off else now + self.GRACE_SECONDS, order, timer))
+                due.append((when, timer))
+        was_blocked = any(now - when > self.LATE_SECONDS and not timer.is_put_off for when, timer in due)
+        for when, timer in due:
+            if was_blocked and not timer.is_put_off:
                 timer.is_put_off = True
-        # Their order survives: all get the same new time, and are then sorted by the order in which they were made.
-        for entry in late:
-            heapq.heappush(self._timers, entry)
+                when = grace_ends
+            heapq.heappush(self._timers, (when, next(self._order), timer))
 
     def _run_batch(self) -> None:
         """Run due timers and queued callbacks, also those queued meanwhile, until the queue is empty or the time is spent."""
