@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import socket
@@ -155,10 +156,8 @@ class ScriptedOllama:
         server.shutdown()
         self._thread.join()
         for connection in list(self._open):
-            try:
+            with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
         self._open.clear()
         server.server_close()
 

@@ -148,6 +148,7 @@ class Composer(QtWidgets.QFrame):
         row.addWidget(self.model, 3)
         self.meter = ElidedLabel()
         self.meter.setObjectName("small")
+        self.meter.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.meter.setAccessibleName("Tokens and cost of the last answer")
         row.addWidget(self.meter, 2)
         self.send = button("Send", self._press, name="Send message", primary=True)

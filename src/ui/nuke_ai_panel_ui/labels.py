@@ -57,7 +57,7 @@ class ElidedLabel(QtWidgets.QLabel):
         self.style().drawItemText(
             painter,
             self.contentsRect(),
-            int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter),
+            int(self.alignment()),
             self.palette(),
             self.isEnabled(),
             shown,

@@ -34,8 +34,10 @@ QFrame#notice {{ background: {theme.panel}; border: 1px solid {theme.line}; bord
 QPlainTextEdit#lines {{ background: {theme.code_background}; border: 1px solid {theme.line}; border-radius: 3px;
     color: {theme.text}; font-family: "{theme.mono_family}"; font-size: {small}px; }}
 QPushButton#suggestion {{ text-align: left; padding: 7px 10px; }}
-QToolButton#fold {{ padding: 1px 2px; color: {theme.dim}; }}
-QToolButton#fold:hover {{ color: {theme.text}; background: transparent; }}
+QPushButton#fold {{ background: transparent; border: 1px solid transparent; padding: 1px 4px 1px 0; text-align: left;
+    color: {theme.dim}; }}
+QPushButton#fold:hover {{ color: {theme.text}; }}
+QPushButton#fold:focus {{ border-color: {theme.accent}; }}
 QFrame#popup {{ background: {theme.panel}; border: 1px solid {theme.line}; }}
 QFrame#popup QListView {{ background: transparent; border: none; outline: none; color: {theme.text}; }}
 QLineEdit {{ background: {theme.field}; border: 1px solid {theme.line}; border-radius: 3px; padding: 4px 6px;

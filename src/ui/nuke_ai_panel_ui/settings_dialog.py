@@ -131,6 +131,8 @@ class ServerForm(QtWidgets.QWidget):
             self._lock(field, f"servers.{self.provider}.{name}")
         self.browse.setEnabled(self.ca_file.isEnabled())
         self._reading = self._controller.loop.spawn(self._read_key())
+        self._show_address()
+        self._show_key()
 
     def _lock(self, field: QtWidgets.QWidget, key: str) -> None:
         reason = _why_fixed(self._controller.store, key)
@@ -339,7 +341,7 @@ class SettingsDialog(QtWidgets.QDialog):
         screen = QtWidgets.QApplication.primaryScreen()
         room = screen.availableGeometry().size() if screen is not None else QtCore.QSize(1280, 900)
         scale = self._theme.font_px / 13
-        return QtCore.QSize(min(round(580 * scale), room.width() - 40), min(round(620 * scale), room.height() - 60))
+        return QtCore.QSize(min(round(580 * scale), room.width() - 40), min(round(720 * scale), room.height() - 60))
 
     def _show_settings(self) -> None:
         store = self._controller.store

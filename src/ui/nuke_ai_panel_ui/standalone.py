@@ -6,9 +6,8 @@ import os
 import sys
 from collections.abc import Callable
 
-from nuke_ai_panel.hosts.document_host import DocumentHost
-
 from nuke_ai_panel.errors import NukeAIPanelError
+from nuke_ai_panel.hosts.document_host import DocumentHost
 from nuke_ai_panel_ui.controller import PanelController, controller
 from nuke_ai_panel_ui.host_loop import attach
 from nuke_ai_panel_ui.panel import Panel
@@ -55,6 +54,11 @@ class StandaloneWindow(QtWidgets.QMainWindow):
         """Whether the script differs from what is on disk."""
         return self._host.document.to_bytes() != self._clean
 
+    def forget_changes(self) -> None:
+        """Take the script as it stands for saved, so that closing does not ask."""
+        self._clean = self._host.document.to_bytes()
+        self.show_state()
+
     def show_state(self) -> None:
         """Show the script's name, and whether it was changed, in the window's title."""
         name = os.path.basename(self._host.script_name()) or "New script"
@@ -80,8 +84,7 @@ class StandaloneWindow(QtWidgets.QMainWindow):
         except (NukeAIPanelError, OSError) as error:
             QtWidgets.QMessageBox.warning(self, "The script was not saved", str(error))
             return False
-        self._clean = self._host.document.to_bytes()
-        self.show_state()
+        self.forget_changes()
         self.saved.emit(written)
         return True
 
