@@ -222,13 +222,22 @@ def test_screen_shows_what_a_full_repaint_would(reader, samples):
     window.add_message("assistant", samples(7, 20))
     window.begin_answer("model")
     bar = window.verticalScrollBar()
+
+    def check():
+        reader.settle()
+        reader.qtbot.wait(60)
+        screen = window.screen() if hasattr(window, "screen") else QtWidgets.QApplication.primaryScreen()
+        grabbed = screen.grabWindow(window.winId()).toImage().convertToFormat(QtGui.QImage.Format.Format_RGB32)
+        assert grabbed == window.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_RGB32)
+
     for number, piece in enumerate(samples(6, 14).split(" ")):
         window.feed(piece + " ")
         if number % 40 == 0:
             bar.setValue(bar.maximum() - (number % 3) * 77)
-            reader.settle()
-            reader.qtbot.wait(60)
-            screen = window.screen() if hasattr(window, "screen") else QtWidgets.QApplication.primaryScreen()
-            grabbed = screen.grabWindow(window.winId()).toImage().convertToFormat(QtGui.QImage.Format.Format_RGB32)
-            assert grabbed == window.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_RGB32)
+            check()
+    window.to_bottom()
+    window.feed("\n\nNow")
+    for word in "one short word at a time that wraps into a second line".split():
+        check()
+        window.feed(f" {word}")
     window.end_answer()

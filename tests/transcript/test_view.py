@@ -341,6 +341,20 @@ def test_view_stays_at_the_top_row_while_older_messages_are_filled_in(reader, sa
     assert (now.row.message.number, now.y) == (first.row.message.number, first.y)
 
 
+def test_jumping_into_an_unread_message_lands_where_the_scroll_bar_says(reader):
+    text = "\n\n".join(f"Paragraph {n} with some words in it." for n in range(300))
+    reader.view.set_messages([("assistant", text, ""), ("assistant", text, "")])
+    reader.settle()
+    bar = reader.view.verticalScrollBar()
+    # The newer message is laid out at its end; the older one has not been looked at and is half the conversation.
+    bar.setValue(reader.view.verticalScrollBar().maximum() // 4)
+    reader.settle()
+    item = reader.rows(TextRow)[0]
+    assert item.row.message.number == 0
+    paragraph = int(item.row.block.text.split()[1])
+    assert 75 < paragraph < 225
+
+
 def test_long_tables_share_their_columns(reader):
     rows = "".join(f"| cell {n} | `value {n}` |\n" for n in range(30))
     reader.view.add_message("assistant", f"| Name | Value |\n|---|---|\n{rows}")
