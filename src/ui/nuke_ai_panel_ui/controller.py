@@ -258,12 +258,12 @@ class PanelController(QtCore.QObject):
         record = self.record.proposals[proposal_id]
         try:
             self.session.apply(proposal_id)
+            if record.state == "applied":
+                for other in self.record.proposals.values():
+                    other.after = b""
+                record.after = self.host.snapshot()
         except NukeAIPanelError as error:
             record.note = str(error)
-        if record.state == "applied":
-            for other in self.record.proposals.values():
-                other.after = b""
-            record.after = self.host.snapshot()
         self.proposal_changed.emit(proposal_id)
         self.host_changed.emit()
 
