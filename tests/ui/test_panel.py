@@ -362,6 +362,7 @@ def test_new_conversation_empties_the_panel_even_while_it_streams(qtbot, panel, 
     qtbot.waitUntil(lambda: "Hello" in _said(panel), timeout=LIMIT)
     _click(qtbot, panel.header.new)
     _idle(qtbot, controller)
+    qtbot.waitUntil(lambda: panel.composer.send.text() == "Send", timeout=LIMIT)
     assert panel.pages.currentWidget() is panel.empty
     assert "Hello" not in _said(panel)
     assert panel.findChildren(StoppedCard) == [] or not any(card.isVisible() for card in panel.findChildren(StoppedCard))

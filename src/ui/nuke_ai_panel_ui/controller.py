@@ -234,7 +234,9 @@ class PanelController(QtCore.QObject):
         self._is_starting = self._is_retry = False
         self._to_review = 0
         if not self.is_busy:
-            self._set_phase("")
+            self._phase = ""
+        # Also without a new phase: a conversation that was cleared while it streamed ends without an event.
+        self.state_changed.emit()
 
     # proposals
 
