@@ -237,7 +237,7 @@ def test_screen_shows_what_a_full_repaint_would(reader, samples):
             check()
     window.to_bottom()
     window.feed("\n\nNow")
-    for word in "one short word at a time that wraps into a second line".split():
+    for word in ["one", "short", "word", "at", "a", "time", "that", "wraps", "into", "a", "second", "line"]:
         check()
         window.feed(f" {word}")
     window.end_answer()
