@@ -40,10 +40,14 @@ def _click(qtbot, widget):
     qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
 
 
-def _only(panel, kind):
-    found = [each for each in panel.findChildren(kind) if each.isVisibleTo(panel)]
-    assert len(found) == 1, found
-    return found[0]
+def _only(qtbot, panel, kind):
+    """The one card of a kind, once the transcript has laid it out."""
+
+    def shown():
+        return [each for each in panel.findChildren(kind) if each.isVisible()]
+
+    qtbot.waitUntil(lambda: len(shown()) == 1, timeout=LIMIT)
+    return shown()[0]
 
 
 def _review(qtbot, panel, number=1):
@@ -136,7 +140,7 @@ def test_stop_keeps_the_text_and_the_server_sees_us_leave(qtbot, panel, controll
     _idle(qtbot, controller)
     assert server.left.wait(10)
     assert "Hello" in _said(panel)
-    card = _only(panel, StoppedCard)
+    card = _only(qtbot, panel, StoppedCard)
     server.gate.set()
     _click(qtbot, card.retry)
     qtbot.waitUntil(lambda: "Hello there." in _said(panel), timeout=LIMIT)
@@ -244,7 +248,7 @@ def test_retry_works_once_the_server_is_back(qtbot, panel, controller, server):
     server.stop()
     _ask(qtbot, panel, "anyone there?")
     qtbot.waitUntil(lambda: panel._end_card is not None, timeout=LIMIT)
-    card = _only(panel, ErrorCard)
+    card = _only(qtbot, panel, ErrorCard)
     assert f"port {server.port}" in card.title.text()
     assert "message is kept" in card.body.text()
     server.start()
