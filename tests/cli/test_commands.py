@@ -114,6 +114,22 @@ def test_generate_keeps_every_other_byte(asks, script, tmp_path):
     assert any("DemoBlur" in line for line in now)
 
 
+@pytest.mark.parametrize("word", ["grade", "backdrop"])
+def test_generate_adds_the_proposed_node_to_real_scripts_and_nothing_else(asks, corpus, tmp_path, word):
+    scripts = sorted(
+        (path for path in corpus.rglob("*.nk") if 2_000 < path.stat().st_size < 60_000), key=lambda path: path.name
+    )
+    for path in scripts[:6]:
+        out = tmp_path / f"{path.stem}_{word}.nk"
+        code = main(["generate", word, "--script", str(path), "--out", str(out), "--yes", *asks])
+        assert code == ExitCode.OK, path
+        before, after = nodes(path), nodes(out)
+        (name,) = after.keys() - before.keys()
+        assert name.startswith("Demo"), path
+        assert {**before, name: after[name]} == after, path
+    assert len(scripts) >= 6
+
+
 def test_generate_wires_the_new_node_to_the_selected_one(asks, script, tmp_path):
     out = tmp_path / "out.nk"
     assert main(["generate", "blur", "--script", str(script), "--out", str(out), "--yes", *asks]) == ExitCode.OK
