@@ -42,6 +42,10 @@ def _present() -> list[str]:
 MATRIX = [version for version in _present() if version != os.environ.get("MATRIX_WITHOUT")]
 
 
+#: Most tests wait for a server or a process, so three at a time are well over twice as fast even on two cores.
+IN_PARALLEL = ("-n", "3")
+
+
 def _requirements(extras: str) -> list[str]:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
@@ -86,7 +90,7 @@ def matrix(session: nox.Session) -> None:
     """Run the tests on each Python that is here: 3.9 and 3.10 with PySide2, newer ones with PySide6."""
     _install(session, "qt,test,test-qt")
     # The real host application brings its own Python and Qt: `test` has met it once, and it is the same one here.
-    session.run("pytest", "-q", *(session.posargs or ["tests", "--ignore=tests/hosts"]))
+    session.run("pytest", "-q", *IN_PARALLEL, *(session.posargs or ["tests", "--ignore=tests/hosts"]))
 
 
 @nox.session
@@ -94,7 +98,7 @@ def core(session: nox.Session) -> None:
     """Run the tests of the core where no Qt is installed."""
     _install(session, "test")
     session.run("python", "-c", "import importlib.util as u; assert not u.find_spec('PySide6') and not u.find_spec('PySide2')")
-    session.run("pytest", "-q", *(session.posargs or ["tests", "--ignore=tests/hosts"]))
+    session.run("pytest", "-q", *IN_PARALLEL, *(session.posargs or ["tests", "--ignore=tests/hosts"]))
 
 
 @nox.session
