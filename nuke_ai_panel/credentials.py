@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from nuke_ai_panel.errors import CredentialError
+from nuke_ai_panel.providers.registry import PROVIDERS
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -22,7 +23,7 @@ __all__ = ["ENVIRONMENT", "SERVICE", "Credentials", "Key", "KeySource"]
 SERVICE = "nuke-ai-panel"
 """The name under which the keyring files our keys; the user name in it is the provider's registry name."""
 
-ENVIRONMENT: Mapping[str, str] = {"openrouter": "OPENROUTER_API_KEY", "ollama": "OLLAMA_API_KEY"}
+ENVIRONMENT: Mapping[str, str] = {name: made.key_variable for name, made in PROVIDERS.items() if made.key_variable}
 """Provider to the environment variable that overrides its stored key."""
 
 KeySource = Literal["environment", "keyring", "memory", "none"]

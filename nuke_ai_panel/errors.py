@@ -4,6 +4,8 @@
 
     NukeAIPanelError
     ├── ValidationError             the request is wrong; nothing was sent        (also ValueError)
+    │   └── FileRefusedError        a file may not or cannot be attached
+    │       └── PathOutsideRootError   it lies outside of the allowed folders
     ├── SettingsError               a settings file or value cannot be used
     ├── CredentialError             the keyring refused, is locked, or did not answer in time
     ├── NkError                     a .nk document
@@ -43,6 +45,7 @@ __all__ = [
     "ConnectionFailedError",
     "CredentialError",
     "EncryptedScriptError",
+    "FileRefusedError",
     "HostError",
     "KnobNotFoundError",
     "ModelNotFoundError",
@@ -51,6 +54,7 @@ __all__ = [
     "NodeNotFoundError",
     "NotSimulatedError",
     "NukeAIPanelError",
+    "PathOutsideRootError",
     "PaymentRequiredError",
     "PermissionDeniedError",
     "ProposalError",
@@ -72,7 +76,27 @@ class NukeAIPanelError(Exception):
 
 
 class ValidationError(NukeAIPanelError, ValueError):
-    """The request cannot be sent as it is; nothing has left this machine."""
+    """The request cannot be sent as it is; nothing has left this machine.
+
+    Attributes:
+        field: what is wrong, e.g. ``"temperature"`` or ``"messages[2].role"``, or "".
+        value: ``repr`` of what was given, cut to 80 characters, or "".
+        allowed: what would do, e.g. ``"0 to 2"``, or "".
+    """
+
+    def __init__(self, message: str, *, field: str = "", value: str = "", allowed: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+
+
+class FileRefusedError(ValidationError):
+    """A file may not or cannot be attached; it was not read, or not further than needed to tell."""
+
+
+class PathOutsideRootError(FileRefusedError):
+    """The file lies outside of the folders that attachments may come from."""
 
 
 class SettingsError(NukeAIPanelError):

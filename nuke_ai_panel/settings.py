@@ -21,13 +21,11 @@ from types import MappingProxyType
 from typing import Union
 
 from nuke_ai_panel.errors import SettingsError
+from nuke_ai_panel.providers.registry import PROVIDERS
 
-__all__ = ["PROVIDER_NAMES", "ServerSettings", "Settings", "SettingsStore", "Value", "config_folder"]
+__all__ = ["ServerSettings", "Settings", "SettingsStore", "Value", "config_folder"]
 
 Value = Union[str, int, bool]
-
-#: Providers that have settings. A provider's file adds its name here through the registry's contract test.
-PROVIDER_NAMES = ("ollama", "openrouter")
 
 _DEFAULTS: dict[str, Value] = {
     "provider": "",
@@ -35,18 +33,18 @@ _DEFAULTS: dict[str, Value] = {
     "font_size": 13,
     "local_only": False,
 }
-for _name in PROVIDER_NAMES:
-    _DEFAULTS[f"servers.{_name}.base_url"] = ""
-    _DEFAULTS[f"servers.{_name}.ca_file"] = ""
-    _DEFAULTS[f"servers.{_name}.enabled"] = True
-
 _ENVIRONMENT = {
-    "OLLAMA_HOST": "servers.ollama.base_url",
-    "OPENROUTER_BASE_URL": "servers.openrouter.base_url",
     "NUKE_AI_PANEL_PROVIDER": "provider",
     "NUKE_AI_PANEL_MODEL": "model",
     "NUKE_AI_PANEL_LOCAL_ONLY": "local_only",
 }
+
+for _name, _made in PROVIDERS.items():
+    _DEFAULTS[f"servers.{_name}.base_url"] = ""
+    _DEFAULTS[f"servers.{_name}.ca_file"] = ""
+    _DEFAULTS[f"servers.{_name}.enabled"] = _made.is_offered
+    if _made.address_variable:
+        _ENVIRONMENT[_made.address_variable] = f"servers.{_name}.base_url"
 
 
 @dataclass(frozen=True)
@@ -196,7 +194,7 @@ class SettingsStore:
             layer[key] = text.lower() in ("1", "true", "yes", "on") if isinstance(_DEFAULTS[key], bool) else text
         model = str(layer.get("model", ""))
         provider, slash, rest = model.partition("/")
-        if slash and provider in PROVIDER_NAMES and "provider" not in layer:
+        if slash and provider in PROVIDERS and "provider" not in layer:
             layer["provider"], layer["model"] = provider, rest
         return layer
 
@@ -234,7 +232,7 @@ def _settings_of(values: Mapping[str, Value]) -> Settings:
             ca_file=str(values[f"servers.{name}.ca_file"]),
             enabled=bool(values[f"servers.{name}.enabled"]),
         )
-        for name in PROVIDER_NAMES
+        for name in PROVIDERS
     }
     return Settings(
         provider=str(values["provider"]),

@@ -8,7 +8,15 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from nuke_ai_panel.errors import ValidationError
 
-__all__ = ["OLLAMA_DEFAULT", "OPENROUTER_DEFAULT", "heal", "host_and_port", "is_loopback", "origin"]
+__all__ = [
+    "OLLAMA_DEFAULT",
+    "OPENROUTER_DEFAULT",
+    "heal_ollama",
+    "heal_openai",
+    "host_and_port",
+    "is_loopback",
+    "origin",
+]
 
 OLLAMA_DEFAULT = "http://127.0.0.1:11434"
 OPENROUTER_DEFAULT = "https://openrouter.ai/api/v1"
@@ -20,23 +28,38 @@ _OLLAMA_ENDINGS = ("/api/chat", "/api/generate", "/api/tags", "/api/version", "/
 _KEY = re.compile(r"^(sk|gsk|xai|hf|AIza)[-_]?[A-Za-z0-9_-]{16,}$")
 
 
-def heal(address: str, provider: str) -> tuple[str, str]:
-    """Return the base URL that `address` means for `provider`, without a slash at its end, and a note on what was changed.
+def heal_ollama(address: str) -> tuple[str, str]:
+    """Return the base URL that `address` means for Ollama, without a slash at its end, and a note on what was changed.
 
-    ``"ollama"`` takes every form of ``OLLAMA_HOST`` (nothing, ``host``, ``host:port``, ``:port``, ``[::1]:port``, a URL with a
-    path); every other name is taken for an OpenAI-compatible server. The note is "" or a short phrase such as ``"added /v1"``.
-    Healing a healed address changes nothing.
+    It takes every form of ``OLLAMA_HOST``: nothing, ``host``, ``host:port``, ``:port``, ``[::1]:port``, a URL with a path. The
+    note is "" or a short phrase such as ``"removed /api/chat"``. Healing a healed address changes nothing.
 
     Raises:
         ValidationError: no address can be made of it, e.g. it is a key.
     """
+    healed, notes = _heal_ollama(_typed(address))
+    return healed, ", ".join(notes)
+
+
+def heal_openai(address: str) -> tuple[str, str]:
+    """Return the base URL that `address` means for an OpenAI-compatible server; see :func:`heal_ollama`.
+
+    ``/v1`` (``/api/v1`` at OpenRouter) is added where there is no path; nothing at all means OpenRouter.
+
+    Raises:
+        ValidationError: no address can be made of it, e.g. it is a key.
+    """
+    healed, notes = _heal_openai(_typed(address))
+    return healed, ", ".join(notes)
+
+
+def _typed(address: str) -> str:
     typed = address.strip().strip("\"'").strip()
     if _KEY.match(typed):
         raise ValidationError("This looks like an API key, not an address. Put it into the key field.")
     if re.search(r"[\s\x00-\x1f\\]", typed):
         raise ValidationError(f"{typed!r} is not an address: it holds a blank or a backslash.")
-    healed, notes = _heal_ollama(typed) if provider == "ollama" else _heal_openai(typed)
-    return healed, ", ".join(notes)
+    return typed
 
 
 def _heal_ollama(typed: str) -> tuple[str, list[str]]:

@@ -8,6 +8,7 @@ length counts as one short step, so it never makes a time-out by itself.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
@@ -70,11 +71,13 @@ class SilenceWatch:
     """Two clocks over one stream: how long no byte came, and how long no event.
 
     Time counts only while the reader is waiting (:attr:`waiting`), so that a slow consumer is not taken for a silent server,
-    and only while the loop was alive. One timer serves a whole stream. `on_silence` is called once, on the loop.
+    and only while the loop was alive. One timer serves a whole stream. `on_silence` is called once, on the loop. `total` is the
+    seconds that are left for the whole stream, waiting or not; None is no limit.
     """
 
-    def __init__(self, limit: float, on_silence: Callable[[], None]) -> None:
+    def __init__(self, limit: float, on_silence: Callable[[], None], *, total: float | None = None) -> None:
         self._limit = limit
+        self._total = math.inf if total is None else total
         self._on_silence = on_silence
         self._clock = AliveClock()
         self._loop = asyncio.get_running_loop()
@@ -82,7 +85,7 @@ class SilenceWatch:
         self._events = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self.waiting = False
-        self.silent: Literal["", "bytes", "events"] = ""
+        self.silent: Literal["", "bytes", "events", "total"] = ""
 
     def start(self) -> None:
         """Begin to count."""
@@ -109,16 +112,23 @@ class SilenceWatch:
         self._bytes = self._events = 0.0
 
     def _arm(self) -> None:
-        self._timer = self._loop.call_later(min(TICK, self._limit / 2), self._look)
+        self._timer = self._loop.call_later(min(TICK, self._limit / 2, max(self._total, 0.01)), self._look)
 
     def _look(self) -> None:
         step = self._clock.tick()
+        self._total -= step
+        if self._total <= 0:
+            self._run_out("total")
+            return
         if self.waiting:
             self._bytes += step
             self._events += step
             if max(self._bytes, self._events) >= self._limit:
-                self.silent = "bytes" if self._bytes >= self._limit else "events"
-                self._timer = None
-                self._on_silence()
+                self._run_out("bytes" if self._bytes >= self._limit else "events")
                 return
         self._arm()
+
+    def _run_out(self, clock: Literal["bytes", "events", "total"]) -> None:
+        self.silent = clock
+        self._timer = None
+        self._on_silence()

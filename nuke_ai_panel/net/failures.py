@@ -36,13 +36,21 @@ class Refusal:
 
 
 def connection_failure(
-    error: BaseException, *, provider: str, title: str, host: str, port: int, proxy: str = "", connect: float = 10.0
+    error: BaseException,
+    *,
+    provider: str,
+    title: str,
+    host: str,
+    port: int,
+    proxy: str = "",
+    connect: float = 10.0,
+    start: str = "Start the server, or change the address.",
 ) -> APIError:
     """Return what `error`, raised by the HTTP library or a socket before any answer, means for the user.
 
-    `connect` is the deadline in seconds that was allowed; `proxy` the origin of the proxy that was used, or "".
+    `connect` is the deadline in seconds that was allowed; `proxy` the origin of the proxy that was used, or ""; `start` what
+    to do where nothing listens on this machine.
     """
-    start = "Start Ollama" if provider == "ollama" else "Start the server"
 
     def failed(message: str, next_step: str, kind: str) -> ConnectionFailedError:
         return ConnectionFailedError(message, provider=provider, kind=kind, next_step=next_step)
@@ -72,11 +80,10 @@ def connection_failure(
             return failed(f"No such host: {host}.", "Check the spelling, or your VPN.", "name_not_found")
         if isinstance(cause, ConnectionRefusedError):
             if is_loopback(host):
-                return failed(f"Nothing is listening on port {port}.", f"{start}, or change the address.", "connection_refused")
-            listening = " (Ollama: OLLAMA_HOST=0.0.0.0)" if provider == "ollama" else ""
+                return failed(f"Nothing is listening on port {port}.", start, "connection_refused")
             return failed(
                 f"{host}:{port} refused the connection.",
-                f"Check the port and that the server listens on the network{listening}.",
+                "Check the port and that the server listens on the network (Ollama: OLLAMA_HOST=0.0.0.0).",
                 "connection_refused",
             )
         if isinstance(cause, (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)):

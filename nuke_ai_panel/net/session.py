@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import json
 import random
 import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -22,8 +21,10 @@ from urllib.request import getproxies, proxy_bypass
 from nuke_ai_panel.errors import APIError, ConnectionFailedError, ProtocolError, RequestTimeoutError
 from nuke_ai_panel.net.address import host_and_port, is_loopback, origin
 from nuke_ai_panel.net.clocks import within
+from nuke_ai_panel.net.deadlines import Deadlines
 from nuke_ai_panel.net.failures import Refusal, connection_failure, looks_like_html, retry_after, web_page_failure
 from nuke_ai_panel.net.json_values import parse
+from nuke_ai_panel.net.payload import encode_json
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
@@ -33,12 +34,6 @@ if TYPE_CHECKING:
 Explain = Callable[[Refusal], APIError]
 
 __all__ = ["Endpoint", "Explain", "Progress", "ServerSession", "proxy_for", "ssl_context"]
-
-RETRIES = 2
-"""How often a request is sent again at most, and only while nothing of its answer has come."""
-
-LONGEST_RETRY_AFTER = 30.0
-"""Seconds. A server that asks for a longer wait gets no retry; the error says how long it asked for."""
 
 _RETRY_STATUS = frozenset({429, 502, 503})
 _LARGEST_REFUSAL = 64 * 1024
@@ -75,9 +70,9 @@ def ssl_context(ca_file: str = "") -> ssl.SSLContext:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """All that a session knows about its server. Deadlines are seconds.
+    """All that a session knows about its server.
 
-    ``headers`` go with every request and may hold the key; they are never shown.
+    ``headers`` go with every request and may hold the key; they are never shown. ``connections`` bounds how many are open.
     """
 
     provider: str
@@ -85,10 +80,9 @@ class Endpoint:
     base_url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     ca_file: str = ""
-    connect: float = 10.0
-    first_byte: float = 300.0
-    call: float = 30.0
-    silence: float = 30.0
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    connections: int = 5
+    start_hint: str = "Start the server, or change the address."
 
 
 class Progress:
@@ -106,7 +100,7 @@ class Progress:
 
 
 class ServerSession:
-    """Requests to one server over pooled connections (at most 10, five to a host, kept alive).
+    """Requests to one server over pooled connections (five unless told otherwise, kept alive).
 
     It is made anywhere, and bound to the loop on which it is first used. The `explain` of each request turns a refusal into the
     error to raise. Redirects are never followed: they would carry the prompt, and perhaps the key, to another server.
@@ -121,36 +115,55 @@ class ServerSession:
         self._proxy: tuple[str, str, str] = ("", "", "")
 
     async def get_json(self, path: str, explain: Explain) -> object:
-        """Fetch `path` and return its JSON value, within the endpoint's ``call`` seconds.
+        """Fetch `path` and return its JSON value; see :meth:`call_json`."""
+        return await self.call_json("GET", path, None, explain)
+
+    async def call_json(
+        self, method: str, path: str, body: object, explain: Explain, *, deadlines: Deadlines | None = None
+    ) -> object:
+        """Send one request and return the JSON value of its answer, None where it is empty, within ``call`` seconds.
 
         Raises:
             APIError: no connection, a refusal, too slow, or no JSON.
         """
-        endpoint = self.endpoint
+        raw, media_type = await self.call(method, path, body, explain, accept="application/json", deadlines=deadlines)
+        if looks_like_html(media_type, raw):
+            raise self.web_page(raw, 200)
+        raw = raw.removeprefix(b"\xef\xbb\xbf").strip()
+        return parse(raw) if raw else None
+
+    async def call(
+        self, method: str, path: str, body: object, explain: Explain, *, accept: str, deadlines: Deadlines | None = None
+    ) -> tuple[bytes, str]:
+        """Send one request and return the body of its answer and its media type, within ``call`` seconds.
+
+        Raises:
+            APIError: no connection, a refusal, too slow, cut, or larger than 64 MB.
+        """
+        allowed = deadlines or self.endpoint.deadlines
         failure: APIError
         try:
-            return await asyncio.wait_for(self._fetch_json(path, explain), endpoint.call)
+            return await asyncio.wait_for(self._fetch(method, path, body, explain, accept, allowed), allowed.call)
         except asyncio.TimeoutError as error:
             if isinstance(error, APIError):
                 raise
             failure = RequestTimeoutError(
-                f"{self._host} did not finish its answer in {endpoint.call:g} s.",
-                provider=endpoint.provider,
+                f"{self._host} did not finish its answer in {allowed.call:g} s.",
+                provider=self.endpoint.provider,
                 next_step="Try again; if it stays, check the server's load.",
             )
         raise failure
 
-    async def _fetch_json(self, path: str, explain: Explain) -> object:
-        response = await self.request(
-            "GET", path, None, headers={"Accept": "application/json"}, explain=explain, first_byte=self.endpoint.call
-        )
+    async def _fetch(
+        self, method: str, path: str, body: object, explain: Explain, accept: str, deadlines: Deadlines
+    ) -> tuple[bytes, str]:
+        deadlines = replace(deadlines, first_byte=deadlines.call)
+        response = await self.request(method, path, body, headers={"Accept": accept}, explain=explain, deadlines=deadlines)
         try:
             raw = await self.read_all(response)
         finally:
             response.release() if response.content.at_eof() else response.close()
-        if looks_like_html(response.headers.get("Content-Type", ""), raw):
-            raise self.web_page(raw, response.status)
-        return parse(raw.removeprefix(b"\xef\xbb\xbf"))
+        return raw, response.headers.get("Content-Type", "")
 
     async def read_all(self, response: aiohttp.ClientResponse) -> bytes:
         """Return the whole body of `response`.
@@ -189,26 +202,27 @@ class ServerSession:
         *,
         headers: Mapping[str, str],
         explain: Explain,
-        first_byte: float,
+        deadlines: Deadlines,
         progress: Progress | None = None,
     ) -> aiohttp.ClientResponse:
         """Send one request, again where that is safe, and return its answer with status 2xx as soon as the headers are in.
 
-        `body` is sent as JSON where it is not None. The caller closes or drains the answer.
+        `body` is None, a :class:`~nuke_ai_panel.net.payload.FormFile`, or a value to be sent as JSON. The caller closes or
+        drains the answer.
 
         Raises:
-            APIError: no connection in time, no headers within `first_byte` seconds, or a refusal.
+            APIError: no connection in time, no headers within ``first_byte`` seconds, or a refusal.
         """
-        data = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        data = None if body is None else encode_json(body)
         attempt = 0
         while True:
             progress = progress or Progress()
-            outcome = await self._attempt(method, path, data, headers, first_byte, progress)
+            outcome = await self._attempt(method, path, data, headers, deadlines, progress)
             if isinstance(outcome, Refusal):
                 outcome = explain(outcome)
             if not isinstance(outcome, APIError):
                 return outcome
-            wait = self._wait_before_retry(outcome, attempt, progress)
+            wait = _wait_before_retry(outcome, attempt, progress, deadlines)
             if wait is None:
                 raise outcome
             attempt += 1
@@ -216,22 +230,8 @@ class ServerSession:
             progress.connected.clear()
             await asyncio.sleep(wait)
 
-    def _wait_before_retry(self, error: APIError, attempt: int, progress: Progress) -> float | None:
-        if attempt >= RETRIES:
-            return None
-        if error.status in _RETRY_STATUS:
-            if error.retry_after is not None:
-                return error.retry_after if error.retry_after <= LONGEST_RETRY_AFTER else None
-        elif error.kind == "connection_lost":
-            # Before any byte of an answer, a pooled connection that is found closed was closed while it was idle.
-            if not progress.reused:
-                return None
-        elif error.kind not in ("connection_refused", "unreachable"):
-            return None
-        return float(0.2 * 2**attempt * random.uniform(0.75, 1.25))
-
     async def _attempt(
-        self, method: str, path: str, data: bytes | None, headers: Mapping[str, str], first_byte: float, progress: Progress
+        self, method: str, path: str, data: bytes | None, headers: Mapping[str, str], deadlines: Deadlines, progress: Progress
     ) -> aiohttp.ClientResponse | Refusal | APIError:
         """Send the request once; failures come back as values, so that none of the library's hangs on them."""
         client = await self._session()
@@ -259,10 +259,10 @@ class ServerSession:
         sending.add_done_callback(lambda _: progress.ended())
         connecting = True
         try:
-            await within(progress.begun.wait(), first_byte)
-            await within(progress.connected.wait(), endpoint.connect)
+            await within(progress.begun.wait(), deadlines.first_byte)
+            await within(progress.connected.wait(), deadlines.connect)
             connecting = False
-            response = await within(sending, first_byte)
+            response = await within(sending, deadlines.first_byte)
             if 200 <= response.status < 300:
                 return response
             return await self._refusal(response)
@@ -271,7 +271,8 @@ class ServerSession:
                 raise
             if isinstance(error, asyncio.TimeoutError) and not connecting:
                 return RequestTimeoutError(
-                    f"{endpoint.title} has sent nothing for {first_byte:g} s; the model is probably still being loaded.",
+                    f"{endpoint.title} has sent nothing for {deadlines.first_byte:g} s;"
+                    " the model is probably still being loaded.",
                     provider=endpoint.provider,
                     kind="first_byte_timeout",
                     next_step="Wait a little and try again, or choose a smaller model.",
@@ -283,7 +284,8 @@ class ServerSession:
                 host=self._host,
                 port=self._port,
                 proxy=origin(proxy) if proxy else "",
-                connect=endpoint.connect,
+                connect=deadlines.connect,
+                start=endpoint.start_hint,
             )
         finally:
             if not sending.done():
@@ -302,7 +304,7 @@ class ServerSession:
                 body.extend(piece)
 
         try:
-            await asyncio.wait_for(read(), min(5.0, self.endpoint.call))
+            await asyncio.wait_for(read(), min(5.0, self.endpoint.deadlines.call))
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError):
             # The status says enough; what came of the body is used.
             pass
@@ -349,7 +351,9 @@ class ServerSession:
         trace.on_connection_create_end.append(_connected)
         trace.on_connection_reuseconn.append(_reused)
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=10, limit_per_host=5, ssl=context),
+            connector=aiohttp.TCPConnector(
+                limit=max(10, self.endpoint.connections), limit_per_host=self.endpoint.connections, ssl=context
+            ),
             timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "nuke-ai-panel"},
@@ -361,6 +365,21 @@ class ServerSession:
         client, self._client = self._client, None
         if client is not None and self._loop is asyncio.get_running_loop():
             await client.close()
+
+
+def _wait_before_retry(error: APIError, attempt: int, progress: Progress, deadlines: Deadlines) -> float | None:
+    if attempt >= deadlines.retries:
+        return None
+    if error.status in _RETRY_STATUS:
+        if error.retry_after is not None:
+            return error.retry_after if error.retry_after <= deadlines.retry_after else None
+    elif error.kind == "connection_lost":
+        # Before any byte of an answer, a pooled connection that is found closed was closed while it was idle.
+        if not progress.reused:
+            return None
+    elif error.kind not in ("connection_refused", "unreachable"):
+        return None
+    return float(0.2 * 2**attempt * random.uniform(0.75, 1.25))
 
 
 def proxy_for(url: str) -> tuple[str, str, str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from nuke_ai_panel.errors import APIError, RequestTimeoutError, StreamInterruptedError, StreamStalledError
 from nuke_ai_panel.net.clocks import TICK, AliveClock, SilenceWatch, within
+from nuke_ai_panel.net.deadlines import Deadlines
 from nuke_ai_panel.net.session import Explain, Progress, ServerSession
 
 if TYPE_CHECKING:
@@ -29,8 +31,11 @@ class AnswerStream:
     with :meth:`event_came`. Keep-alive comments reset the first only.
     """
 
-    def __init__(self, session: ServerSession, path: str, body: object, accept: str, explain: Explain) -> None:
+    def __init__(
+        self, session: ServerSession, path: str, body: object, accept: str, explain: Explain, deadlines: Deadlines
+    ) -> None:
         self._session = session
+        self._deadlines = deadlines
         self._path = path
         self._body = body
         self._explain = explain
@@ -42,6 +47,7 @@ class AnswerStream:
         self._response: aiohttp.ClientResponse | None = None
         self._watch: SilenceWatch | None = None
         self._clock = AliveClock()
+        self._elapsed = 0.0
         self.pieces = 0
 
     async def __aenter__(self) -> AnswerStream:
@@ -77,35 +83,40 @@ class AnswerStream:
             await asyncio.wait({self._opening}, timeout=TICK)
             step = self._clock.tick()
             waited += step
+            self._elapsed += step
+            if self._elapsed >= (self._deadlines.total or math.inf) and not self._opening.done():
+                raise self._out_of_time()
             if not self._progress.connected.is_set():
                 self._clock.seconds = 0.0
             elif waited >= patience and not self._opening.done():
                 return self._clock.seconds
         self._first = self._opening.result()
         if self._response is not None and self._watch is None:
-            self._watch = SilenceWatch(self._session.endpoint.silence, self._response.close)
+            total = self._deadlines.total
+            left = None if total is None else total - self._elapsed
+            self._watch = SilenceWatch(self._deadlines.silence, self._response.close, total=left)
             self._watch.start()
         return None
 
     async def _open(self) -> bytes:
-        endpoint = self._session.endpoint
+        endpoint, deadlines = self._session.endpoint, self._deadlines
         response = await self._session.request(
             "POST",
             self._path,
             self._body,
             headers=self._headers,
             explain=self._explain,
-            first_byte=endpoint.first_byte,
+            deadlines=deadlines,
             progress=self._progress,
         )
         self._response = response
         try:
-            return await within(self._read(response), endpoint.first_byte)
+            return await within(self._read(response), deadlines.first_byte)
         except asyncio.TimeoutError as error:
             if isinstance(error, APIError):
                 raise
         raise RequestTimeoutError(
-            f"{endpoint.title} accepted the request, but has sent nothing for {endpoint.first_byte:g} s.",
+            f"{endpoint.title} accepted the request, but has sent nothing for {deadlines.first_byte:g} s.",
             provider=endpoint.provider,
             status=response.status,
             kind="first_byte_timeout",
@@ -153,9 +164,11 @@ class AnswerStream:
 
     def _broken(self) -> APIError:
         endpoint = self._session.endpoint
+        if self._watch is not None and self._watch.silent == "total":
+            return self._out_of_time()
         if self._watch is not None and self._watch.silent:
             return StreamStalledError(
-                self._silence_words(endpoint.title, endpoint.silence, self._watch.silent == "events"),
+                self._silence_words(endpoint.title, self._deadlines.silence, self._watch.silent == "events"),
                 provider=endpoint.provider,
                 status=200,
                 next_step="What came is kept. Try again, or choose another model.",
@@ -165,6 +178,15 @@ class AnswerStream:
             provider=endpoint.provider,
             status=200,
             next_step="What came is kept. Try again.",
+        )
+
+    def _out_of_time(self) -> RequestTimeoutError:
+        endpoint = self._session.endpoint
+        return RequestTimeoutError(
+            f"{endpoint.title} did not finish its answer in the {self._deadlines.total:g} s that were allowed.",
+            provider=endpoint.provider,
+            kind="total_timeout",
+            next_step="What came is kept. Allow more time, or ask for less.",
         )
 
     def _silence_words(self, title: str, seconds: float, only_signs_of_life: bool) -> str:

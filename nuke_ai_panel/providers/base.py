@@ -9,39 +9,53 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import ClassVar, NoReturn
 
+from nuke_ai_panel.errors import UnsupportedFeatureError
 from nuke_ai_panel.messages import (
     ChatRequest,
     Completion,
     Finished,
+    ImageArrived,
+    ImagePart,
     ModelInfo,
+    Notice,
     ReasoningDelta,
     StreamEvent,
     StreamStarted,
     TextDelta,
 )
+from nuke_ai_panel.net.deadlines import Deadlines
+from nuke_ai_panel.operations import (
+    OPERATIONS,
+    EmbeddingRequest,
+    Embeddings,
+    ImageRequest,
+    Images,
+    RemoteFile,
+    Speech,
+    SpeechRequest,
+    Transcription,
+    TranscriptionRequest,
+    UploadRequest,
+)
+from nuke_ai_panel.providers.capabilities import Capabilities
 
 __all__ = ["Deadlines", "Provider", "Server", "collect"]
 
 
 @dataclass(frozen=True)
-class Deadlines:
-    """Seconds. ``silence`` bounds both clocks of a stream (no bytes, no events), counted only while the loop was alive."""
-
-    connect: float = 10.0
-    first_byte: float = 300.0
-    call: float = 30.0
-    silence: float = 30.0
-
-
-@dataclass(frozen=True)
 class Server:
-    """Where a provider talks to. ``key`` is never shown by ``repr`` and never leaves for another origin."""
+    """Where a provider talks to. ``key`` is never shown by ``repr`` and never leaves for another origin.
+
+    ``connections`` bounds how many requests run at once; further ones wait for a free connection.
+    """
 
     base_url: str
     key: str = field(default="", repr=False)
     ca_file: str = ""
     deadlines: Deadlines = field(default_factory=Deadlines)
+    connections: int = 5
 
 
 class Provider(ABC):
@@ -49,20 +63,54 @@ class Provider(ABC):
 
     Methods are coroutines of the loop that the provider is first used on; a provider is not shared between loops.
     Every failure is an :class:`~nuke_ai_panel.errors.APIError`; cancelling the calling task closes the connection.
+    `deadlines` replaces the server's own for one call.
     """
 
     #: Registry name, e.g. ``"ollama"``.
-    name: str = ""
+    name: ClassVar[str] = ""
     #: What a person reads, e.g. ``"Ollama"``.
-    title: str = ""
+    title: ClassVar[str] = ""
+    #: Address that is tried when none is set.
+    default_address: ClassVar[str] = ""
+    #: Environment variables that hold the address and the key, or "".
+    address_variable: ClassVar[str] = ""
+    key_variable: ClassVar[str] = ""
+    #: What to do, one sentence each: no such model, no model at all, nothing listens, no API at the address, and (where such a
+    #: server refuses an unknown host name without a word) the wrong host name.
+    get_model_hint: ClassVar[str] = "Choose another model."
+    no_model_hint: ClassVar[str] = "Load a model on the server."
+    start_hint: ClassVar[str] = "Start the server, or change the address."
+    address_hint: ClassVar[str] = "Check the address."
+    host_name_hint: ClassVar[str] = ""
+    #: Whether it is listed and tried without being switched on in the settings.
+    is_offered: ClassVar[bool] = True
     #: Whether the server is useless without a key.
     needs_key: bool = False
 
     def __init__(self, server: Server) -> None:
         self.server = server
 
+    @classmethod
+    def heal_address(cls, address: str) -> tuple[str, str]:
+        """Return the base URL that `address` means, without a slash at its end, and a note on what was changed.
+
+        Raises:
+            ValidationError: no address can be made of it.
+        """
+        return address.rstrip("/"), ""
+
+    @classmethod
+    def is_same_model(cls, asked: str, listed: str) -> bool:
+        """Return whether the server takes the name `asked` for its model `listed`."""
+        return asked == listed
+
+    @classmethod
+    def operations(cls) -> frozenset[str]:
+        """Return which of :data:`~nuke_ai_panel.operations.OPERATIONS` this kind of server offers."""
+        return frozenset(name for name in OPERATIONS if getattr(cls, name) is not getattr(Provider, name))
+
     @abstractmethod
-    def stream(self, request: ChatRequest) -> AsyncIterator[StreamEvent]:
+    def stream(self, request: ChatRequest, *, deadlines: Deadlines | None = None) -> AsyncIterator[StreamEvent]:
         """Send `request` and yield its events; the last one of a complete answer is ``Finished``.
 
         Raises:
@@ -82,29 +130,116 @@ class Provider(ABC):
     async def aclose(self) -> None:
         """Close the pooled connections. May be called twice."""
 
-    async def complete(self, request: ChatRequest) -> Completion:
+    async def complete(self, request: ChatRequest, *, deadlines: Deadlines | None = None) -> Completion:
         """Send `request` and return the whole answer; raises what :meth:`stream` raises."""
-        return await collect(self.stream(request), request.model)
+        return await collect(self.stream(request, deadlines=deadlines), request.model)
+
+    async def capabilities(self, model: str) -> Capabilities:
+        """Return what `model` can do, as the server says; it may be a few minutes old.
+
+        Raises:
+            APIError: the server cannot be reached, refuses the key, or has no such model.
+        """
+        return Capabilities()
+
+    async def embed(self, request: EmbeddingRequest, *, deadlines: Deadlines | None = None) -> Embeddings:
+        """Turn texts into vectors.
+
+        Raises:
+            ValidationError: before anything is sent.
+            APIError: connection, refusal, or an answer that is none; ``UnsupportedFeatureError`` where it is not offered.
+        """
+        self._lacks("embed")
+
+    async def generate_images(self, request: ImageRequest, *, deadlines: Deadlines | None = None) -> Images:
+        """Make pictures; raises what :meth:`embed` raises."""
+        self._lacks("generate_images")
+
+    async def transcribe(self, request: TranscriptionRequest, *, deadlines: Deadlines | None = None) -> Transcription:
+        """Write down what is said in a recording; raises what :meth:`embed` raises."""
+        self._lacks("transcribe")
+
+    async def translate(self, request: TranscriptionRequest, *, deadlines: Deadlines | None = None) -> Transcription:
+        """Write down in English what is said in a recording; raises what :meth:`embed` raises."""
+        self._lacks("translate")
+
+    async def speak(self, request: SpeechRequest, *, deadlines: Deadlines | None = None) -> Speech:
+        """Speak a text; raises what :meth:`embed` raises."""
+        self._lacks("speak")
+
+    async def upload_file(self, request: UploadRequest, *, deadlines: Deadlines | None = None) -> RemoteFile:
+        """Store a file at the server; raises what :meth:`embed` raises."""
+        self._lacks("upload_file")
+
+    async def list_files(self, *, deadlines: Deadlines | None = None) -> list[RemoteFile]:
+        """Return the files that the server keeps for this key; raises what :meth:`embed` raises."""
+        self._lacks("list_files")
+
+    async def download_file(self, file_id: str, *, deadlines: Deadlines | None = None) -> bytes:
+        """Return the bytes of a stored file; raises what :meth:`embed` raises."""
+        self._lacks("download_file")
+
+    async def delete_file(self, file_id: str, *, deadlines: Deadlines | None = None) -> None:
+        """Delete a stored file; raises what :meth:`embed` raises."""
+        self._lacks("delete_file")
+
+    def _lacks(self, operation: str) -> NoReturn:
+        # The registry imports every provider, and every provider this module.
+        from nuke_ai_panel.providers.registry import PROVIDERS
+
+        others = [made.title for made in PROVIDERS.values() if operation in made.operations()]
+        raise UnsupportedFeatureError(
+            f"{self.title} has no {OPERATIONS[operation]}.",
+            provider=self.name,
+            next_step=f"Offered by: {', '.join(others)}." if others else "No provider offers it.",
+        )
 
 
 async def collect(events: AsyncIterator[StreamEvent], model: str = "") -> Completion:
     """Read `events` to their end and return the answer as one value."""
-    text: list[str] = []
-    reasoning: list[str] = []
+    texts: dict[int, list[str]] = {0: []}
+    reasonings: dict[int, list[str]] = {}
+    images: dict[int, list[ImagePart]] = {}
+    notices: list[Notice] = []
     finished = Finished("unknown")
+    identifier = ""
     async for event in events:
         if isinstance(event, TextDelta):
-            text.append(event.text)
+            texts.setdefault(event.choice, []).append(event.text)
         elif isinstance(event, ReasoningDelta):
-            reasoning.append(event.text)
+            reasonings.setdefault(event.choice, []).append(event.text)
         elif isinstance(event, StreamStarted):
-            model = event.model or model
+            model, identifier = event.model or model, event.id
+        elif isinstance(event, ImageArrived):
+            images.setdefault(event.choice, []).append(event.image)
+        elif isinstance(event, Notice):
+            notices.append(event)
         elif isinstance(event, Finished):
             finished = event
+    model = finished.model or model
+    others = tuple(
+        Completion(
+            text="".join(texts.get(choice, ())),
+            model=model,
+            finish_reason=outcome.reason,
+            reasoning="".join(reasonings.get(choice, ())),
+            tool_calls=outcome.tool_calls,
+            images=tuple(images.get(choice, ())),
+            reasoning_details=outcome.reasoning_details,
+            id=identifier,
+        )
+        for choice, outcome in enumerate(finished.others, 1)
+    )
     return Completion(
-        text="".join(text),
-        model=finished.model or model,
+        text="".join(texts[0]),
+        model=model,
         finish_reason=finished.reason,
         usage=finished.usage,
-        reasoning="".join(reasoning),
+        reasoning="".join(reasonings.get(0, ())),
+        tool_calls=finished.tool_calls,
+        images=tuple(images.get(0, ())),
+        reasoning_details=finished.reasoning_details,
+        notices=tuple(notices),
+        id=identifier,
+        others=others,
     )

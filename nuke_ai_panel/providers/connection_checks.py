@@ -13,12 +13,12 @@ from typing import Literal
 
 from nuke_ai_panel.errors import APIError, ConnectionFailedError, RequestTimeoutError
 from nuke_ai_panel.messages import ChatRequest, Finished, Message, ModelInfo, ModelLoading, ReasoningDelta, TextDelta
-from nuke_ai_panel.net.address import heal, host_and_port, is_loopback
+from nuke_ai_panel.net.address import host_and_port, is_loopback
 from nuke_ai_panel.net.failures import connection_failure
 from nuke_ai_panel.net.session import proxy_for, ssl_context
 from nuke_ai_panel.providers.base import Server
 from nuke_ai_panel.providers.http_provider import HttpProvider
-from nuke_ai_panel.providers.registry import create
+from nuke_ai_panel.providers.registry import create, default_address, provider_class
 
 __all__ = ["ConnectionChecks", "Finding"]
 
@@ -79,7 +79,7 @@ class ConnectionChecks:
                 "failed", "The key field holds a web address.", "Put the key there, and the address into its own field."
             )
             return
-        self._url, note = heal(self._server.base_url, self._name)
+        self._url, note = provider_class(self._name).heal_address(self._server.base_url.strip() or default_address(self._name))
         provider = create(self._name, self._server)
         assert isinstance(provider, HttpProvider)
         self._provider = provider
@@ -182,8 +182,7 @@ class ConnectionChecks:
         start = f"{access}; " if access else ""
         count = f"{start}1 model" if len(models) == 1 else f"{start}{len(models)} models"
         if not models:
-            step = "Pull a model first: ollama pull NAME." if self._name == "ollama" else "Load a model on the server."
-            yield Finding("warning", f"{count}.", step)
+            yield Finding("warning", f"{count}.", self._provider.no_model_hint)
             return
         if not self._model:
             if not self._provider.needs_key:
@@ -243,16 +242,16 @@ class ConnectionChecks:
             host=host,
             port=port,
             connect=self._server.deadlines.connect,
+            start=self._provider.start_hint,
         )
 
     def _find(self, models: list[ModelInfo]) -> ModelInfo | None:
-        # Ollama takes a name without its tag for the tag "latest".
-        wanted = {self._model, f"{self._model}:latest"} if self._name == "ollama" else {self._model}
-        return next((model for model in models if model.name in wanted), None)
+        made = provider_class(self._name)
+        return next((model for model in models if made.is_same_model(self._model, model.name)), None)
 
     def _missing(self, models: list[ModelInfo]) -> APIError:
         close = difflib.get_close_matches(self._model, [model.name for model in models], n=1)
-        other = "Pull it or choose another." if self._name == "ollama" else "Choose another."
+        other = provider_class(self._name).get_model_hint
         return APIError(
             f"{self._model!r} is not on this server.",
             provider=self._name,

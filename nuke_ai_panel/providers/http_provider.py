@@ -1,121 +1,35 @@
 """What every provider over HTTP shares: its session, the life of one streamed answer, and who gets which words.
 
-A subclass names its paths, builds the body of a request, and reads the records of an answer (:class:`AnswerReader`).
+A subclass names its paths, builds the body of a request, and gives the reader of an answer's records
+(:class:`~nuke_ai_panel.providers.answer_reader.AnswerReader`).
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable
 
-from nuke_ai_panel.errors import APIError, AuthenticationError, ProtocolError, StreamInterruptedError
+from nuke_ai_panel.errors import APIError, AuthenticationError, StreamInterruptedError
 from nuke_ai_panel.messages import (
     ChatRequest,
-    Finished,
-    FinishReason,
     ModelLoading,
+    Notice,
     StreamEvent,
-    StreamStarted,
-    TextDelta,
-    Usage,
 )
-from nuke_ai_panel.net.address import heal, origin
+from nuke_ai_panel.net.address import origin
+from nuke_ai_panel.net.deadlines import Deadlines
 from nuke_ai_panel.net.failures import Refusal, looks_like_html
 from nuke_ai_panel.net.session import Endpoint, ServerSession
 from nuke_ai_panel.net.streaming import AnswerStream
+from nuke_ai_panel.providers.answer_reader import AnswerReader
 from nuke_ai_panel.providers.base import Provider, Server
 from nuke_ai_panel.providers.refusals import Speaker, explain_refusal
 from nuke_ai_panel.validators import validate
 
-__all__ = ["AnswerReader", "HttpProvider"]
+__all__ = ["HttpProvider"]
 
 _LOADING_EVERY = 2.0
 _AFTER_LAST_WORD = 3.0
-
-
-class AnswerReader(ABC):
-    """Turn the body of one streamed answer into events. Pure: bytes in, events out.
-
-    A subclass sets :attr:`reason` when the answer says why it ended, and :attr:`terminated` when nothing can
-    follow. Either proves that the answer is complete; the mere end of the body proves nothing. A failure is kept in
-    :attr:`failure`, to be raised after the events before it.
-    """
-
-    def __init__(self, speaker: Speaker, model: str) -> None:
-        self.speaker = speaker
-        self.asked_model = model
-        self.model = ""
-        self.usage = Usage()
-        self.reason: FinishReason | None = None
-        self.terminated = False
-        self.progressed = False
-        self.started = False
-        self.failure: APIError | None = None
-        self.content_type = ""
-        self._text: list[str] = []
-
-    @property
-    def partial_text(self) -> str:
-        """The text so far."""
-        return "".join(self._text)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the answer has been proven complete."""
-        return self.terminated or self.reason is not None
-
-    @abstractmethod
-    def feed(self, piece: bytes) -> list[StreamEvent]:
-        """Return the events that `piece` completes; set :attr:`progressed` where it carried the answer on."""
-
-    @abstractmethod
-    def close(self) -> list[StreamEvent]:
-        """Return the events that the end of the body completes."""
-
-    @abstractmethod
-    def read_record(self, source: str) -> list[StreamEvent]:
-        """Return the events of one record.
-
-        Raises:
-            APIError: it is an error object, or no record of this protocol.
-        """
-
-    def _take(self, records: Callable[[], list[str]], *, at_end: bool) -> list[StreamEvent]:
-        """Read `records` until the answer is complete or fails."""
-        events: list[StreamEvent] = []
-        try:
-            for source in records():
-                events.extend(self.read_record(source))
-                if self.terminated:
-                    break
-        except APIError as error:
-            # What is left at the end of a cut body is half a record: the cut is the failure, not the half.
-            if not (at_end and isinstance(error, ProtocolError)):
-                self.failure = error
-        return events
-
-    def expect(self, content_type: str) -> None:
-        """Take note of the media type of the body to come."""
-        self.content_type = content_type
-
-    def start(self, model: str) -> list[StreamEvent]:
-        """Return the event that opens the answer, the first time."""
-        self.model = model or self.model
-        if self.started:
-            return []
-        self.started = True
-        return [StreamStarted(self.model or self.asked_model)]
-
-    def say(self, words: str) -> list[StreamEvent]:
-        """Return the event for `words` of the answer, none where they are empty."""
-        if not words:
-            return []
-        self._text.append(words)
-        return [TextDelta(words)]
-
-    def finished(self) -> Finished:
-        """Return the event that closes a complete answer."""
-        return Finished(self.reason or "unknown", self.usage, self.model or self.asked_model)
 
 
 class HttpProvider(Provider):
@@ -128,9 +42,16 @@ class HttpProvider(Provider):
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)
-        self.base_url, self.address_note = heal(server.base_url, self.name)
-        deadlines = server.deadlines
-        self._speaker = Speaker(self.name, self.title, origin(self.base_url), server.key)
+        self.base_url, self.address_note = self.heal_address(server.base_url.strip() or self.default_address)
+        self._speaker = Speaker(
+            self.name,
+            self.title,
+            origin(self.base_url),
+            server.key,
+            get_model_hint=self.get_model_hint,
+            address_hint=self.address_hint,
+            host_name_hint=self.host_name_hint,
+        )
         self._session = ServerSession(
             Endpoint(
                 provider=self.name,
@@ -138,10 +59,9 @@ class HttpProvider(Provider):
                 base_url=self.base_url,
                 headers=self._headers(),
                 ca_file=server.ca_file,
-                connect=deadlines.connect,
-                first_byte=deadlines.first_byte,
-                call=deadlines.call,
-                silence=deadlines.silence,
+                deadlines=server.deadlines,
+                connections=server.connections,
+                start_hint=self.start_hint,
             )
         )
 
@@ -172,9 +92,17 @@ class HttpProvider(Provider):
         return ""
 
     async def _get(self, path: str, what: str) -> object:
+        return await self._call("GET", path, None, what=what)
+
+    async def _call(
+        self, method: str, path: str, body: object, *, what: str, model: str = "", deadlines: Deadlines | None = None
+    ) -> object:
+        """Send one short request and return the JSON value of its answer."""
         self._require_key(what)
         try:
-            return await self._session.get_json(path, self._explainer(what=what))
+            return await self._session.call_json(
+                method, path, body, self._explainer(model=model, what=what), deadlines=deadlines
+            )
         except APIError as error:
             error.provider = error.provider or self.name
             raise
@@ -188,14 +116,24 @@ class HttpProvider(Provider):
     def _explainer(self, *, model: str = "", what: str = "chat") -> Callable[[Refusal], APIError]:
         return lambda refusal: explain_refusal(refusal, self._speaker, model=model, what=what)
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:
+    async def _prepare(self, request: ChatRequest, deadlines: Deadlines) -> tuple[ChatRequest, list[Notice]]:
+        """Return `request` as it is to be sent, and what the user should know about it; it may ask the server."""
+        return request, []
+
+    async def stream(self, request: ChatRequest, *, deadlines: Deadlines | None = None) -> AsyncGenerator[StreamEvent, None]:
         """Send `request` and yield its events; see :meth:`Provider.stream`."""
+        allowed = deadlines or self.server.deadlines
         validate(request)
         self._require_key("chat")
+        request, notices = await self._prepare(request, allowed)
+        for notice in notices:
+            yield notice
         reader = self._reader(request)
         explain = self._explainer(model=request.model)
         try:
-            async with AnswerStream(self._session, self.chat_path, self._body(request), self.accept, explain) as answer:
+            async with AnswerStream(
+                self._session, self.chat_path, self._body(request), self.accept, explain, allowed
+            ) as answer:
                 while (waited := await answer.opened(_LOADING_EVERY)) is not None:
                     yield ModelLoading(waited)
                 reader.expect(answer.content_type)
@@ -215,7 +153,7 @@ class HttpProvider(Provider):
                         raise reader.failure
                     if not piece:
                         break
-                    if reader.reason is not None:
+                    if reader.has_ended:
                         # Only the usage and the end mark can still come; they are not worth a long wait.
                         answer.limit_silence(_AFTER_LAST_WORD)
                 if not reader.is_complete:
@@ -231,7 +169,7 @@ class HttpProvider(Provider):
         try:
             return await answer.read()
         except APIError:
-            if reader.reason is None:
+            if not reader.has_ended:
                 raise
         # The answer has said why it ended, so nothing of it is missing.
         return b""

@@ -6,10 +6,12 @@ Source: https://github.com/ollama/ollama/blob/main/docs/api.md
 from __future__ import annotations
 
 from nuke_ai_panel.errors import ProtocolError
-from nuke_ai_panel.messages import ChatRequest, FinishReason, ModelInfo, ReasoningDelta, StreamEvent, Usage
+from nuke_ai_panel.messages import ChatRequest, FinishReason, ModelInfo, StreamEvent, Usage
+from nuke_ai_panel.net.address import OLLAMA_DEFAULT, heal_ollama
 from nuke_ai_panel.net.decoders import NdjsonDecoder
 from nuke_ai_panel.net.json_values import array, integer, parse, record, text
-from nuke_ai_panel.providers.http_provider import AnswerReader, HttpProvider
+from nuke_ai_panel.providers.answer_reader import AnswerReader
+from nuke_ai_panel.providers.http_provider import HttpProvider
 from nuke_ai_panel.providers.refusals import Speaker, failure_in_answer
 
 __all__ = ["OllamaProvider"]
@@ -24,6 +26,23 @@ class OllamaProvider(HttpProvider):
     title = "Ollama"
     chat_path = "/api/chat"
     accept = "application/x-ndjson"
+    default_address = OLLAMA_DEFAULT
+    address_variable = "OLLAMA_HOST"
+    key_variable = "OLLAMA_API_KEY"
+    get_model_hint = "Pull it, or choose another."
+    no_model_hint = "Pull a model first: ollama pull NAME."
+    start_hint = "Start Ollama, or change the address."
+    host_name_hint = "Set OLLAMA_ORIGINS on the server, or let the proxy send its Host header as localhost."
+
+    @classmethod
+    def heal_address(cls, address: str) -> tuple[str, str]:
+        """Return the base URL that any form of ``OLLAMA_HOST`` means."""
+        return heal_ollama(address)
+
+    @classmethod
+    def is_same_model(cls, asked: str, listed: str) -> bool:
+        """Return whether both name one model: a name without a tag has the tag ``latest``."""
+        return listed in (asked, f"{asked}:latest")
 
     async def list_models(self) -> list[ModelInfo]:
         """Return the models that are pulled; see :meth:`Provider.list_models`."""
@@ -100,13 +119,10 @@ class _OllamaReader(AnswerReader):
             raise failure_in_answer(line, self.speaker, model=self.asked_model)
         message = record(line.get("message"))
         events = self.start(text(line.get("model")))
-        reasoning, words = text(message.get("thinking")), text(message.get("content"))
-        if reasoning:
-            events.append(ReasoningDelta(reasoning))
-        events.extend(self.say(words))
-        self.progressed = self.progressed or bool(reasoning or words or message.get("tool_calls"))
+        events.extend(self.think(text(message.get("thinking"))))
+        events.extend(self.say(text(message.get("content"))))
         if line.get("done") is True:
-            self.reason = _REASONS.get(text(line.get("done_reason")) or "stop", "unknown")
+            self.end(_REASONS.get(text(line.get("done_reason")) or "stop", "unknown"))
             self.usage = Usage(integer(line.get("prompt_eval_count")) or 0, integer(line.get("eval_count")) or 0)
             self.terminated = True
         return events

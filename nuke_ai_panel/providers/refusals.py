@@ -44,12 +44,19 @@ _LACKS = re.compile(r"does not support|is not supported|not supported by", re.IG
 
 @dataclass(frozen=True)
 class Speaker:
-    """Who refused: what the words need to know about the server. ``key`` is only there to be kept out of them."""
+    """Who refused: what the words need to know about the server. ``key`` is only there to be kept out of them.
+
+    The hints are sentences on what to do: where a model is missing, where there is no API at the address, and where a refusal
+    without a word (403) is this kind of server's way to say that it does not know the host name.
+    """
 
     provider: str
     title: str
     address: str
     key: str = field(default="", repr=False)
+    get_model_hint: str = "Choose another model."
+    address_hint: str = "Check the address."
+    host_name_hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,13 +131,13 @@ def explain_refusal(refusal: Refusal, speaker: Speaker, *, model: str = "", what
     words = ErrorWords() if looks_like_html(refusal.content_type, refusal.body) else error_words(said)
     wait = refusal.retry_after if refusal.retry_after is not None else words.retry_after
     words = ErrorWords(words.message, words.kind, status, wait)
-    if status == 403 and not refusal.body and speaker.provider == "ollama":
+    if status == 403 and not refusal.body and speaker.host_name_hint:
         return PermissionDeniedError(
             "The server does not accept this host name (reverse proxy or tunnel).",
             provider=speaker.provider,
             status=status,
             kind="host_name",
-            next_step="Set OLLAMA_ORIGINS on the server, or let the proxy send its Host header as localhost.",
+            next_step=speaker.host_name_hint,
         )
     if status in (404, 405) and not _NO_MODEL.search(words.message) and (what == "models" or not model):
         return ProtocolError(
@@ -138,7 +145,7 @@ def explain_refusal(refusal: Refusal, speaker: Speaker, *, model: str = "", what
             provider=speaker.provider,
             status=status,
             kind="no_api",
-            next_step="Check the address." if speaker.provider == "ollama" else "Check the address; try …/v1.",
+            next_step=speaker.address_hint,
             details=_details(said, speaker),
         )
     return _build(words, speaker, model, details=_details(said, speaker))
@@ -191,8 +198,11 @@ def _build(words: ErrorWords, speaker: Speaker, model: str, *, details: str, in_
             "Check that it is complete, not revoked, and belongs to this server." if sent else "Add the key in Settings.",
         )
     if kind in ("model_not_found", "model_not_found_error") or (status in (400, 404, None) and _NO_MODEL.search(message)):
-        pull = "Pull it, or choose another." if speaker.provider == "ollama" else "Choose another model."
-        return build(ModelNotFoundError, f"{model!r} is not on this server." if model else f"No such model.{quoted}", pull)
+        return build(
+            ModelNotFoundError,
+            f"{model!r} is not on this server." if model else f"No such model.{quoted}",
+            speaker.get_model_hint,
+        )
     if _LACKS.search(message) and (status is None or status in (400, 404, 500, 501)):
         return build(UnsupportedFeatureError, f"This model cannot do what was asked.{quoted}", "Choose another model.")
     if status == 403:

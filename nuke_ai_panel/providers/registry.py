@@ -5,20 +5,35 @@ from __future__ import annotations
 import os
 
 from nuke_ai_panel.errors import SettingsError, ValidationError
-from nuke_ai_panel.net.address import OLLAMA_DEFAULT, OPENROUTER_DEFAULT, heal, host_and_port, is_loopback
+from nuke_ai_panel.net.address import host_and_port, is_loopback
 from nuke_ai_panel.providers.base import Provider, Server
 from nuke_ai_panel.providers.ollama_provider import OllamaProvider
+from nuke_ai_panel.providers.openai_provider import OpenaiProvider
 from nuke_ai_panel.providers.openrouter_provider import OpenrouterProvider
 
-__all__ = ["PROVIDERS", "create", "default_address", "is_on_this_machine", "resolve_address"]
+__all__ = ["PROVIDERS", "create", "default_address", "is_on_this_machine", "provider_class", "resolve_address"]
 
 PROVIDERS: dict[str, type[Provider]] = {
-    OllamaProvider.name: OllamaProvider,
-    OpenrouterProvider.name: OpenrouterProvider,
+    each.name: each
+    for each in (
+        OllamaProvider,
+        OpenrouterProvider,
+        OpenaiProvider,
+    )
 }
 """Registry name to class, in the order in which they are offered."""
 
-_ADDRESSES = {OllamaProvider.name: OLLAMA_DEFAULT, OpenrouterProvider.name: OPENROUTER_DEFAULT}
+
+def provider_class(name: str) -> type[Provider]:
+    """Return the class of provider `name`.
+
+    Raises:
+        SettingsError: no provider has this name.
+    """
+    try:
+        return PROVIDERS[name]
+    except KeyError:
+        raise SettingsError(f"There is no provider {name!r}. Known are {', '.join(PROVIDERS)}.") from None
 
 
 def create(name: str, server: Server) -> Provider:
@@ -29,27 +44,23 @@ def create(name: str, server: Server) -> Provider:
         ValidationError: the address cannot be used.
         AuthenticationError: the key cannot be one.
     """
-    try:
-        made = PROVIDERS[name]
-    except KeyError:
-        raise SettingsError(f"There is no provider {name!r}. Known are {', '.join(PROVIDERS)}.") from None
-    return made(server)
+    return provider_class(name)(server)
 
 
 def default_address(name: str) -> str:
-    """Return the address that provider `name` is tried at when none is set; for Ollama it follows ``OLLAMA_HOST``.
+    """Return the address that provider `name` is tried at when none is set: its variable's, else its own.
 
     Raises:
         SettingsError: no provider has this name.
     """
-    if name not in _ADDRESSES:
-        raise SettingsError(f"There is no provider {name!r}. Known are {', '.join(PROVIDERS)}.")
-    if name == OllamaProvider.name and os.environ.get("OLLAMA_HOST", "").strip():
+    made = provider_class(name)
+    typed = os.environ.get(made.address_variable, "").strip() if made.address_variable else ""
+    if typed:
         try:
-            return heal(os.environ["OLLAMA_HOST"], name)[0]
+            return made.heal_address(typed)[0]
         except ValidationError:
-            return _ADDRESSES[name]
-    return _ADDRESSES[name]
+            return made.default_address
+    return made.default_address
 
 
 def resolve_address(name: str, configured: str) -> str:
@@ -59,7 +70,7 @@ def resolve_address(name: str, configured: str) -> str:
         SettingsError: no provider has this name.
         ValidationError: no address can be made of `configured`.
     """
-    return heal(configured.strip() or default_address(name), name)[0]
+    return provider_class(name).heal_address(configured.strip() or default_address(name))[0]
 
 
 def is_on_this_machine(address: str) -> bool:

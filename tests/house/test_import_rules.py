@@ -18,18 +18,28 @@ UI = ROOT / "src" / "ui" / "nuke_ai_panel_ui"
 ARROWS = {
     "errors": set(),
     "messages": {"errors"},
-    "validators": {"messages", "errors"},
-    "settings": {"messages", "errors"},
-    "credentials": {"messages", "errors"},
+    "validators": {"operations", "messages", "errors"},
+    "operations": {"messages"},
+    "tokens": {"messages"},
+    "settings": {"providers", "messages", "errors"},
+    "credentials": {"providers", "messages", "errors"},
+    "files": {"messages", "errors"},
     "aio": {"messages", "errors"},
     "nk": {"messages", "errors"},
     "net": {"messages", "errors"},
-    "providers": {"net", "validators", "messages", "errors"},
+    "providers": {"net", "validators", "operations", "tokens", "messages", "errors"},
+    "api": {"providers", "aio", "files", "settings", "credentials", "validators", "operations", "tokens", "messages", "errors"},
+    "batch": {"api", "aio", "providers", "operations", "messages", "errors"},
+    "serve": {"api", "aio", "providers", "messages", "errors"},
     "hosts": {"nk", "messages", "errors"},
     "scripting": {"nk", "hosts.base", "messages", "errors"},
     "agent": {"scripting", "providers", "hosts.base", "nk", "settings", "credentials", "messages", "errors"},
     "cli": {
         "agent",
+        "api",
+        "batch",
+        "files",
+        "serve",
         "providers",
         "scripting",
         "hosts",
@@ -42,7 +52,8 @@ ARROWS = {
         "nuke_ai_panel",
     },
     "__main__": {"cli"},
-    "nuke_ai_panel": set(),
+    # The public names are loaded when they are first asked for.
+    "nuke_ai_panel": {"api", "aio", "batch", "files", "errors"},
 }
 
 #: The dry run's child is a program of its own, in a process of its own: there it is the host that carries the script.

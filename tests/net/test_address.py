@@ -3,7 +3,12 @@ from __future__ import annotations
 import pytest
 
 from nuke_ai_panel.errors import ValidationError
-from nuke_ai_panel.net.address import heal, host_and_port, is_loopback, origin
+from nuke_ai_panel.net.address import heal_ollama, heal_openai, host_and_port, is_loopback, origin
+
+
+def heal(typed, provider):
+    return heal_ollama(typed) if provider == "ollama" else heal_openai(typed)
+
 
 OLLAMA = [
     ("", "http://127.0.0.1:11434"),
@@ -100,7 +105,7 @@ def test_heal_refuses_what_is_no_address(provider, typed):
 
 def test_openai_address_with_a_bad_port_is_refused():
     with pytest.raises(ValidationError, match="no valid port"):
-        heal("http://host:99999", "openrouter")
+        heal_openai("http://host:99999")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from nuke_ai_panel.net.failures import connection_failure, looks_like_html, page
 
 
 def said(error, host="render01", port=11434, provider="ollama", **more):
-    return connection_failure(error, provider=provider, title="Ollama", host=host, port=port, **more)
+    start = "Start Ollama, or change the address."
+    return connection_failure(error, provider=provider, title="Ollama", host=host, port=port, start=start, **more)
 
 
 def test_refused_on_this_machine_and_elsewhere_have_their_own_words():

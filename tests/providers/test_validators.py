@@ -24,7 +24,7 @@ def test_validate_takes_a_good_request():
         (ChatRequest("tiny", ()), "no message"),
         (ChatRequest("tiny", (Message("user", " \n"),)), "nothing to ask"),
         (ChatRequest("tiny", (Message("system", "x"),)), "nothing to ask"),
-        (ChatRequest("tiny", (Message("tool", "x"),)), "role 'tool'"),
+        (ChatRequest("tiny", (Message("robot", "x"),)), "role 'robot'"),
         (ChatRequest("tiny", (Message("user", None),)), "NoneType"),
         (ChatRequest("tiny", ({"role": "user", "content": "x"},)), "not a Message"),
         (ChatRequest("tiny", (Message("user", "a\ud83d"),)), "half a character at position 1"),
