@@ -20,6 +20,7 @@ from nuke_ai_panel.agent.session_events import (
     AnswerFinished,
     AnswerStarted,
     ModelIsLoading,
+    NoticeArrived,
     PromptAdded,
     ProposalApplied,
     ProposalReviewed,
@@ -44,6 +45,7 @@ from nuke_ai_panel.messages import (
     Message,
     ModelInfo,
     ModelLoading,
+    Notice,
     ReasoningDelta,
     StreamStarted,
     TextDelta,
@@ -235,6 +237,8 @@ class ChatSession:
                 self._emit(ReasoningArrived(event.text))
             elif isinstance(event, ModelLoading):
                 self._emit(ModelIsLoading(event.seconds))
+            elif isinstance(event, Notice):
+                self._emit(NoticeArrived(event.kind, event.text))
             elif isinstance(event, Finished):
                 finished = event
             elif isinstance(event, StreamStarted):

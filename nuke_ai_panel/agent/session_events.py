@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Union
 
 from nuke_ai_panel.errors import APIError, NukeAIPanelError
-from nuke_ai_panel.messages import Usage
+from nuke_ai_panel.messages import NoticeKind, Usage
 from nuke_ai_panel.scripting.applying import Applied
 from nuke_ai_panel.scripting.review import Review
 
@@ -16,6 +16,7 @@ __all__ = [
     "AnswerFinished",
     "AnswerStarted",
     "ModelIsLoading",
+    "NoticeArrived",
     "PromptAdded",
     "ProposalApplied",
     "ProposalReviewed",
@@ -46,6 +47,14 @@ class ModelIsLoading:
     """No byte for ``seconds``; the server is most likely loading the model."""
 
     seconds: float
+
+
+@dataclass(frozen=True)
+class NoticeArrived:
+    """Something to know about the answer on its way, in one sentence: it was cut, another model answers, …"""
+
+    kind: NoticeKind
+    text: str
 
 
 @dataclass(frozen=True)
@@ -118,6 +127,7 @@ SessionEvent = Union[
     PromptAdded,
     AnswerStarted,
     ModelIsLoading,
+    NoticeArrived,
     TextArrived,
     ReasoningArrived,
     AnswerFinished,

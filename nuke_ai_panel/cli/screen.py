@@ -13,6 +13,7 @@ from nuke_ai_panel.agent.session_events import (
     AnswerFinished,
     AnswerStarted,
     ModelIsLoading,
+    NoticeArrived,
     ProposalReviewed,
     SessionEvent,
     TextArrived,
@@ -45,6 +46,8 @@ class Screen:
             self.note(f"Model: {event.model}")
         elif isinstance(event, ModelIsLoading):
             self.note(f"Still loading the model ({event.seconds:.0f} s)")
+        elif isinstance(event, NoticeArrived):
+            self.note(event.text)
         elif isinstance(event, TextArrived):
             self._in_answer = True
             self.write(event.text)

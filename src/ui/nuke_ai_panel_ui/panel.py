@@ -10,6 +10,7 @@ from nuke_ai_panel.agent.session_events import (
     AnswerFailed,
     AnswerFinished,
     AnswerStarted,
+    NoticeArrived,
     PromptAdded,
     ProposalReviewed,
     ReasoningArrived,
@@ -285,6 +286,11 @@ class Panel(QtWidgets.QWidget):
             self._show_meter(event.usage)
             if event.reason == "length":
                 self._show_notice("The answer was cut: the model reached its longest answer. Ask it to go on.")
+        elif isinstance(event, NoticeArrived):
+            if event.kind == "context":
+                self._show_notice(event.text)
+            else:
+                view.add_widget(label(event.text, dim=True, wrap=True))
         elif isinstance(event, AnswerFailed):
             self._end_answer(at)
             self._show_end_card(ErrorCard(event, self._theme))

@@ -97,7 +97,7 @@ class ServerForm(QtWidgets.QWidget):
 
         self.test = ConnectionView(controller.loop, self._begin_test, lambda steps: report(list(steps)), theme)
         form.addWidget(self.test, 5, 0, 1, 2)
-        self.enabled.toggled.connect(self._body.setEnabled)
+        self.enabled.toggled.connect(self._body.setVisible)
         self._theme = theme
 
     @staticmethod
@@ -124,7 +124,7 @@ class ServerForm(QtWidgets.QWidget):
         """Fill the fields and ask the keyring for its key, in a worker."""
         server = settings.server(self.provider)
         self.enabled.setChecked(server.enabled)
-        self._body.setEnabled(server.enabled)
+        self._body.setVisible(server.enabled)
         self.address.setText(server.base_url)
         self.ca_file.setText(server.ca_file)
         for field, name in ((self.enabled, "enabled"), (self.address, "base_url"), (self.ca_file, "ca_file")):
