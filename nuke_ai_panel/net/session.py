@@ -24,7 +24,7 @@ from nuke_ai_panel.net.clocks import within
 from nuke_ai_panel.net.deadlines import Deadlines
 from nuke_ai_panel.net.failures import Refusal, connection_failure, looks_like_html, retry_after, web_page_failure
 from nuke_ai_panel.net.json_values import parse
-from nuke_ai_panel.net.payload import encode_json
+from nuke_ai_panel.net.payload import Body, StreamedBody, body_of, sent_on
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
@@ -211,18 +211,23 @@ class ServerSession:
         drains the answer.
 
         Raises:
-            APIError: no connection in time, no headers within ``first_byte`` seconds, or a refusal.
+            APIError: no connection in time, a large body that is not taken, no headers within ``first_byte`` seconds, or a
+                refusal.
+            FileRefusedError: a file in the body cannot be read any more, or changed while it was being sent.
         """
-        data = None if body is None else encode_json(body)
+        data: Body | None = None
+        if body is not None:
+            data, media_type = body_of(body)
+            headers = {**headers, "Content-Type": media_type}
         attempt = 0
         while True:
             progress = progress or Progress()
             outcome = await self._attempt(method, path, data, headers, deadlines, progress)
             if isinstance(outcome, Refusal):
                 outcome = explain(outcome)
-            if not isinstance(outcome, APIError):
+            if not isinstance(outcome, Exception):
                 return outcome
-            wait = _wait_before_retry(outcome, attempt, progress, deadlines)
+            wait = _wait_before_retry(outcome, attempt, progress, deadlines) if isinstance(outcome, APIError) else None
             if wait is None:
                 raise outcome
             attempt += 1
@@ -231,8 +236,8 @@ class ServerSession:
             await asyncio.sleep(wait)
 
     async def _attempt(
-        self, method: str, path: str, data: bytes | None, headers: Mapping[str, str], deadlines: Deadlines, progress: Progress
-    ) -> aiohttp.ClientResponse | Refusal | APIError:
+        self, method: str, path: str, data: Body | None, headers: Mapping[str, str], deadlines: Deadlines, progress: Progress
+    ) -> aiohttp.ClientResponse | Refusal | Exception:
         """Send the request once; failures come back as values, so that none of the library's hangs on them."""
         client = await self._session()
         # Imported by the worker thread that made the session; doing it here would stop the loop for half a second.
@@ -240,15 +245,16 @@ class ServerSession:
 
         endpoint = self.endpoint
         sent = {**endpoint.headers, **headers}
-        if data is not None:
-            sent["Content-Type"] = "application/json"
+        streamed = data if isinstance(data, StreamedBody) else None
+        if streamed is not None:
+            sent["Content-Length"] = str(streamed.size)
         proxy, user, password = self._proxy
         # The path is joined by hand: a base URL keeps its own path, whatever `path` begins with.
         sending = asyncio.ensure_future(
             client.request(
                 method,
                 endpoint.base_url + path,
-                data=data,
+                data=data if streamed is None else streamed.pieces(),
                 headers=sent,
                 allow_redirects=False,
                 proxy=proxy or None,
@@ -262,6 +268,8 @@ class ServerSession:
             await within(progress.begun.wait(), deadlines.first_byte)
             await within(progress.connected.wait(), deadlines.connect)
             connecting = False
+            if streamed is not None:
+                await sent_on(sending, streamed, deadlines.first_byte)
             response = await within(sending, deadlines.first_byte)
             if 200 <= response.status < 300:
                 return response
@@ -269,6 +277,16 @@ class ServerSession:
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
             if isinstance(error, APIError):
                 raise
+            if streamed is not None and streamed.failure is not None:
+                return streamed.failure.with_traceback(None)
+            if isinstance(error, asyncio.TimeoutError) and streamed is not None and not (connecting or streamed.is_read):
+                return RequestTimeoutError(
+                    f"{endpoint.title} took {streamed.position:,} of {streamed.size:,} bytes of the request, then nothing for"
+                    f" {deadlines.first_byte:g} s.",
+                    provider=endpoint.provider,
+                    kind="send_timeout",
+                    next_step="Try again, or attach something smaller.",
+                )
             if isinstance(error, asyncio.TimeoutError) and not connecting:
                 return RequestTimeoutError(
                     f"{endpoint.title} has sent nothing for {deadlines.first_byte:g} s;"
