@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import random
 import ssl
 import threading
 import time
@@ -25,6 +24,7 @@ from nuke_ai_panel.net.deadlines import Deadlines
 from nuke_ai_panel.net.failures import Refusal, connection_failure, looks_like_html, retry_after, web_page_failure
 from nuke_ai_panel.net.json_values import parse
 from nuke_ai_panel.net.payload import Body, StreamedBody, body_of, sent_on
+from nuke_ai_panel.net.retries import Pause, longest_pause, wait_before_retry
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
@@ -35,7 +35,6 @@ Explain = Callable[[Refusal], APIError]
 
 __all__ = ["Endpoint", "Explain", "Progress", "ServerSession", "proxy_for", "ssl_context"]
 
-_RETRY_STATUS = frozenset({429, 502, 503})
 _LARGEST_REFUSAL = 64 * 1024
 _LARGEST_ANSWER = 64 * 1024 * 1024
 
@@ -93,6 +92,12 @@ class Progress:
         self.connected = asyncio.Event()
         self.reused = False
 
+    def restart(self) -> None:
+        """Begin anew with the next attempt."""
+        self.begun.clear()
+        self.connected.clear()
+        self.reused = False
+
     def ended(self) -> None:
         """Note that the attempt is over, so that nobody waits for its stages."""
         self.begun.set()
@@ -104,6 +109,10 @@ class ServerSession:
 
     It is made anywhere, and bound to the loop on which it is first used. The `explain` of each request turns a refusal into the
     error to raise. Redirects are never followed: they would carry the prompt, and perhaps the key, to another server.
+
+    A server that refuses with 429 or 503 and says how long to wait (``Retry-After``) is left alone for so long: every other
+    request of the session waits too, at most its own ``Deadlines.retry_after`` seconds; where the server asked for more, it is
+    sent as if nothing had been said. The first answer after that ends the pause.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -113,6 +122,7 @@ class ServerSession:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Lock | None = None
         self._proxy: tuple[str, str, str] = ("", "", "")
+        self._pause = Pause()
 
     async def get_json(self, path: str, explain: Explain) -> object:
         """Fetch `path` and return its JSON value; see :meth:`call_json`."""
@@ -157,7 +167,9 @@ class ServerSession:
     async def _fetch(
         self, method: str, path: str, body: object, explain: Explain, accept: str, deadlines: Deadlines
     ) -> tuple[bytes, str]:
-        deadlines = replace(deadlines, first_byte=deadlines.call)
+        # A pause that would fill the whole call would end in a time-out that says less than the server did.
+        pause = min(deadlines.retry_after, deadlines.call / 2)
+        deadlines = replace(deadlines, first_byte=deadlines.call, retry_after=pause)
         response = await self.request(method, path, body, headers={"Accept": accept}, explain=explain, deadlines=deadlines)
         try:
             raw = await self.read_all(response)
@@ -222,17 +234,22 @@ class ServerSession:
         attempt = 0
         while True:
             progress = progress or Progress()
+            await self._pause.wait(longest_pause(deadlines))
+            sent = asyncio.get_running_loop().time()
             outcome = await self._attempt(method, path, data, headers, deadlines, progress)
             if isinstance(outcome, Refusal):
                 outcome = explain(outcome)
             if not isinstance(outcome, Exception):
+                self._pause.lift(sent)
                 return outcome
-            wait = _wait_before_retry(outcome, attempt, progress, deadlines) if isinstance(outcome, APIError) else None
+            wait: float | None = None
+            if isinstance(outcome, APIError):
+                self._pause.note(outcome)
+                wait = wait_before_retry(outcome, attempt, deadlines, reused=progress.reused)
             if wait is None:
                 raise outcome
             attempt += 1
-            progress.begun.clear()
-            progress.connected.clear()
+            progress.restart()
             await asyncio.sleep(wait)
 
     async def _attempt(
@@ -383,21 +400,6 @@ class ServerSession:
         client, self._client = self._client, None
         if client is not None and self._loop is asyncio.get_running_loop():
             await client.close()
-
-
-def _wait_before_retry(error: APIError, attempt: int, progress: Progress, deadlines: Deadlines) -> float | None:
-    if attempt >= deadlines.retries:
-        return None
-    if error.status in _RETRY_STATUS:
-        if error.retry_after is not None:
-            return error.retry_after if error.retry_after <= deadlines.retry_after else None
-    elif error.kind == "connection_lost":
-        # Before any byte of an answer, a pooled connection that is found closed was closed while it was idle.
-        if not progress.reused:
-            return None
-    elif error.kind not in ("connection_refused", "unreachable"):
-        return None
-    return float(0.2 * 2**attempt * random.uniform(0.75, 1.25))
 
 
 def proxy_for(url: str) -> tuple[str, str, str]:
