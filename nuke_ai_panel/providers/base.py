@@ -40,6 +40,7 @@ from nuke_ai_panel.operations import (
     UploadRequest,
 )
 from nuke_ai_panel.providers.capabilities import Capabilities
+from nuke_ai_panel.validators import RequestLimits
 
 __all__ = ["Deadlines", "Provider", "Server", "collect"]
 
@@ -84,6 +85,8 @@ class Provider(ABC):
     host_name_hint: ClassVar[str] = ""
     #: Whether it is listed and tried without being switched on in the settings.
     is_offered: ClassVar[bool] = True
+    #: Ranges of a request's fields; what lies outside is refused before it is sent.
+    limits: ClassVar[RequestLimits] = RequestLimits()
     #: Whether the server is useless without a key.
     needs_key: bool = False
 

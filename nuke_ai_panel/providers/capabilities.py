@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ class CapabilityCache:
     def __init__(self, max_age: float = MAX_AGE) -> None:
         self._max_age = max_age
         self._known: dict[str, tuple[float, Capabilities]] = {}
+        self._asking: dict[str, asyncio.Lock] = {}
 
     def age(self, model: str) -> float | None:
         """Return the seconds since `model` was asked about, or None."""
@@ -83,11 +85,21 @@ class CapabilityCache:
         else:
             self._known.clear()
 
-    async def get(self, model: str, ask: Callable[[], Awaitable[Capabilities]]) -> Capabilities:
-        """Return what is known of `model`, and `ask` where it is nothing or too old; raises what `ask` raises."""
+    def peek(self, model: str) -> Capabilities | None:
+        """Return what is known of `model` without asking anyone, None where it is nothing or too old."""
         known = self._known.get(model)
-        if known is not None and time.monotonic() - known[0] < self._max_age:
-            return known[1]
-        found = await ask()
-        self.put(model, found)
+        return known[1] if known is not None and time.monotonic() - known[0] < self._max_age else None
+
+    async def get(self, model: str, ask: Callable[[], Awaitable[Capabilities]]) -> Capabilities:
+        """Return what is known of `model`, and `ask` where it is nothing or too old; raises what `ask` raises.
+
+        Callers that want to know of the same model at once ask one after the other, so that one answer serves them all.
+        """
+        found = self.peek(model)
+        if found is None:
+            async with self._asking.setdefault(model, asyncio.Lock()):
+                found = self.peek(model)
+                if found is None:
+                    found = await ask()
+                    self.put(model, found)
         return found

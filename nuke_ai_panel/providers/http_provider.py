@@ -6,10 +6,18 @@ A subclass names its paths, builds the body of a request, and gives the reader o
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable
+from typing import ClassVar
 
-from nuke_ai_panel.errors import APIError, AuthenticationError, StreamInterruptedError
+from nuke_ai_panel.errors import (
+    APIError,
+    AuthenticationError,
+    ConnectionFailedError,
+    ModelNotFoundError,
+    StreamInterruptedError,
+)
 from nuke_ai_panel.messages import (
     ChatRequest,
     ModelLoading,
@@ -17,12 +25,15 @@ from nuke_ai_panel.messages import (
     StreamEvent,
 )
 from nuke_ai_panel.net.address import origin
+from nuke_ai_panel.net.clocks import within
 from nuke_ai_panel.net.deadlines import Deadlines
 from nuke_ai_panel.net.failures import Refusal, looks_like_html
 from nuke_ai_panel.net.session import Endpoint, ServerSession
 from nuke_ai_panel.net.streaming import AnswerStream
 from nuke_ai_panel.providers.answer_reader import AnswerReader
 from nuke_ai_panel.providers.base import Provider, Server
+from nuke_ai_panel.providers.capabilities import Capabilities, CapabilityCache
+from nuke_ai_panel.providers.fitting import features_of, refuse_missing
 from nuke_ai_panel.providers.refusals import Speaker, explain_refusal
 from nuke_ai_panel.validators import validate
 
@@ -30,6 +41,8 @@ __all__ = ["HttpProvider"]
 
 _LOADING_EVERY = 2.0
 _AFTER_LAST_WORD = 3.0
+_LONGEST_ASKING = 5.0
+_ASK_AGAIN_AFTER = 60.0
 
 
 class HttpProvider(Provider):
@@ -39,6 +52,8 @@ class HttpProvider(Provider):
     chat_path = ""
     #: Media type asked for.
     accept = ""
+    #: Whether even plain talk needs to know the model's capabilities, its context for example.
+    asks_before_chat: ClassVar[bool] = False
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)
@@ -52,6 +67,7 @@ class HttpProvider(Provider):
             address_hint=self.address_hint,
             host_name_hint=self.host_name_hint,
         )
+        self._unanswered = CapabilityCache(_ASK_AGAIN_AFTER)
         self._session = ServerSession(
             Endpoint(
                 provider=self.name,
@@ -118,12 +134,45 @@ class HttpProvider(Provider):
 
     async def _prepare(self, request: ChatRequest, deadlines: Deadlines) -> tuple[ChatRequest, list[Notice]]:
         """Return `request` as it is to be sent, and what the user should know about it; it may ask the server."""
+        wanted = features_of(request)
+        long = request.max_tokens is not None and request.max_tokens > self.limits.unasked_tokens
+        if not (wanted or long or self.asks_before_chat):
+            return request, []
+        capabilities = await self._known_capabilities(request.model, deadlines)
+        refuse_missing(wanted, capabilities, model=request.model, provider=self.name)
+        return await self._fit_context(request, capabilities, deadlines)
+
+    async def _known_capabilities(self, model: str, deadlines: Deadlines) -> Capabilities:
+        """Return what `model` can do; nothing is known where the server cannot or does not tell within a short time.
+
+        Raises:
+            APIError: what would stop the chat as well: no connection, the key, the model's name.
+        """
+        unanswered = self._unanswered.peek(model)
+        if unanswered is not None:
+            return unanswered
+        try:
+            return await within(self.capabilities(model), min(deadlines.call, _LONGEST_ASKING))
+        except (ConnectionFailedError, AuthenticationError, ModelNotFoundError):
+            raise
+        except (APIError, asyncio.TimeoutError):
+            unknown = Capabilities()
+        self._unanswered.put(model, unknown)
+        return unknown
+
+    async def _fit_context(
+        self, request: ChatRequest, capabilities: Capabilities, deadlines: Deadlines
+    ) -> tuple[ChatRequest, list[Notice]]:
+        """Return `request` with room set aside for the conversation, and what the user should know about it.
+
+        It is called with the request as it will be sent, whenever the capabilities of its model have been asked for.
+        """
         return request, []
 
     async def stream(self, request: ChatRequest, *, deadlines: Deadlines | None = None) -> AsyncGenerator[StreamEvent, None]:
         """Send `request` and yield its events; see :meth:`Provider.stream`."""
         allowed = deadlines or self.server.deadlines
-        validate(request)
+        validate(request, self.limits)
         self._require_key("chat")
         request, notices = await self._prepare(request, allowed)
         for notice in notices:

@@ -13,6 +13,7 @@ from nuke_ai_panel.net.json_values import array, integer, parse, record, text
 from nuke_ai_panel.providers.answer_reader import AnswerReader
 from nuke_ai_panel.providers.http_provider import HttpProvider
 from nuke_ai_panel.providers.refusals import Speaker, failure_in_answer
+from nuke_ai_panel.validators import RequestLimits
 
 __all__ = ["OllamaProvider"]
 
@@ -24,6 +25,9 @@ class OllamaProvider(HttpProvider):
 
     name = "ollama"
     title = "Ollama"
+    # Pictures are sent as bytes only; other words for how much to think are a 400.
+    limits = RequestLimits(answers=1, image_addresses=False, efforts=("low", "medium", "high", "max"))
+    asks_before_chat = True
     chat_path = "/api/chat"
     accept = "application/x-ndjson"
     default_address = OLLAMA_DEFAULT

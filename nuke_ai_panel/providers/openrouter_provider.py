@@ -12,6 +12,7 @@ from nuke_ai_panel.net.address import OPENROUTER_DEFAULT
 from nuke_ai_panel.net.json_values import number, record, text
 from nuke_ai_panel.providers.base import Server
 from nuke_ai_panel.providers.openai_wire import OpenaiWire
+from nuke_ai_panel.validators import RequestLimits
 
 __all__ = ["OpenrouterProvider"]
 
@@ -21,6 +22,8 @@ class OpenrouterProvider(OpenaiWire):
 
     name = "openrouter"
     title = "OpenRouter"
+    # Its published description has no ``n``.
+    limits = RequestLimits(answers=1, stop_texts=4)
     default_address = OPENROUTER_DEFAULT
     address_variable = "OPENROUTER_BASE_URL"
     key_variable = "OPENROUTER_API_KEY"

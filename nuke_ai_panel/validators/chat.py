@@ -7,14 +7,15 @@ from typing import get_args
 
 from nuke_ai_panel.errors import ValidationError
 from nuke_ai_panel.messages import ChatRequest, Message, Role
+from nuke_ai_panel.validators.limits import DEFAULT_LIMITS, RequestLimits
 
 __all__ = ["validate"]
 
 _ROLES = get_args(Role)
 
 
-def validate(request: ChatRequest) -> None:
-    """Return if `request` can be sent to any provider.
+def validate(request: ChatRequest, limits: RequestLimits = DEFAULT_LIMITS) -> None:
+    """Return if `request` can be sent to a server of these `limits`.
 
     Raises:
         ValidationError: it cannot; the message says which part and why.
