@@ -1,74 +1,299 @@
-"""Check a request before a byte of it is sent."""
+"""Check a request for chat, field by field."""
 
 from __future__ import annotations
 
 import math
-from typing import get_args
+import re
+from collections.abc import Sequence
 
-from nuke_ai_panel.errors import ValidationError
-from nuke_ai_panel.messages import ChatRequest, Message, Role
+from nuke_ai_panel.messages import (
+    AudioPart,
+    ChatRequest,
+    FilePart,
+    ImagePart,
+    JsonSchema,
+    Message,
+    TextPart,
+    Tool,
+    ToolCall,
+)
+from nuke_ai_panel.validators.json_schema import check_parameters, check_schema
 from nuke_ai_panel.validators.limits import DEFAULT_LIMITS, RequestLimits
+from nuke_ai_panel.validators.values import (
+    check_choice,
+    check_content,
+    check_file_name,
+    check_flag,
+    check_json,
+    check_media_type,
+    check_model,
+    check_number,
+    check_pattern,
+    check_sequence,
+    check_text,
+    check_whole,
+    refuse,
+    shown,
+)
 
-__all__ = ["validate"]
+__all__ = ["check_extra", "check_image", "validate"]
 
-_ROLES = get_args(Role)
+_MOST_TOKENS = 2**31 - 1
+_TOOL_CHOICES = ("auto", "none", "required")
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_TOOL_NAME_WORDS = "1 to 64 letters from a to z, digits, _ or -"
+_AUDIO_FORMAT = re.compile(r"[a-z0-9]{2,16}")
+_IMAGE_ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s]*|data:image/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=]+", re.IGNORECASE)
+# https://pkg.go.dev/time#ParseDuration
+_DURATION = re.compile(r"-?(?:0|(?:\d{1,9}(?:\.\d{0,9})?(?:ns|us|µs|ms|s|m|h)){1,6})")
+#: What decides how an answer is read, and so cannot be set past the request's own fields.
+_RESERVED = ("messages", "model", "n", "stream")
 
 
 def validate(request: ChatRequest, limits: RequestLimits = DEFAULT_LIMITS) -> None:
     """Return if `request` can be sent to a server of these `limits`.
 
     Raises:
-        ValidationError: it cannot; the message says which part and why.
+        ValidationError: it cannot; the error names the field, its value and what is allowed.
     """
     if not isinstance(request, ChatRequest):
-        raise ValidationError(f"A ChatRequest is needed, not {type(request).__name__}.")
-    _validate_model(request.model)
-    if not request.messages:
-        raise ValidationError("There is no message to send.")
-    for place, message in enumerate(request.messages, 1):
-        _validate_message(place, message)
-    if not any(message.role == "user" and message.text.strip() for message in request.messages):
-        raise ValidationError("There is nothing to ask: the conversation has no message of the user with text in it.")
-    _validate_temperature(request.temperature)
-    limit = request.max_tokens
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise ValidationError(f"max_tokens must be a whole number of at least 1, not {limit!r}.")
-    if isinstance(request.stop, str):
-        raise ValidationError("stop must be a tuple of texts, not one text.")
-    for word in request.stop:
-        if not isinstance(word, str) or not word:
-            raise ValidationError(f"A stop text must be a text that is not empty, not {word!r}.")
-        _validate_text("A stop text", word)
+        refuse("request", request, "a ChatRequest", f"A ChatRequest is needed, not {type(request).__name__}.")
+    check_model("model", request.model)
+    _check_messages(request.messages, limits)
+    _check_sampling(request, limits)
+    _check_tools(request, limits)
+    _check_response_format(request.response_format)
+    _check_reasoning(request.reasoning, limits)
+    check_flag("carry_features", request.carry_features)
+    check_text("user", request.user)
+    for place, model in enumerate(check_sequence("fallback_models", request.fallback_models, "names of models")):
+        check_model(f"fallback_models[{place}]", model)
+    if request.context_length is not None:
+        check_whole("context_length", request.context_length, 1, _MOST_TOKENS, " tokens")
+    _check_keep_alive(request.keep_alive)
+    check_extra(request.extra)
 
 
-def _validate_model(model: str) -> None:
-    if not isinstance(model, str) or not model.strip():
-        raise ValidationError("No model is chosen. Choose one first.")
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in model):
-        raise ValidationError(f"{model!r} is not the name of a model: it holds control characters.")
-    _validate_text("The model's name", model)
+def _check_messages(messages: object, limits: RequestLimits) -> None:
+    found = check_sequence("messages", messages, "messages")
+    if not found:
+        refuse("messages", messages, "at least one message", "There is no message to send: messages must hold at least one.")
+    called: set[str] = set()
+    asks = False
+    for place, message in enumerate(found):
+        field = f"messages[{place}]"
+        if not isinstance(message, Message):
+            refuse(field, message, "a Message", f"{field} is a value of the type {type(message).__name__}, not a Message.")
+        _check_message(field, message, limits)
+        if message.role == "tool":
+            _check_answers_call(field, message, called)
+        for call in message.tool_calls:
+            called.update((f"id {call.id}", f"name {call.name}"))
+        asks = asks or (message.role == "user" and (bool(message.text.strip()) or _says_something(message.parts)))
+    if not asks:
+        refuse(
+            "messages",
+            messages,
+            "a conversation with a message of the user",
+            "There is nothing to ask: messages must hold one of the user with a text, a picture, a recording or a document.",
+        )
 
 
-def _validate_message(place: int, message: Message) -> None:
-    if not isinstance(message, Message):
-        raise ValidationError(f"Message {place} is a {type(message).__name__}, not a Message.")
-    if message.role not in _ROLES:
-        raise ValidationError(f"Message {place} has the role {message.role!r}; known are {', '.join(_ROLES)}.")
-    if not isinstance(message.text, str):
-        raise ValidationError(f"The text of message {place} is a {type(message.text).__name__}, not a text.")
-    _validate_text(f"Message {place}", message.text)
+def _says_something(parts: Sequence[object]) -> bool:
+    return any(not isinstance(part, TextPart) or part.text.strip() for part in parts)
 
 
-def _validate_text(what: str, text: str) -> None:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ValidationError(f"{what} holds half a character at position {error.start}, which cannot be sent.") from None
+def _check_message(field: str, message: Message, limits: RequestLimits) -> None:
+    if not isinstance(message.role, str) or message.role not in limits.roles:
+        known = ", ".join(limits.roles)
+        refuse(
+            f"{field}.role", message.role, f"one of {known}", f"{field} has the role {shown(message.role)}; known are {known}."
+        )
+    check_text(f"{field}.text", message.text)
+    for place, part in enumerate(check_sequence(f"{field}.parts", message.parts, "parts")):
+        _check_part(f"{field}.parts[{place}]", part, message.role, limits)
+    for place, call in enumerate(check_sequence(f"{field}.tool_calls", message.tool_calls, "calls")):
+        _check_call(f"{field}.tool_calls[{place}]", call)
+    if message.tool_calls and message.role != "assistant":
+        refuse(f"{field}.tool_calls", message.tool_calls, "empty unless the role is assistant")
+    for name in ("tool_call_id", "tool_name", "reasoning"):
+        check_text(f"{field}.{name}", getattr(message, name))
+    for place, detail in enumerate(check_sequence(f"{field}.reasoning_details", message.reasoning_details, "dicts")):
+        _check_record(f"{field}.reasoning_details[{place}]", detail)
 
 
-def _validate_temperature(temperature: float | None) -> None:
-    if temperature is None:
+def _check_answers_call(field: str, message: Message, called: set[str]) -> None:
+    by_id = bool(message.tool_call_id)
+    given = f"id {message.tool_call_id}" if by_id else f"name {message.tool_name}"
+    if given not in called:
+        name = "tool_call_id" if by_id else "tool_name"
+        refuse(
+            f"{field}.{name}",
+            getattr(message, name),
+            "that of a call in an earlier message of the assistant",
+            f"{field} answers no call: no earlier message of the assistant holds a call with the "
+            f"{'id' if by_id else 'name'} {shown(getattr(message, name))}.",
+        )
+
+
+def _check_part(field: str, part: object, role: str, limits: RequestLimits) -> None:
+    if isinstance(part, TextPart):
+        check_text(f"{field}.text", part.text)
         return
-    right_type = isinstance(temperature, (int, float)) and not isinstance(temperature, bool)
-    if not right_type or not math.isfinite(temperature) or not 0 <= temperature <= 2:
-        raise ValidationError(f"temperature must be a number from 0 to 2, not {temperature!r}.")
+    if not isinstance(part, (ImagePart, AudioPart, FilePart)):
+        refuse(field, part, "a TextPart, ImagePart, AudioPart or FilePart")
+    if role not in ("user", "tool"):
+        refuse(field, part, f"a TextPart in a message of the role {role}")
+    if isinstance(part, ImagePart):
+        check_image(field, part, limits)
+    elif isinstance(part, AudioPart):
+        check_content(f"{field}.data", part.data)
+        check_pattern(f"{field}.format", part.format, _AUDIO_FORMAT, "the name of an audio format, e.g. wav or mp3")
+    else:
+        check_file_name(f"{field}.name", part.name)
+        check_text(f"{field}.file_id", part.file_id)
+        if part.file_id and part.data != b"":
+            refuse(f"{field}.file_id", part.file_id, "empty where the bytes are given")
+        if not part.file_id:
+            check_content(f"{field}.data", part.data)
+        if part.media_type != "":
+            check_media_type(f"{field}.media_type", part.media_type)
+
+
+def check_image(field: str, part: object, limits: RequestLimits) -> None:
+    """Return if `part` is a picture that a server of these `limits` takes.
+
+    Raises:
+        ValidationError: it is none.
+    """
+    if not isinstance(part, ImagePart):
+        refuse(field, part, "an ImagePart")
+    check_text(f"{field}.url", part.url)
+    if not part.url:
+        check_content(f"{field}.data", part.data)
+        check_media_type(f"{field}.media_type", part.media_type, family="image")
+        return
+    if part.data != b"":
+        refuse(f"{field}.data", part.data, "empty where an address is given")
+    if part.media_type != "":
+        check_media_type(f"{field}.media_type", part.media_type, family="image")
+    # Addresses may hold a signature that opens the picture to whoever has it.
+    seen = part.url.split("?")[0].split("#")[0] if "@" not in part.url else "an address with a password"
+    if not limits.image_addresses:
+        refuse(f"{field}.url", seen, "empty: this server takes the bytes of a picture only")
+    if _IMAGE_ADDRESS.fullmatch(part.url) is None:
+        refuse(f"{field}.url", seen, "an address that begins with http:// or https://")
+
+
+def _check_call(field: str, call: object) -> None:
+    if not isinstance(call, ToolCall):
+        refuse(field, call, "a ToolCall")
+    check_text(f"{field}.id", call.id)
+    check_text(f"{field}.name", call.name, needed=True, allowed="the name of a tool")
+    check_text(f"{field}.arguments", call.arguments, allowed="JSON text")
+
+
+def _check_sampling(request: ChatRequest, limits: RequestLimits) -> None:
+    if request.temperature is not None:
+        check_number("temperature", request.temperature, *limits.temperature)
+    if request.top_p is not None:
+        check_number("top_p", request.top_p, *limits.top_p)
+    for name in ("presence_penalty", "frequency_penalty"):
+        if getattr(request, name) is not None:
+            check_number(name, getattr(request, name), *limits.penalty)
+    if request.max_tokens is not None:
+        check_whole("max_tokens", request.max_tokens, limits.min_tokens, _MOST_TOKENS)
+    if request.seed is not None:
+        check_whole("seed", request.seed, *limits.seed)
+    check_whole("n", request.n, 1, limits.answers)
+    stop = check_sequence("stop", request.stop, "texts")
+    if limits.stop_texts is not None and len(stop) > limits.stop_texts:
+        refuse(
+            "stop",
+            stop,
+            f"at most {limits.stop_texts} texts",
+            f"stop holds {len(stop)} texts; {limits.stop_texts} are allowed.",
+        )
+    for place, word in enumerate(stop):
+        if not isinstance(word, str) or not word:
+            refuse(
+                f"stop[{place}]",
+                word,
+                "a text that is not empty",
+                f"A stop text must be a text that is not empty; stop[{place}] is {shown(word)}.",
+            )
+        check_text(f"stop[{place}]", word)
+
+
+def _check_tools(request: ChatRequest, limits: RequestLimits) -> None:
+    names: dict[str, int] = {}
+    tools = check_sequence("tools", request.tools, "tools")
+    if len(tools) > limits.tools:
+        refuse("tools", tools, f"at most {limits.tools} tools", f"tools holds {len(tools)} tools; {limits.tools} are allowed.")
+    for place, tool in enumerate(tools):
+        field = f"tools[{place}]"
+        if not isinstance(tool, Tool):
+            refuse(field, tool, "a Tool")
+        check_pattern(f"{field}.name", tool.name, _TOOL_NAME, _TOOL_NAME_WORDS)
+        if tool.name in names:
+            refuse(f"{field}.name", tool.name, f"another name than that of tools[{names[tool.name]}]")
+        names[tool.name] = place
+        check_text(f"{field}.description", tool.description)
+        check_flag(f"{field}.strict", tool.strict)
+        check_parameters(f"{field}.parameters", tool.parameters)
+    if request.tool_choice == "" or (request.tool_choice in ("auto", "none") and not tools):
+        return
+    if not tools:
+        refuse("tool_choice", request.tool_choice, "empty where there are no tools")
+    check_choice("tool_choice", request.tool_choice, (*_TOOL_CHOICES, *names))
+
+
+def _check_response_format(value: object) -> None:
+    if value is None or value == "json":
+        return
+    if not isinstance(value, JsonSchema):
+        refuse("response_format", value, "'json', a JsonSchema or None")
+    check_pattern("response_format.name", value.name, _TOOL_NAME, _TOOL_NAME_WORDS)
+    check_flag("response_format.strict", value.strict)
+    check_schema("response_format.schema", value.schema)
+
+
+def _check_reasoning(value: object, limits: RequestLimits) -> None:
+    if value is None or isinstance(value, bool):
+        return
+    if not isinstance(value, str) or value not in limits.efforts:
+        refuse("reasoning", value, f"True, False or one of {', '.join(limits.efforts)}")
+
+
+def _check_keep_alive(value: object) -> None:
+    allowed = "a number of seconds, or a text such as '10m' or '1h30m'"
+    if value is None:
+        return
+    if isinstance(value, str):
+        check_pattern("keep_alive", value, _DURATION, allowed)
+    elif isinstance(value, bool) or not isinstance(value, (int, float)) or not -1e9 <= value <= 1e9 or math.isnan(value):
+        refuse("keep_alive", value, allowed)
+
+
+def check_extra(value: object, reserved: tuple[str, ...] = _RESERVED) -> None:
+    """Return if `value` can go into a body beside the fields of the request, none of which is `reserved`.
+
+    Raises:
+        ValidationError: it cannot.
+    """
+    _check_record("extra", value)
+    assert isinstance(value, dict)
+    for name in reserved:
+        if name in value:
+            refuse(
+                f"extra[{name!r}]",
+                value[name],
+                "absent",
+                f"extra may not hold {name!r} ({shown(value[name])} was given): the request's own fields set it.",
+            )
+
+
+def _check_record(field: str, value: object) -> None:
+    if not isinstance(value, dict):
+        refuse(field, value, "a dict whose keys are texts")
+    check_json(field, value)
