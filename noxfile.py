@@ -104,7 +104,7 @@ def core(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Print the figures."""
-    _install(session, "qt")
+    _install(session, "qt,bench")
     session.run("python", "-m", "benchmarks", *session.posargs, env=CHECKOUT)
 
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.client_core [--rounds 3] [--rows stream,first,network,together,batch,calls,import]
 
-Every client runs in a process of its own, in turn with the others; each figure is the median of the rounds. A client that is not
-installed is left out and named.
+Every client runs in a process of its own, in turn with the others; each figure is the median of the rounds. A client that is
+not installed is left out and named.
 """
 
 from __future__ import annotations
