@@ -189,6 +189,8 @@ class Bridge(Generic[T]):
         if self._policy == "drop_oldest":
             self._items.popleft()
             self._first += 1
+            if self._first % self._limit == 0:
+                self._look_for_closed_loops()
             return
         self._refuse_to_stop_a_reader()
         # The producer goes on when half of the row has been read, so that the two threads do not take turns item by item.
@@ -376,6 +378,8 @@ class Reader(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
+        if self._loop is None:
+            self._settle(asyncio.get_running_loop())
         while True:
             taken = self._take_now(1)
             if taken:
@@ -392,6 +396,8 @@ class Reader(Generic[T]):
             StreamStalledError: the producer was silent for longer than allowed.
             BridgeClosedError: the bridge was closed before its end.
         """
+        if self._loop is None:
+            self._settle(asyncio.get_running_loop())
         while True:
             taken = self._take_now(most)
             if taken or self._is_over:
@@ -429,6 +435,11 @@ class Reader(Generic[T]):
             finally:
                 bridge._lock.release()
 
+    def _settle(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Note where this reader lives: the producer looks whether that loop is closed, and never waits in its thread."""
+        self._loop = loop
+        self._thread = threading.get_ident()
+
     def _take_now(self, most: int) -> list[T]:
         """Return what is there. At the end of the row note that it is over, and raise its error."""
         if self._is_over:
@@ -460,8 +471,7 @@ class Reader(Generic[T]):
     def _sleep(self, loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> bool:
         """Have `wake` called on `loop` when something comes; return False where that has happened already."""
         bridge = self._bridge
-        self._loop = loop
-        self._thread = threading.get_ident()
+        self._settle(loop)
         with bridge._lock:
             place = bridge._places.get(self._number)
             if place is None or bridge._closed or bridge._ended or place - bridge._first < len(bridge._items):
