@@ -169,8 +169,14 @@ class HttpProvider(Provider):
         """
         return request, []
 
-    async def stream(self, request: ChatRequest, *, deadlines: Deadlines | None = None) -> AsyncGenerator[StreamEvent, None]:
+    def stream(self, request: ChatRequest, *, deadlines: Deadlines | None = None) -> AsyncGenerator[StreamEvent, None]:
         """Send `request` and yield its events; see :meth:`Provider.stream`."""
+        return self._answer(self.chat_path, request, self._body, deadlines)
+
+    async def _answer(
+        self, path: str, request: ChatRequest, body: Callable[[ChatRequest], object], deadlines: Deadlines | None
+    ) -> AsyncGenerator[StreamEvent, None]:
+        """Send the `body` of `request`, once that is ready to be sent, to `path` and yield the events of the answer."""
         allowed = deadlines or self.server.deadlines
         validate(request, self.limits)
         self._require_key("chat")
@@ -180,9 +186,7 @@ class HttpProvider(Provider):
         reader = self._reader(request)
         explain = self._explainer(model=request.model)
         try:
-            async with AnswerStream(
-                self._session, self.chat_path, self._body(request), self.accept, explain, allowed
-            ) as answer:
+            async with AnswerStream(self._session, path, body(request), self.accept, explain, allowed) as answer:
                 while (waited := await answer.opened(_LOADING_EVERY)) is not None:
                     yield ModelLoading(waited)
                 reader.expect(answer.content_type)
