@@ -18,6 +18,7 @@ from typing import Any
 from nuke_ai_panel.agent.prompts import Mode
 from nuke_ai_panel.agent.session import ChatSession, ModelChoice
 from nuke_ai_panel.agent.session_events import SessionEvent
+from nuke_ai_panel.cli.batch import batch
 from nuke_ai_panel.cli.demo_server import MODEL, DemoServer
 from nuke_ai_panel.cli.exit_codes import ExitCode
 from nuke_ai_panel.cli.screen import Screen, error_as_json, review_as_json
@@ -29,7 +30,18 @@ from nuke_ai_panel.providers import registry
 from nuke_ai_panel.providers.diagnosis import STEP_TITLES, Step, diagnose
 from nuke_ai_panel.settings import Settings, SettingsStore, Value
 
-__all__ = ["DEMO_PROMPT", "DEMO_SCRIPT", "chat", "demo", "demo_server", "generate", "models", "open_panel", "test_connection"]
+__all__ = [
+    "DEMO_PROMPT",
+    "DEMO_SCRIPT",
+    "batch",
+    "chat",
+    "demo",
+    "demo_server",
+    "generate",
+    "models",
+    "open_panel",
+    "test_connection",
+]
 
 #: What ``demo`` asks; the demo model knows the word "grade".
 DEMO_PROMPT = "Add a grade behind the selected node and lift it a little"

@@ -21,5 +21,9 @@ class ExitCode(IntEnum):
     NOT_AGREED = 4
     #: The answer held no script to apply.
     NO_PROPOSAL = 5
+    #: A batch is done, and some of its requests failed.
+    SOME_FAILED = 6
+    #: A batch stopped at its limit of costs.
+    COST_LIMIT = 7
     #: Stopped with Ctrl+C (128 + SIGINT).
     INTERRUPTED = 130

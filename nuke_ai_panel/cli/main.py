@@ -24,6 +24,8 @@ exit codes:
     3  no model can be reached
     4  nothing applied, because nobody agreed to it (no terminal and no --yes, or the answer was no)
     5  the answer held no script to apply
+    6  a batch is done, and some of its requests failed
+    7  a batch stopped at its limit of costs
   130  stopped with Ctrl+C
 
 settings come from the same file as the panel's; API keys from the keyring, or from OPENROUTER_API_KEY and OLLAMA_API_KEY.
@@ -65,6 +67,7 @@ def _command(commands: ModuleType, name: str) -> Callable[[argparse.Namespace], 
         "generate": commands.generate,
         "models": commands.models,
         "test-connection": commands.test_connection,
+        "batch": commands.batch,
         "demo": commands.demo,
         "demo-server": commands.demo_server,
     }
@@ -111,6 +114,37 @@ def _parser() -> argparse.ArgumentParser:
         "test-connection", parents=[server], help="test a server from its address to the first token"
     )
     connection.add_argument("name", nargs="?", default="", metavar="PROVIDER", help="default: as set, or ollama")
+
+    batch = commands.add_parser(
+        "batch", parents=[json_option], help="send every request of a file, and keep each answer at once"
+    )
+    batch.add_argument(
+        "input", metavar="IN.jsonl", help="a JSON object a line: the arguments of ChatCompletion.create, and an id"
+    )
+    batch.add_argument("--out", required=True, metavar="OUT.jsonl", help="where the answers go, in the order of the requests")
+    batch.add_argument("--resume", action="store_true", help="go on with OUT: what was answered is not asked again")
+    batch.add_argument("--keep-failures", action="store_true", help="with --resume, do not ask again for what failed")
+    batch.add_argument("--model", default="", metavar="PROVIDER/MODEL", help="for the requests that name none")
+    batch.add_argument("--provider", default="", metavar="NAME", help="for the models whose name begins with none")
+    batch.add_argument(
+        "--concurrency", type=int, default=8, metavar="N", help="requests at the same time; default: %(default)s"
+    )
+    batch.add_argument(
+        "--rate",
+        action="append",
+        metavar="RPM",
+        help="requests per minute, for every server or as PROVIDER=RPM; may be repeated",
+    )
+    batch.add_argument(
+        "--max-wait",
+        type=float,
+        default=600.0,
+        metavar="SECONDS",
+        help="how long one request waits for a busy server; default: 600",
+    )
+    batch.add_argument(
+        "--max-cost", type=float, metavar="USD", help="ask no more once the answers of this run have cost so much"
+    )
 
     demo = commands.add_parser(
         "demo", parents=[json_option], help="do one whole job with the demo model (no AI) on a small script"

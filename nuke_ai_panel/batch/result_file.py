@@ -1,0 +1,245 @@
+"""The file that a batch writes: a record a line, appended as they finish, put into the input's order at the end.
+
+Whatever ends the process, every record that was written before stays: lines are only ever appended, and the ordered file
+replaces the other in one step. Of each record 17 bytes are kept in memory, however long its answer is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+from nuke_ai_panel.batch.file_lock import FileLock
+from nuke_ai_panel.errors import ValidationError
+
+__all__ = ["ResultFile"]
+
+_NONE, _OK, _FAILED = 0, 1, 2
+
+
+class ResultFile:
+    """The results of one batch in the file at `path`, locked against a second run.
+
+    Its methods block and are called by one thread at a time. A file that exists is read when `resume` says so, and is
+    otherwise refused.
+
+    Attributes:
+        torn: whether the file ended in the middle of a line, which has been cut off.
+        is_unlocked: whether this file system has no locks, so that nothing stops a second run.
+
+    Raises:
+        ValidationError: the file exists and is not to be resumed, is no result of a batch, or another run writes it.
+        OSError: it cannot be written.
+    """
+
+    def __init__(self, path: Path, *, resume: bool = False) -> None:
+        self.path = Path(os.path.realpath(path))
+        self.torn = False
+        self._offsets = array("q")
+        self._digests = array("Q")
+        self._states = bytearray()
+        self._superseded: list[int] = []
+        self._in_order = True
+        self._highest = -1
+        self._lock = FileLock(self.path.with_name(self.path.name + ".lock"))
+        self.is_unlocked = not self._lock.is_held
+        try:
+            self._file = self._opened(resume)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _opened(self, resume: bool) -> IO[bytes]:
+        mode = os.stat(self.path).st_mode if self.path.exists() else None
+        if mode is not None and not stat.S_ISREG(mode):
+            raise ValidationError(f"{str(self.path)!r} is no file that results can be kept in.", field="out")
+        if mode is not None and not resume:
+            raise ValidationError(
+                f"{str(self.path)!r} exists already. Go on with it (--resume), or choose another name.", field="out"
+            )
+        file = self.path.open("r+b" if mode is not None else "xb", buffering=0)
+        try:
+            self._end = self._read(file) if mode is not None else 0
+            if os.fstat(file.fileno()).st_size > self._end:
+                self.torn = True
+                os.truncate(file.fileno(), self._end)
+            file.seek(self._end)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _read(self, raw: IO[bytes]) -> int:
+        """Take in what an earlier run has written; return where its last whole line ends."""
+        end = number = 0
+        with open(raw.fileno(), "rb", closefd=False) as file:
+            for line in file:
+                number += 1
+                record = _record(line)
+                if record is None:
+                    if not line.endswith(b"\n") or not line.strip(b"\0\r\n "):
+                        break
+                    raise ValidationError(
+                        f"Line {number} of {str(self.path)!r} is no record of a batch, so nothing was changed."
+                        " Choose another name for the results.",
+                        field="out",
+                    )
+                if not line.endswith(b"\n"):
+                    # The record is whole; only its line end was lost.
+                    raw.seek(end + len(line))
+                    raw.write(b"\n")
+                    line += b"\n"
+                self._note(*record, end)
+                end += len(line)
+        return end
+
+    def _note(self, index: int, digest: int, is_ok: bool, offset: int) -> None:
+        missing = index + 1 - len(self._states)
+        if missing > 0:
+            self._offsets.extend([-1] * missing)
+            self._digests.extend([0] * missing)
+            self._states.extend(bytes(missing))
+        if index <= self._highest:
+            self._in_order = False
+        self._highest = max(self._highest, index)
+        self._offsets[index] = offset
+        self._digests[index] = digest
+        self._states[index] = _OK if is_ok else _FAILED
+
+    def __len__(self) -> int:
+        """How many requests have a record."""
+        return len(self._states) - self._states.count(_NONE)
+
+    @property
+    def finished(self) -> int:
+        """How many requests have an answer."""
+        return self._states.count(_OK)
+
+    def holds(self, index: int, digest: int) -> str:
+        """Return ``"ok"`` or ``"failed"`` where there is a record of just this request, ``"changed"`` of another, or ""."""
+        if index >= len(self._states) or self._states[index] == _NONE:
+            return ""
+        if self._digests[index] != digest:
+            return "changed"
+        return "ok" if self._states[index] == _OK else "failed"
+
+    def forget(self, index: int) -> None:
+        """Take no notice of the record at `index` any more; where it is an answer, it is moved aside at the end."""
+        if self._states[index] == _OK:
+            self._superseded.append(self._offsets[index])
+        self._states[index] = _NONE
+        self._offsets[index] = -1
+        self._in_order = False
+
+    def indexes(self, start: int = 0) -> Iterator[int]:
+        """Yield the indexes from `start` on that have a record."""
+        return (index for index in range(start, len(self._states)) if self._states[index] != _NONE)
+
+    def append(self, record: Mapping[str, object], digest: int) -> None:
+        """Write `record` as one line. When this returns, nothing but a failing machine loses it.
+
+        Raises:
+            OSError: it could not be written; the file ends with the record before.
+        """
+        told = {**record, "request": f"{digest:016x}"}
+        line = _spelled(told) + b"\n"
+        try:
+            view = memoryview(line)
+            while view:
+                view = view[self._file.write(view) or 0 :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.truncate(self._file.fileno(), self._end)
+                self._file.seek(self._end)
+            raise
+        index = told["index"]
+        assert isinstance(index, int)
+        self._note(index, digest, "error" not in record, self._end)
+        self._end += len(line)
+
+    def sync(self) -> None:
+        """Bring what was written to the disk, so that a failing machine does not lose it either."""
+        os.fsync(self._file.fileno())
+
+    def put_in_order(self) -> None:
+        """Replace the file by one with each record once, in the input's order. Until the new one is whole, the old one stays.
+
+        Answers to requests that are not in the input any more are added to a file beside it that ends in ``.superseded``.
+
+        Raises:
+            OSError: it could not be written; the file is as it was.
+        """
+        self.sync()
+        if self._in_order:
+            return
+        if self._superseded:
+            with self.path.with_name(self.path.name + ".superseded").open("ab") as aside:
+                self._copy(self._superseded, aside)
+        new = self.path.with_name(self.path.name + ".ordering")
+        try:
+            with new.open("wb") as file:
+                self._copy((self._offsets[index] for index in self.indexes()), file)
+            with contextlib.suppress(OSError):
+                os.chmod(new, stat.S_IMODE(os.fstat(self._file.fileno()).st_mode))
+            # Windows replaces no file that is open.
+            self._file.close()
+            os.replace(new, self.path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                new.unlink()
+            raise
+        _sync_folder(self.path.parent)
+
+    def _copy(self, offsets: Iterable[int], target: IO[bytes]) -> None:
+        with self.path.open("rb") as source:
+            for offset in offsets:
+                source.seek(offset)
+                target.write(source.readline())
+        target.flush()
+        os.fsync(target.fileno())
+
+    def close(self) -> None:
+        """Bring everything to the disk and let another run have the file. May be called twice."""
+        try:
+            if not self._file.closed:
+                self.sync()
+                self._file.close()
+        finally:
+            self._lock.release()
+
+
+def _spelled(told: Mapping[str, object]) -> bytes:
+    try:
+        return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    except UnicodeEncodeError:
+        # Half a surrogate pair, which only an escape can spell.
+        return json.dumps(told, separators=(",", ":")).encode("ascii")
+
+
+def _record(line: bytes) -> tuple[int, int, bool] | None:
+    """Return index, digest and success of a record, or None where `line` is none."""
+    try:
+        record = json.loads(line)
+        index, digest = record["index"], int(record["request"], 16)
+        is_whole = "response" in record or "error" in record
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not is_whole or isinstance(index, bool) or not isinstance(index, int) or index < 0 or not 0 <= digest < 1 << 64:
+        return None
+    return index, digest, "error" not in record
+
+
+def _sync_folder(folder: Path) -> None:
+    # A folder cannot be opened on Windows, and need not be.
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
