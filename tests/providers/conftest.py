@@ -69,7 +69,8 @@ class Reply:
 class ScriptedServer:
     """A real HTTP server whose every answer is written down beforehand.
 
-    ``routes`` maps ``"METHOD /path"`` to replies, given one after the other; the last one repeats.
+    ``routes`` maps ``"METHOD /path"`` to replies, given one after the other; the last one repeats. What no route is written for
+    (a question beside the chat, for example) gets a plain 404; ``asked`` and ``wanted`` tell of the others only.
     """
 
     ABORT = "abort"  # reset the connection
@@ -79,6 +80,8 @@ class ScriptedServer:
     def __init__(self, routes, tls: ssl.SSLContext | None = None):
         self.routes = {name: list(replies) if isinstance(replies, list) else [replies] for name, replies in routes.items()}
         self.received = []
+        self.asked = []
+        self.wanted = asyncio.Event()
         self.arrived = asyncio.Event()
         self.gone = asyncio.Event()
         self._tls = tls
@@ -121,6 +124,8 @@ class ScriptedServer:
         replies = self.routes.get(f"{request.method} {request.path}")
         if not replies:
             return web.Response(status=404, text="404 page not found")
+        self.asked.append(self.received[-1])
+        self.wanted.set()
         reply = replies.pop(0) if len(replies) > 1 else replies[0]
         response = web.StreamResponse(status=reply.status, headers=reply.headers)
         if reply.content_type:

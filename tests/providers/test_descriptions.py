@@ -50,8 +50,8 @@ async def test_requests_follow_the_published_description(shared, scripted, reply
             with pytest.raises(Exception):  # noqa: B017, PT011 - only what was sent matters here
                 await provider.complete(request)
         await provider.aclose()
-        assert len(server.received) == len(REQUESTS)
-        for received in server.received:
+        assert len(server.asked) == len(REQUESTS)
+        for received in server.asked:
             assert spec.request("POST", path, received.body) == []
-    broken = dict(server.received[0].body, messages="none")
+    broken = dict(server.asked[0].body, messages="none")
     assert spec.request("POST", path, broken) != []

@@ -200,7 +200,7 @@ class ProviderContract:
             )
             await collect(provider, request)
             await provider.aclose()
-        sent = server.received[0]
+        sent = server.asked[0]
         assert sent.headers["Authorization"] == f"Bearer {KEY}"
         assert sent.body["model"] == "tiny"
         assert sent.body["stream"] is True
@@ -321,7 +321,7 @@ class ProviderContract:
         never = asyncio.Event()
         async with scripted({self.chat: stream_reply(never)}) as server:
             failure = await self.failing(server, RequestTimeoutError, Deadlines(first_byte=0.4))
-            assert len(server.received) == 1
+            assert len(server.asked) == 1
             never.set()
         assert "load" in str(failure)
 
@@ -377,7 +377,7 @@ class ProviderContract:
             {self.chat: reply((), 307, {"Location": "http://127.0.0.1:9/evil?token=1"}), "POST /evil": reply((b"{}",))}
         ) as server:
             failure = await self.failing(server, ProtocolError)
-            assert len(server.received) == 1
+            assert len(server.asked) == 1
         assert "redirects to http://127.0.0.1:9" in str(failure)
         assert "token" not in str(failure)
 
@@ -400,7 +400,7 @@ class ProviderContract:
     async def test_refusals_become_typed_errors_in_the_users_words(self, scripted, reply, status, body, error, said):
         async with scripted({self.chat: reply((json.dumps(body).encode(),), status)}) as server:
             failure = await self.failing(server, error)
-            assert len(server.received) == 1
+            assert len(server.asked) == 1
         assert failure.status == status
         assert failure.next_step
         assert said in str(failure)
@@ -413,19 +413,19 @@ class ProviderContract:
         async with scripted({self.chat: [busy, busy, stream_reply(*self.words("a"), *self.end())]}) as server:
             provider = self.provider(server)
             assert text_of(await collect(provider)) == "a"
-            assert len(server.received) == 3
+            assert len(server.asked) == 3
             await provider.aclose()
 
     async def test_retries_are_bounded(self, scripted, reply):
         busy = reply((b'{"error":"busy"}',), 503, {"Retry-After": "0"})
         async with scripted({self.chat: busy}) as server:
             await self.failing(server, ServerError)
-            assert len(server.received) == 3
+            assert len(server.asked) == 3
 
     async def test_long_retry_after_is_told_and_not_waited_for(self, scripted, reply):
         async with scripted({self.chat: reply((b"{}",), 429, {"Retry-After": "60"})}) as server:
             failure = await self.failing(server, RateLimitError)
-            assert len(server.received) == 1
+            assert len(server.asked) == 1
         assert failure.retry_after == 60
         assert "60 s" in failure.next_step
 
@@ -433,12 +433,12 @@ class ProviderContract:
     async def test_other_refusals_are_not_retried(self, scripted, reply, status):
         async with scripted({self.chat: reply((b"{}",), status)}) as server:
             await self.failing(server, APIError)
-            assert len(server.received) == 1
+            assert len(server.asked) == 1
 
     async def test_nothing_is_sent_again_once_the_answer_began(self, scripted, stream_reply):
         async with scripted({self.chat: stream_reply(*self.words("a"), scripted.ABORT)}) as server:
             await self.failing(server, StreamInterruptedError)
-            assert len(server.received) == 1
+            assert len(server.asked) == 1
 
     # Cancelling.
 
@@ -465,7 +465,7 @@ class ProviderContract:
         async with scripted({self.chat: stream_reply(never)}) as server:
             provider = self.provider(server, Deadlines())
             task = asyncio.ensure_future(collect(provider))
-            await server.arrived.wait()
+            await server.wanted.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
