@@ -1,10 +1,111 @@
 """An assistant for Foundry Nuke: the core, without Qt and without Nuke.
 
-Importing this package costs next to nothing; every module imports what it needs when it is itself imported.
+::
+
+    from nuke_ai_panel import ChatCompletion
+
+    answer = ChatCompletion.create(model="ollama/qwen3-coder:30b", messages=[{"role": "user", "content": "Hello"}])
+    print(answer.choices[0].message.content)
+
+Importing this package costs next to nothing; a public name brings its module when it is first asked for.
 """
 
 from __future__ import annotations
 
-__all__ = ["__version__"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nuke_ai_panel.aio.loop_thread import maybe_await, run_async
+    from nuke_ai_panel.api.chat import ChatCompletion, Completion
+    from nuke_ai_panel.errors import (
+        APIError,
+        AuthenticationError,
+        BadRequestError,
+        ConnectionFailedError,
+        CredentialError,
+        EncryptedScriptError,
+        FileRefusedError,
+        HostError,
+        KnobNotFoundError,
+        ModelNotFoundError,
+        NkError,
+        NkSyntaxError,
+        NodeNotFoundError,
+        NotSimulatedError,
+        NukeAIPanelError,
+        PathOutsideRootError,
+        PaymentRequiredError,
+        PermissionDeniedError,
+        ProposalError,
+        ProtocolError,
+        RateLimitError,
+        RequestTimeoutError,
+        ScriptChangedError,
+        ServerError,
+        SettingsError,
+        StreamInterruptedError,
+        StreamStalledError,
+        UnsupportedFeatureError,
+        ValidationError,
+    )
+
+__all__ = [
+    "APIError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ChatCompletion",
+    "Completion",
+    "ConnectionFailedError",
+    "CredentialError",
+    "EncryptedScriptError",
+    "FileRefusedError",
+    "HostError",
+    "KnobNotFoundError",
+    "ModelNotFoundError",
+    "NkError",
+    "NkSyntaxError",
+    "NodeNotFoundError",
+    "NotSimulatedError",
+    "NukeAIPanelError",
+    "PathOutsideRootError",
+    "PaymentRequiredError",
+    "PermissionDeniedError",
+    "ProposalError",
+    "ProtocolError",
+    "RateLimitError",
+    "RequestTimeoutError",
+    "ScriptChangedError",
+    "ServerError",
+    "SettingsError",
+    "StreamInterruptedError",
+    "StreamStalledError",
+    "UnsupportedFeatureError",
+    "ValidationError",
+    "__version__",
+    "maybe_await",
+    "run_async",
+]
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "ChatCompletion": "api.chat",
+    "Completion": "api.chat",
+    "maybe_await": "aio.loop_thread",
+    "run_async": "aio.loop_thread",
+}
+"""Public name to the module that it lies in; every other one is an error."""
+
+
+def __getattr__(name: str) -> object:
+    if name.startswith("__") or name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    found: object = getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -19,8 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Union
+from urllib.parse import urlsplit
 
-from nuke_ai_panel.errors import SettingsError
+from nuke_ai_panel.errors import SettingsError, ValidationError
+from nuke_ai_panel.providers import registry
 from nuke_ai_panel.providers.registry import PROVIDERS
 
 __all__ = ["ServerSettings", "Settings", "SettingsStore", "Value", "config_folder"]
@@ -69,6 +71,22 @@ class Settings:
     def server(self, provider: str) -> ServerSettings:
         """Return the settings of `provider`, defaults when it has none."""
         return self.servers.get(provider, ServerSettings())
+
+    def address(self, provider: str, typed: str = "") -> str:
+        """Return the URL that `provider` is asked at: `typed`, else the one set for it, else its default.
+
+        Raises:
+            SettingsError: there is no such provider.
+            ValidationError: no address can be made of it, or "local only" is on and it is not on this machine.
+        """
+        address = registry.resolve_address(provider, typed or self.server(provider).base_url)
+        if self.local_only and not registry.is_on_this_machine(address):
+            raise ValidationError(
+                f"'Local only' is on, and {PROVIDERS[provider].title} at {urlsplit(address).hostname} is not on this "
+                "machine. Choose a local model, or switch it off in Settings.",
+                field="base_url",
+            )
+        return address
 
 
 def config_folder(environ: Mapping[str, str] | None = None) -> Path:

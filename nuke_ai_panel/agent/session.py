@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from nuke_ai_panel.agent.context import Context, describe
 from nuke_ai_panel.agent.prompts import Mode, system_prompt
@@ -293,19 +292,13 @@ class ChatSession:
             ValidationError: "local only" is on and the address is not on this machine.
             CredentialError: the keyring did not answer.
         """
-        chosen = settings.server(name)
-        address = registry.resolve_address(name, chosen.base_url)
-        if settings.local_only and not registry.is_on_this_machine(address):
-            raise ValidationError(
-                f"'Local only' is on, and {registry.PROVIDERS[name].title} at {urlsplit(address).hostname} is not on this "
-                "machine. Choose a local model, or switch it off in Settings."
-            )
+        address = settings.address(name)
         loop = asyncio.get_running_loop()
         try:
             key = await asyncio.wait_for(loop.run_in_executor(None, self._credentials.read, name), _KEY_DEADLINE)
         except asyncio.TimeoutError:
             raise CredentialError("The keyring did not answer. Unlock it, then ask again.") from None
-        return Server(base_url=address, key=key.value, ca_file=chosen.ca_file)
+        return Server(base_url=address, key=key.value, ca_file=settings.server(name).ca_file)
 
     async def _load_settings(self) -> Settings:
         return await asyncio.get_running_loop().run_in_executor(None, self._settings_store.load)

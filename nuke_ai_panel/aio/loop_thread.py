@@ -7,15 +7,22 @@ import atexit
 import concurrent.futures
 import inspect
 import os
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar, Union
+from types import FrameType
+from typing import Any, Protocol, TypeVar, Union
 
-__all__ = ["LoopThread", "run_async"]
+__all__ = ["LoopThread", "background", "maybe_await", "refuse_in_coroutine", "run_async", "wait_for_bell"]
 
 T = TypeVar("T")
 
 Work = Union[Coroutine[Any, Any, T], Callable[[], Awaitable[T]]]
+
+# Windows does not interrupt a wait for a lock, so Ctrl+C gets through between two slices only.
+_SLICE = 0.2 if sys.platform == "win32" else None
+
+_SHELLS = ("IPython", "ipykernel")
 
 
 class LoopThread:
@@ -37,6 +44,8 @@ class LoopThread:
         if self._process != os.getpid():
             # A fork copies the loop's objects but not its thread, and perhaps a lock that nobody will release.
             self._lock = threading.Lock()
+            # Kept for ever: closing the copies could end what the parent still has registered for its own sockets.
+            _of_former_processes.append(self._loop)
             self._loop = self._thread = None
             self._process = os.getpid()
         with self._lock:
@@ -70,19 +79,25 @@ class LoopThread:
         """
         return asyncio.run_coroutine_threadsafe(_awaited(work), self.loop)
 
-    def run(self, work: Work[T], timeout: float | None = None) -> T:
+    def run(self, work: Work[T], timeout: float | None = None, *, twin: str = "") -> T:
         """Run `work` to its end and return its result, or raise what it raises.
 
-        `timeout` is seconds, None for no limit; when it is over, and also on Ctrl+C, the work is cancelled.
+        `timeout` is seconds, None for no limit; when it is over, and also on Ctrl+C, the work is cancelled. `twin` is what a
+        coroutine should await instead; "" takes the name of `work`.
 
         Raises:
             RuntimeError: called from a coroutine, which must await instead: waiting here would stop its own loop.
             TimeoutError: the time is over.
         """
-        _refuse_in_coroutine(work)
+        try:
+            refuse_in_coroutine(twin or getattr(work, "__qualname__", "") or "the async function")
+        except RuntimeError:
+            if inspect.iscoroutine(work):
+                work.close()
+            raise
         future = self.submit(work)
         try:
-            return future.result(timeout)
+            return _result(future, timeout)
         except concurrent.futures.TimeoutError:
             if future.done():
                 # It is the work's own time-out, not ours.
@@ -107,8 +122,32 @@ class LoopThread:
             thread.join(5.0)
 
 
+_of_former_processes: list[asyncio.AbstractEventLoop | None] = []
+
+
 async def _awaited(work: Work[T]) -> T:
     return await (work() if callable(work) else work)
+
+
+def _result(future: concurrent.futures.Future[T], timeout: float | None) -> T:
+    if _SLICE is None or timeout is not None:
+        return future.result(timeout)
+    while True:
+        try:
+            return future.result(_SLICE)
+        except concurrent.futures.TimeoutError:
+            if future.done():
+                return future.result()
+
+
+class _Bell(Protocol):
+    def wait(self, timeout: float | None = None) -> bool: ...
+
+
+def wait_for_bell(bell: _Bell) -> None:
+    """Wait for a ``threading.Event`` in such a way that Ctrl+C gets through on every system."""
+    while not bell.wait(_SLICE):
+        pass
 
 
 def _finish(loop: asyncio.AbstractEventLoop) -> None:
@@ -120,22 +159,54 @@ def _finish(loop: asyncio.AbstractEventLoop) -> None:
     loop.run_until_complete(loop.shutdown_asyncgens())
 
 
-def _refuse_in_coroutine(work: object) -> None:
+def refuse_in_coroutine(twin: str) -> None:
+    """Return if this thread may wait for another one's work: no task or callback of an event loop is beneath the caller.
+
+    The cell of a notebook may wait although its kernel runs it in a task of its own: it is the main program, and the kernel
+    does nothing else before it ends. So may a slot of a Qt application that another tool has marked as a running loop.
+
+    Raises:
+        RuntimeError: the message names `twin`, e.g. ``"ChatCompletion.acreate"``, to be awaited instead.
+    """
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return
-    name = getattr(work, "__qualname__", "") or "the async function"
-    if inspect.iscoroutine(work):
-        work.close()
-    raise RuntimeError(
-        "This was called from a coroutine, where waiting would stop the event loop."
-        f" Await the async twin instead: await {name}(...)."
-    )
+    if _is_inside_a_step(sys._getframe(1)):
+        raise RuntimeError(
+            "This was called from a coroutine, where waiting would stop the event loop."
+            f" Await the async twin instead: await {twin}(...)."
+        )
+
+
+def _is_inside_a_step(frame: FrameType | None) -> bool:
+    is_cell = False
+    while frame is not None:
+        code, module = frame.f_code, str(frame.f_globals.get("__name__", ""))
+        if is_cell and module.partition(".")[0] in _SHELLS:
+            return False
+        if module == "asyncio.events" and code.co_name == "_run":
+            return True
+        # A cell with an await in it is a coroutine too, but one without a name of its own.
+        is_cell = code.co_name == "<module>" or code.co_name.startswith("<cell line")
+        if code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR) and not is_cell:
+            return True
+        frame = frame.f_back
+    return False
+
+
+async def maybe_await(value: Awaitable[T] | T) -> T:
+    """Return `value`, awaited first where it can be: for code that takes the results of sync and async functions alike."""
+    return await value if inspect.isawaitable(value) else value
 
 
 _shared = LoopThread()
 atexit.register(_shared.stop)
+
+
+def background() -> LoopThread:
+    """Return the process's background loop, which all sync calls share."""
+    return _shared
 
 
 def run_async(work: Work[T], timeout: float | None = None) -> T:

@@ -1,0 +1,1 @@
+"""The public face: ``ChatCompletion.create`` and its neighbours, each with an async twin."""

@@ -1,0 +1,249 @@
+"""The arguments of the public calls: their names, and what they mean for the place that is asked and the time it may take."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Union
+
+from nuke_ai_panel.api.servers import Place, Secret
+from nuke_ai_panel.errors import ValidationError
+from nuke_ai_panel.messages import JsonObject, JsonSchema, Tool
+from nuke_ai_panel.net.deadlines import Deadlines
+from nuke_ai_panel.providers.registry import PROVIDERS
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+__all__ = [
+    "Asked",
+    "CallArguments",
+    "ChatArguments",
+    "TextArguments",
+    "extra_of",
+    "hide_key",
+    "one_of",
+    "place_of",
+    "refuse_unknown",
+    "shown",
+    "split_model",
+]
+
+T = TypeVar("T")
+
+
+class CallArguments(TypedDict, total=False):
+    """What every call takes. None is the same as leaving it out.
+
+    Args:
+        base_url: address of the server, instead of the one in the settings or the environment.
+        api_key: its key, instead of the one in the environment or the keyring.
+        ca_file: a PEM file of further authorities to trust.
+        connect_timeout: seconds for name lookup, connection and TLS.
+        first_byte_timeout: seconds from the request's end to the first byte of the answer.
+        chunk_timeout: seconds of silence in a stream, 30 by default.
+        timeout: seconds for the whole call; no limit for chat by default, 30 for the others.
+        max_retries: how often a request is sent again while nothing of its answer has come.
+        extra: further fields of the body in the words of the server's own protocol; ``extra_body`` is the same.
+    """
+
+    base_url: str | None
+    api_key: str | None
+    ca_file: str | None
+    connect_timeout: float | None
+    first_byte_timeout: float | None
+    chunk_timeout: float | None
+    timeout: float | None
+    max_retries: int | None
+    extra: JsonObject | None
+    extra_body: JsonObject | None
+
+
+class TextArguments(CallArguments, total=False):
+    """What a call takes that ends in a text; see :class:`~nuke_ai_panel.messages.ChatRequest` for the rest."""
+
+    temperature: float | None
+    top_p: float | None
+    n: int | None
+    max_tokens: int | None
+    max_completion_tokens: int | None
+    stop: str | Sequence[str] | None
+    seed: int | None
+    presence_penalty: float | None
+    frequency_penalty: float | None
+    user: str | None
+    keep_alive: float | str | None
+    context_length: int | None
+    reasoning: bool | str | JsonObject | None
+    reasoning_effort: str | None
+    fallback_models: Sequence[str] | None
+    models: Sequence[str] | None
+    stream_options: JsonObject | None
+
+
+class ChatArguments(TextArguments, total=False):
+    """What a chat takes: tools and the form of the answer in the OpenAI form or as our own values."""
+
+    tools: Sequence[JsonObject | Tool] | None
+    tool_choice: str | JsonObject | None
+    response_format: Literal["json"] | JsonObject | JsonSchema | None
+    carry_features: bool | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who is asked: the provider's registry name, and the model's name as that server knows it."""
+
+    provider: str
+    model: str
+
+
+def shown(value: object) -> str:
+    """Return `value` as an error shows it: 80 characters at most."""
+    words = repr(value)
+    return words if len(words) <= 80 else words[:79] + "…"
+
+
+def hide_key(arguments: dict[str, object]) -> dict[str, object]:
+    """Wrap the key among `arguments` in place, so that no traceback which shows variables shows it; return `arguments`."""
+    key = arguments.get("api_key")
+    if isinstance(key, str):
+        arguments["api_key"] = Secret(key)
+    return arguments
+
+
+def refuse_unknown(given: Collection[str], known: Collection[str], call: str) -> None:
+    """Return if `call` takes every argument in `given`.
+
+    Raises:
+        ValidationError: it does not; the message names the nearest one that it takes.
+    """
+    for name in given:
+        if name in known:
+            continue
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"Did you mean {near[0]!r}?" if near else "A field of the server's own protocol goes into extra_body."
+        raise ValidationError(f"{call} has no argument {name!r}. {hint}", field=name, allowed=", ".join(sorted(known)))
+
+
+def split_model(model: object, default_provider: str = "") -> Asked:
+    """Take ``"provider/model"`` apart at its first slash.
+
+    Raises:
+        ValidationError: the part before the slash is no provider. The message names those that are, and with
+            `default_provider` how the name is written for it.
+    """
+    known = ", ".join(f"{name}/" for name in PROVIDERS)
+    if not isinstance(model, str) or not model.strip():
+        raise ValidationError(
+            f"model is needed, written provider/model. Known are {known}.",
+            field="model",
+            value=shown(model),
+            allowed="provider/model",
+        )
+    provider, slash, rest = model.strip().partition("/")
+    if slash and provider in PROVIDERS:
+        if not rest.strip():
+            raise ValidationError(
+                f"{model!r} names a provider, but no model.", field="model", value=shown(model), allowed="provider/model"
+            )
+        return Asked(provider, rest.strip())
+    near = difflib.get_close_matches(provider, PROVIDERS, 1) if slash else []
+    hint = f" Did you mean {near[0] + '/' + rest!r}?" if near else ""
+    if not hint and default_provider in PROVIDERS:
+        hint = f" For your default provider write {default_provider + '/' + model.strip()!r}."
+    said = f"{model!r} begins with no provider" if not slash else f"There is no provider {provider!r}"
+    raise ValidationError(
+        f"{said}. A model is written provider/model; known are {known}.{hint}",
+        field="model",
+        value=shown(model),
+        allowed="provider/model",
+    )
+
+
+def one_of(arguments: Mapping[str, object], *names: str) -> object:
+    """Return the one argument that is given under any of `names`, None where it is under none.
+
+    Raises:
+        ValidationError: two names with different values.
+    """
+    found: list[tuple[str, object]] = [(name, arguments[name]) for name in names if arguments.get(name) is not None]
+    for name, value in found[1:]:
+        if value != found[0][1]:
+            raise ValidationError(f"{found[0][0]} and {name} mean the same, but differ.", field=name, value=shown(value))
+    return found[0][1] if found else None
+
+
+def extra_of(arguments: Mapping[str, object]) -> JsonObject:
+    """Return the further fields of the body. Raises: ValidationError."""
+    extra = one_of(arguments, "extra", "extra_body")
+    if extra is None:
+        return {}
+    if not isinstance(extra, Mapping) or not all(isinstance(name, str) for name in extra):
+        raise ValidationError("extra_body must be a dict of fields.", field="extra_body", value=shown(extra), allowed="a dict")
+    return dict(extra)
+
+
+def _seconds(arguments: Mapping[str, object], name: str, default: T) -> Union[float, T]:
+    value = arguments.get(name)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
+        raise ValidationError(
+            f"{name} must be a number of seconds above 0, not {shown(value)}.",
+            field=name,
+            value=shown(value),
+            allowed="seconds above 0",
+        )
+    return float(value)
+
+
+def _text(arguments: Mapping[str, object], name: str) -> str | None:
+    value = arguments.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValidationError(f"{name} must be a text.", field=name, value=shown(value), allowed="a text")
+    return value
+
+
+def place_of(asked: str, arguments: Mapping[str, object], *, is_chat: bool = False) -> Place:
+    """Return where a call to the provider `asked` goes and how long it may take.
+
+    Raises:
+        ValidationError: an address, key or file that is no text, a time that is no number above 0, retries that are no count.
+    """
+    usual = Deadlines()
+    total: float | None = _seconds(arguments, "timeout", None)
+    retries = arguments.get("max_retries")
+    if retries is None:
+        retries = usual.retries
+    if isinstance(retries, bool) or not isinstance(retries, int) or not 0 <= retries <= 10:
+        raise ValidationError(
+            f"max_retries must be a whole number from 0 to 10, not {shown(retries)}.",
+            field="max_retries",
+            value=shown(retries),
+            allowed="0 to 10",
+        )
+    key = arguments.get("api_key")
+    if key is not None and not isinstance(key, Secret):
+        raise ValidationError("api_key must be a text.", field="api_key", value=type(key).__name__, allowed="a text")
+    connect = _seconds(arguments, "connect_timeout", usual.connect)
+    first_byte = _seconds(arguments, "first_byte_timeout", usual.first_byte)
+    return Place(
+        asked,
+        (_text(arguments, "base_url") or "").strip(),
+        key,
+        _text(arguments, "ca_file"),
+        Deadlines(
+            connect=connect,
+            first_byte=first_byte,
+            call=usual.call if total is None else total,
+            silence=_seconds(arguments, "chunk_timeout", usual.silence),
+            total=total if is_chat else None,
+            retries=retries,
+            retry_after=usual.retry_after,
+        ),
+    )
