@@ -16,6 +16,7 @@ from nuke_ai_panel.net.payload import FormFile
 from nuke_ai_panel.operations import ImageRequest, Images, Transcription, TranscriptionRequest
 from nuke_ai_panel.providers.base import Server
 from nuke_ai_panel.providers.openai_wire_media import OpenaiMedia
+from nuke_ai_panel.validators import validate_image, validate_transcription
 
 __all__ = ["OpenaiProvider"]
 
@@ -77,7 +78,7 @@ class OpenaiProvider(OpenaiMedia):
     def _body(self, request: ChatRequest) -> dict[str, object]:
         body = super()._body(request)
         messages = body["messages"]
-        if not self._is_openai and isinstance(messages, list) and "messages" not in request.extra:
+        if not self._is_openai and isinstance(messages, list):
             for spelled, message in zip(messages, request.messages):
                 # Models that think between their calls want to read why they made them; nothing else asks for it back.
                 if message.role == "assistant" and message.tool_calls and message.reasoning:
@@ -86,6 +87,7 @@ class OpenaiProvider(OpenaiMedia):
 
     async def generate_images(self, request: ImageRequest, *, deadlines: Deadlines | None = None) -> Images:
         """Make pictures, or change the one that is given; see :meth:`Provider.generate_images`."""
+        validate_image(request, self.limits)
         fields: dict[str, object] = {"model": request.model, "prompt": request.prompt}
         body: object
         if request.n > 1:
@@ -127,6 +129,7 @@ class OpenaiProvider(OpenaiMedia):
     async def _listen(
         self, path: str, what: str, request: TranscriptionRequest, language: Mapping[str, object], deadlines: Deadlines | None
     ) -> Transcription:
+        validate_transcription(request, self.limits)
         fields: dict[str, object] = {"model": request.model, "response_format": "json", **language}
         if request.prompt:
             fields["prompt"] = request.prompt

@@ -5,7 +5,6 @@ Source: https://platform.openai.com/docs/api-reference/chat
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -19,15 +18,19 @@ from nuke_ai_panel.net.json_values import record
 from nuke_ai_panel.operations import EmbeddingRequest, Embeddings
 from nuke_ai_panel.providers.answer_reader import AnswerReader
 from nuke_ai_panel.providers.base import Server
-from nuke_ai_panel.providers.capabilities import MAX_AGE, Capabilities, CapabilityCache
+from nuke_ai_panel.providers.capabilities import Capabilities, CapabilityCache
 from nuke_ai_panel.providers.http_provider import HttpProvider
 from nuke_ai_panel.providers.openai_wire_body import chat_body
 from nuke_ai_panel.providers.openai_wire_embeddings import embeddings_of
 from nuke_ai_panel.providers.openai_wire_models import ListedModel, listed_models
 from nuke_ai_panel.providers.openai_wire_reader import OpenaiReader
 from nuke_ai_panel.providers.refusals import failure_in_answer
+from nuke_ai_panel.validators import validate_embedding
 
 __all__ = ["OpenaiReader", "OpenaiWire"]
+
+#: Stands for every model where the capabilities of one are looked up: no model has this name.
+_ANY = ""
 
 
 class OpenaiWire(HttpProvider):
@@ -43,7 +46,6 @@ class OpenaiWire(HttpProvider):
         super().__init__(server)
         self._capabilities = CapabilityCache()
         self._listed: dict[str, Capabilities] = {}
-        self._listed_until = 0.0
 
     @classmethod
     def heal_address(cls, address: str) -> tuple[str, str]:
@@ -64,9 +66,13 @@ class OpenaiWire(HttpProvider):
         return await self._capabilities.get(model, lambda: self._look_up(model))
 
     async def _look_up(self, model: str) -> Capabilities:
-        if time.monotonic() > self._listed_until:
-            await self._list(self.server.deadlines)
+        # One list serves all that ask at once, each for a model of its own.
+        await self._capabilities.get(_ANY, self._look_up_all)
         return self._listed.get(model) or self._listed.get(self._listed_name(model)) or Capabilities(source="/models")
+
+    async def _look_up_all(self) -> Capabilities:
+        await self._list(self.server.deadlines)
+        return Capabilities(source="/models")
 
     def _listed_name(self, model: str) -> str:
         """Return the name under which `model` is listed, where that may be another one."""
@@ -83,8 +89,7 @@ class OpenaiWire(HttpProvider):
                 next_step="Check the address; it usually ends in /v1.",
             )
         self._listed = {model.info.name: model.capabilities for model in models}
-        self._listed_until = time.monotonic() + MAX_AGE
-        for name, found in self._listed.items():
+        for name, found in ((_ANY, Capabilities(source="/models")), *self._listed.items()):
             self._capabilities.put(name, found)
         return models
 
@@ -107,6 +112,7 @@ class OpenaiWire(HttpProvider):
 
     async def embed(self, request: EmbeddingRequest, *, deadlines: Deadlines | None = None) -> Embeddings:
         """Turn texts into vectors; see :meth:`Provider.embed`."""
+        validate_embedding(request, self.limits)
         # Numbers as text are four times as long and take the loop as much longer to read.
         body: dict[str, object] = {"model": request.model, "input": list(request.texts), "encoding_format": "base64"}
         if request.dimensions is not None:

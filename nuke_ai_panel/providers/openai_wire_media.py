@@ -26,6 +26,8 @@ from nuke_ai_panel.operations import (
 from nuke_ai_panel.providers.openai_wire import OpenaiWire
 from nuke_ai_panel.providers.openai_wire_reader import picture, usage_of
 from nuke_ai_panel.providers.refusals import failure_in_answer
+from nuke_ai_panel.validators import validate_speech, validate_upload
+from nuke_ai_panel.validators.values import check_text
 
 __all__ = ["OpenaiMedia"]
 
@@ -41,6 +43,7 @@ class OpenaiMedia(OpenaiWire):
 
     async def speak(self, request: SpeechRequest, *, deadlines: Deadlines | None = None) -> Speech:
         """Speak a text; see :meth:`Provider.speak`."""
+        validate_speech(request, self.limits)
         body: dict[str, object] = {"model": request.model, "input": request.text, "response_format": request.format}
         if request.voice:
             body["voice"] = request.voice
@@ -70,6 +73,7 @@ class OpenaiMedia(OpenaiWire):
 
     async def upload_file(self, request: UploadRequest, *, deadlines: Deadlines | None = None) -> RemoteFile:
         """Store a file at the server; see :meth:`Provider.upload_file`."""
+        validate_upload(request, self.limits)
         form = FormFile("file", request.name, request.data, request.media_type, self._form_fields(request))
         answer = await self._answered("POST", "/files", form, what="upload_file", deadlines=self._patient(deadlines))
         stored = _remote_file(answer)
@@ -103,9 +107,9 @@ class OpenaiMedia(OpenaiWire):
 
     async def download_file(self, file_id: str, *, deadlines: Deadlines | None = None) -> bytes:
         """Return the bytes of a stored file; see :meth:`Provider.download_file`."""
+        path = f"{_path(file_id)}/content"
         self._require_key("download_file")
         explain = self._explainer(what="download_file")
-        path = f"{_path(file_id)}/content"
         raw, _ = await self._session.call("GET", path, None, explain, accept="*/*", deadlines=self._patient(deadlines))
         return raw
 
@@ -157,6 +161,7 @@ def _media_type(answer: Mapping[str, object]) -> str:
 
 
 def _path(file_id: str) -> str:
+    check_text("file_id", file_id, needed=True)
     return f"/files/{quote(file_id, safe='')}"
 
 

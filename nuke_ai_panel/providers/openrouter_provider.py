@@ -19,7 +19,7 @@ from nuke_ai_panel.providers.base import Server
 from nuke_ai_panel.providers.openai_wire_body import image_part
 from nuke_ai_panel.providers.openai_wire_media import OpenaiMedia
 from nuke_ai_panel.providers.openrouter_account import Credits, KeyInfo, credits_of, key_info_of
-from nuke_ai_panel.validators import RequestLimits
+from nuke_ai_panel.validators import RequestLimits, validate_image, validate_transcription
 
 __all__ = ["OpenrouterProvider"]
 
@@ -68,7 +68,7 @@ class OpenrouterProvider(OpenaiMedia):
         if request.fallback_models:
             body.setdefault("models", [request.model, *request.fallback_models])
         messages = body["messages"]
-        if isinstance(messages, list) and "messages" not in request.extra:
+        if isinstance(messages, list):
             for spelled, message in zip(messages, request.messages):
                 if message.role != "assistant":
                     continue
@@ -157,6 +157,7 @@ class OpenrouterProvider(OpenaiMedia):
 
     async def generate_images(self, request: ImageRequest, *, deadlines: Deadlines | None = None) -> Images:
         """Make pictures, from others where they are given; see :meth:`Provider.generate_images`."""
+        validate_image(request, self.limits)
         body: dict[str, object] = {"model": request.model, "prompt": request.prompt}
         if request.n > 1:
             body["n"] = request.n
@@ -174,6 +175,7 @@ class OpenrouterProvider(OpenaiMedia):
 
     async def transcribe(self, request: TranscriptionRequest, *, deadlines: Deadlines | None = None) -> Transcription:
         """Write down what is said in a recording; see :meth:`Provider.transcribe`."""
+        validate_transcription(request, self.limits)
         if request.prompt:
             raise UnsupportedFeatureError(
                 f"{self.title} takes no words along with a recording.",
