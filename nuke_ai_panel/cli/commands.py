@@ -21,6 +21,7 @@ from nuke_ai_panel.agent.session_events import SessionEvent
 from nuke_ai_panel.cli.batch import batch
 from nuke_ai_panel.cli.demo_server import MODEL, DemoServer
 from nuke_ai_panel.cli.exit_codes import ExitCode
+from nuke_ai_panel.cli.pull import pull
 from nuke_ai_panel.cli.screen import Screen, error_as_json, review_as_json
 from nuke_ai_panel.credentials import Credentials
 from nuke_ai_panel.errors import ConnectionFailedError, NukeAIPanelError, ValidationError
@@ -40,6 +41,7 @@ __all__ = [
     "generate",
     "models",
     "open_panel",
+    "pull",
     "test_connection",
 ]
 

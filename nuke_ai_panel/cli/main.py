@@ -66,6 +66,7 @@ def _command(commands: ModuleType, name: str) -> Callable[[argparse.Namespace], 
         "chat": commands.chat,
         "generate": commands.generate,
         "models": commands.models,
+        "pull": commands.pull,
         "test-connection": commands.test_connection,
         "batch": commands.batch,
         "demo": commands.demo,
@@ -109,6 +110,10 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--yes", action="store_true", help="apply without asking")
 
     commands.add_parser("models", parents=[server], help="list the models that can be reached")
+
+    pulling = commands.add_parser("pull", parents=[json_option], help="have the Ollama server download a model")
+    pulling.add_argument("name", metavar="NAME", help="the model, e.g. qwen3:8b")
+    pulling.add_argument("--base-url", default="", metavar="URL", help="the server's address for this run; default: as set")
 
     connection = commands.add_parser(
         "test-connection", parents=[server], help="test a server from its address to the first token"
