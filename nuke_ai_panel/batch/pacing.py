@@ -29,10 +29,9 @@ Rates = Union[float, Mapping[str, float], None]
 
 @dataclass
 class Waited:
-    """What one request has been through: seconds of pauses, and how often the server turned it away."""
+    """The seconds of pauses that one request has waited."""
 
     seconds: float = 0.0
-    refusals: int = 0
 
 
 @dataclass
@@ -48,6 +47,7 @@ class Gate:
         self._interval = 60.0 / rate if rate else 0.0
         self._next = 0.0
         self._paused_until = 0.0
+        self._steps = 0
         self._closed: dict[str, _Closed] = {}
 
     async def turn(self, model: str, waited: Waited) -> None:
@@ -87,6 +87,10 @@ class Gate:
         error.next_step = "Go on with what failed after that."
         raise error
 
+    def answered(self) -> None:
+        """Take in that the server does its work."""
+        self._steps = 0
+
     def refused(self, model: str, error: APIError, waited: Waited, longest: float) -> bool:
         """Take in `error` of a request, and return whether it should be sent again, after another :meth:`turn`.
 
@@ -96,17 +100,16 @@ class Gate:
         if not (isinstance(error, RateLimitError) or error.status in _BUSY_STATUS) or error.partial_text:
             # What has begun to be answered is paid for; a single call does not ask for it again either.
             return False
-        waited.refusals += 1
         now = asyncio.get_running_loop().time()
-        backoff = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** min(waited.refusals - 1, 10))
-        if error.retry_after is None:
-            pause = backoff
-        elif error.retry_after > longest:
-            self._closed[model] = _Closed(now + error.retry_after, error)
+        pause = error.retry_after
+        if pause is not None and pause > longest:
+            self._closed[model] = _Closed(now + pause, error)
             return False
-        else:
-            # A server that keeps saying "at once" and keeps refusing does not mean it.
-            pause = max(error.retry_after, backoff if waited.refusals > 1 else 0.0)
+        if now >= self._paused_until:
+            # Refusals that come while everybody waits already are answers to what was sent before.
+            self._steps += 1
+        # A server that says "at once" and refuses has said nothing.
+        pause = pause or min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** min(self._steps - 1, 10))
         if waited.seconds + pause > longest:
             return False
         self._paused_until = max(self._paused_until, now + pause)

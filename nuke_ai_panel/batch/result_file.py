@@ -20,6 +20,8 @@ from nuke_ai_panel.errors import ValidationError
 
 __all__ = ["ResultFile"]
 
+_BEGINNING = b'{"request":"'
+
 _NONE, _OK, _FAILED = 0, 1, 2
 
 
@@ -83,7 +85,7 @@ class ResultFile:
                 number += 1
                 record = _record(line)
                 if record is None:
-                    if not line.endswith(b"\n") or not line.strip(b"\0\r\n "):
+                    if _is_torn(line):
                         break
                     raise ValidationError(
                         f"Line {number} of {str(self.path)!r} is no record of a batch, so nothing was changed."
@@ -147,7 +149,7 @@ class ResultFile:
         Raises:
             OSError: it could not be written; the file ends with the record before.
         """
-        told = {**record, "request": f"{digest:016x}"}
+        told = {"request": f"{digest:016x}", **record}
         line = _spelled(told) + b"\n"
         try:
             view = memoryview(line)
@@ -212,6 +214,13 @@ class ResultFile:
                 self._file.close()
         finally:
             self._lock.release()
+
+
+def _is_torn(line: bytes) -> bool:
+    """Return whether `line` is the beginning of a record, or the empty space that a machine without power leaves."""
+    if line.endswith(b"\n"):
+        return False
+    return line.startswith(_BEGINNING[: len(line)]) or not line.strip(b"\0")
 
 
 def _spelled(told: Mapping[str, object]) -> bytes:

@@ -259,7 +259,7 @@ class _Pool:
     async def _response(self, request: Request) -> ChatResponse:
         from nuke_ai_panel.api.chat import ChatCompletion
 
-        if request.get("stream"):
+        if request.get("stream") is True:
             raise ValidationError(
                 "A batch collects whole answers; leave out stream.", field="stream", value="True", allowed="False"
             )
@@ -270,10 +270,13 @@ class _Pool:
         while True:
             await gate.turn(model, waited)
             try:
-                return await ChatCompletion.acreate(**request)
+                response: ChatResponse = await ChatCompletion.acreate(**request)
             except APIError as error:
                 if not gate.refused(model, error, waited, self._max_wait):
                     raise
+            else:
+                gate.answered()
+                return response
 
 
 async def _items(requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncGenerator[BatchItem, None]:
