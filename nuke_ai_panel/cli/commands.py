@@ -23,6 +23,7 @@ from nuke_ai_panel.cli.demo_server import MODEL, DemoServer
 from nuke_ai_panel.cli.exit_codes import ExitCode
 from nuke_ai_panel.cli.pull import pull
 from nuke_ai_panel.cli.screen import Screen, error_as_json, review_as_json
+from nuke_ai_panel.cli.serve import serve
 from nuke_ai_panel.credentials import Credentials
 from nuke_ai_panel.errors import ConnectionFailedError, NukeAIPanelError, ValidationError
 from nuke_ai_panel.hosts.base import Host
@@ -42,6 +43,7 @@ __all__ = [
     "models",
     "open_panel",
     "pull",
+    "serve",
     "test_connection",
 ]
 

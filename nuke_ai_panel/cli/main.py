@@ -71,6 +71,7 @@ def _command(commands: ModuleType, name: str) -> Callable[[argparse.Namespace], 
         "batch": commands.batch,
         "demo": commands.demo,
         "demo-server": commands.demo_server,
+        "serve": commands.serve,
     }
     return by_name[name]
 
@@ -161,4 +162,14 @@ def _parser() -> argparse.ArgumentParser:
 
     serving = commands.add_parser("demo-server", help="serve the demo model (no AI) as an Ollama server, to try the panel with")
     serving.add_argument("--port", type=int, default=11434, help="default: %(default)s, Ollama's own")
+
+    tasks = commands.add_parser("serve", help="serve a queue of questions over HTTP, for front ends on this machine")
+    tasks.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="a loopback address; default: %(default)s")
+    tasks.add_argument("--port", type=int, default=0, metavar="N", help="default: a free one, which is printed")
+    tasks.add_argument(
+        "--token-file", default="", metavar="FILE", help="holds the token, and is made where absent; default: print a new one"
+    )
+    tasks.add_argument(
+        "--concurrency", type=int, default=4, metavar="N", help="tasks that run at the same time; default: %(default)s"
+    )
     return parser

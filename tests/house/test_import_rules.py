@@ -30,7 +30,7 @@ ARROWS = {
     "providers": {"net", "validators", "operations", "tokens", "messages", "errors"},
     "api": {"providers", "aio", "files", "settings", "credentials", "validators", "operations", "tokens", "messages", "errors"},
     "batch": {"api", "aio", "providers", "operations", "messages", "errors"},
-    "serve": {"api", "aio", "providers", "messages", "errors"},
+    "serve": {"api", "aio", "providers", "validators", "messages", "errors"},
     "hosts": {"nk", "messages", "errors"},
     "scripting": {"nk", "hosts.base", "messages", "errors"},
     "agent": {"scripting", "providers", "hosts.base", "nk", "settings", "credentials", "messages", "errors"},
