@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nuke_ai_panel.aio.loop_thread import maybe_await, run_async
     from nuke_ai_panel.api.chat import ChatCompletion, Completion
+    from nuke_ai_panel.batch import BatchProgress, BatchRecord, acompletions, acompletions_as_finished, run_batch
     from nuke_ai_panel.errors import (
         APIError,
         AuthenticationError,
@@ -53,6 +54,8 @@ __all__ = [
     "APIError",
     "AuthenticationError",
     "BadRequestError",
+    "BatchProgress",
+    "BatchRecord",
     "ChatCompletion",
     "Completion",
     "ConnectionFailedError",
@@ -82,17 +85,25 @@ __all__ = [
     "UnsupportedFeatureError",
     "ValidationError",
     "__version__",
+    "acompletions",
+    "acompletions_as_finished",
     "maybe_await",
     "run_async",
+    "run_batch",
 ]
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BatchProgress": "batch",
+    "BatchRecord": "batch",
     "ChatCompletion": "api.chat",
     "Completion": "api.chat",
+    "acompletions": "batch",
+    "acompletions_as_finished": "batch",
     "maybe_await": "aio.loop_thread",
     "run_async": "aio.loop_thread",
+    "run_batch": "batch",
 }
 """Public name to the module that it lies in; every other one is an error."""
 
