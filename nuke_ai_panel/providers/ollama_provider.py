@@ -57,7 +57,7 @@ from nuke_ai_panel.providers.ollama_models import (
 from nuke_ai_panel.providers.ollama_pull import PullReader
 from nuke_ai_panel.providers.ollama_refusals import explain_answer, is_ollama_com
 from nuke_ai_panel.providers.ollama_wire import OllamaReader, chat_body, generate_body, usage_of
-from nuke_ai_panel.validators import RequestLimits
+from nuke_ai_panel.validators import RequestLimits, validate_embedding
 
 __all__ = ["OllamaProvider"]
 
@@ -314,9 +314,8 @@ class OllamaProvider(HttpProvider):
 
         The server cuts a text that is too long, unless ``extra`` holds ``"truncate": False``.
         """
+        validate_embedding(request, self.limits)
         body: dict[str, object] = {"model": _named(request.model), "input": list(request.texts)}
-        if not request.texts:
-            raise ValidationError("There is no text to turn into vectors.", field="texts", value="()", allowed="at least one")
         if request.dimensions is not None:
             body["dimensions"] = request.dimensions
         body.update(request.extra)

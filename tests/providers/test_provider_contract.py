@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import struct
 import time
 
 import pytest
@@ -20,14 +22,53 @@ from nuke_ai_panel.errors import (
     ServerError,
     StreamInterruptedError,
     StreamStalledError,
+    UnsupportedFeatureError,
     ValidationError,
 )
-from nuke_ai_panel.messages import ChatRequest, Finished, Message, ModelLoading, ReasoningDelta, StreamStarted, TextDelta
+from nuke_ai_panel.messages import (
+    ChatRequest,
+    Finished,
+    ImagePart,
+    JsonSchema,
+    Message,
+    ModelLoading,
+    ReasoningDelta,
+    StreamStarted,
+    TextDelta,
+    TextPart,
+    Tool,
+    ToolCall,
+    ToolCallDelta,
+)
+from nuke_ai_panel.operations import (
+    OPERATIONS,
+    EmbeddingRequest,
+    ImageRequest,
+    SpeechRequest,
+    TranscriptionRequest,
+    UploadRequest,
+)
 from nuke_ai_panel.providers.base import Deadlines, Server
 from nuke_ai_panel.providers.registry import PROVIDERS, create
 
 KEY = "sk-or-v1-0123456789abcdef-secret"
 SHORT = Deadlines(connect=5, first_byte=20, call=20, silence=0.6)
+SCHEMA = {"type": "object", "properties": {"size": {"type": "number"}}, "required": ["size"]}
+BLUR = Tool("set_knob", "Set a knob of a node.", SCHEMA)
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+
+#: One call of every operation, to be refused where it is not offered.
+ASKED = {
+    "embed": lambda provider: provider.embed(EmbeddingRequest("tiny", ("a",))),
+    "generate_images": lambda provider: provider.generate_images(ImageRequest("tiny", "a plate")),
+    "transcribe": lambda provider: provider.transcribe(TranscriptionRequest("tiny", b"RIFF")),
+    "translate": lambda provider: provider.translate(TranscriptionRequest("tiny", b"RIFF")),
+    "speak": lambda provider: provider.speak(SpeechRequest("tiny", "Hello")),
+    "upload_file": lambda provider: provider.upload_file(UploadRequest("a.pdf", b"%PDF", "application/pdf")),
+    "list_files": lambda provider: provider.list_files(),
+    "download_file": lambda provider: provider.download_file("file-1"),
+    "delete_file": lambda provider: provider.delete_file("file-1"),
+}
 
 
 def ask(text="How do I blur?", **more):
@@ -50,6 +91,8 @@ class ProviderContract:
     chat = ""
     models = ""
     media = ""
+    embeddings = ""
+    details = ""
 
     # What the subclass spells in its own protocol.
 
@@ -74,6 +117,26 @@ class ProviderContract:
 
     def junk_records(self):
         """Return records of legal JSON with types nobody expects."""
+        raise NotImplementedError
+
+    def calls(self, *calls):
+        """Return the records of an answer that asks for `calls`, each a name and the JSON text of its arguments, and ends."""
+        raise NotImplementedError
+
+    def read_body(self, body):
+        """Return what a sent body says, by the names of :class:`ChatRequest`.
+
+        ``tools`` (name to schema), ``schema``, ``images`` (bytes), ``asked`` (name and arguments of the calls in the history)
+        and ``answered`` (results in it), ``reasoning`` (whether the model was told to think), ``sampling``.
+        """
+        raise NotImplementedError
+
+    def vectors(self, *vectors):
+        """Return the body of an answer with `vectors`, at most one per text."""
+        raise NotImplementedError
+
+    def plain_model(self):
+        """Return the body that the server sends for ``details``: a model that can talk, and nothing else."""
         raise NotImplementedError
 
     # Shared machinery.
@@ -225,6 +288,232 @@ class ProviderContract:
         with pytest.raises(AuthenticationError) as caught:
             create(self.name, Server("http://127.0.0.1:9", "sk-abc\r\nX-Evil: 1"))
         assert "Evil" not in str(caught.value)
+
+    # Tools, pictures, schemas.
+
+    async def body_of(self, request, scripted, stream_reply):
+        async with scripted({self.chat: stream_reply(*self.words("a"), *self.end())}) as server:
+            provider = self.provider(server)
+            await provider.complete(request)
+            await provider.aclose()
+        return self.read_body(server.received[-1].body)
+
+    async def test_tool_calls_arrive_in_pieces_or_whole_and_end_as_valid_calls(self, scripted, stream_reply):
+        asked = [("set_knob", '{"size": 12.5}'), ("list_nodes", "{}"), ("set_knob", '{"size": 3, "name": "Grün {}"}')]
+        async with scripted({self.chat: stream_reply(*self.words("I will."), *self.calls(*asked))}) as server:
+            provider = self.provider(server)
+            events = await collect(provider, ask(tools=(BLUR, Tool("list_nodes"))))
+            await provider.aclose()
+        joined = {}
+        for event in events:
+            if isinstance(event, ToolCallDelta):
+                name, arguments = joined.get(event.index, ("", ""))
+                joined[event.index] = (name or event.name, arguments + event.arguments)
+        assert sorted(joined) == [0, 1, 2]
+        finished = events[-1]
+        assert isinstance(finished, Finished)
+        assert finished.reason == "tool_calls"
+        assert text_of(events) == "I will."
+        wanted = [(name, json.loads(arguments)) for name, arguments in asked]
+        assert [(call.name, json.loads(call.arguments)) for call in finished.tool_calls] == wanted
+        assert [(name, json.loads(arguments)) for _, (name, arguments) in sorted(joined.items())] == wanted
+        assert len({call.id for call in finished.tool_calls}) == 3
+        assert all(call.id for call in finished.tool_calls)
+
+    async def test_tool_calls_are_the_same_at_every_split_of_their_bytes(self, scripted, stream_reply):
+        whole = b"".join(self.calls(("set_knob", '{"size": 12.5, "name": "Grün"}'), ("list_nodes", "{}")))
+        splits = range(1, len(whole), max(1, len(whole) // 40))
+        async with scripted({self.chat: [stream_reply(whole[:at], whole[at:]) for at in splits]}) as server:
+            provider = self.provider(server)
+            for _ in splits:
+                completion = await provider.complete(ask(tools=(BLUR,)))
+                assert [(call.name, json.loads(call.arguments)) for call in completion.tool_calls] == [
+                    ("set_knob", {"size": 12.5, "name": "Grün"}),
+                    ("list_nodes", {}),
+                ]
+            await provider.aclose()
+
+    async def test_request_carries_the_tools(self, scripted, stream_reply):
+        sent = await self.body_of(ask(tools=(BLUR,)), scripted, stream_reply)
+        assert sent["tools"] == {"set_knob": SCHEMA}
+
+    async def test_answers_to_calls_go_back_with_the_calls(self, scripted, stream_reply):
+        request = ChatRequest(
+            "tiny",
+            (
+                Message("user", "blur"),
+                Message("assistant", tool_calls=(ToolCall("c1", "set_knob", '{"size": 4}'), ToolCall("c2", "list_nodes", ""))),
+                Message("tool", "done", tool_call_id="c1", tool_name="set_knob"),
+                Message("tool", "Blur1", tool_call_id="c2", tool_name="list_nodes"),
+            ),
+            tools=(BLUR, Tool("list_nodes")),
+        )
+        sent = await self.body_of(request, scripted, stream_reply)
+        assert sent["asked"] == [("set_knob", {"size": 4}), ("list_nodes", {})]
+        assert sent["answered"] == ["done", "Blur1"]
+
+    async def test_answer_with_calls_can_go_into_the_next_request(self, scripted, stream_reply):
+        first = stream_reply(*self.thought("Hm."), *self.calls(("set_knob", '{"size": 4}')))
+        async with scripted({self.chat: [first, stream_reply(*self.words("a"), *self.end())]}) as server:
+            provider = self.provider(server)
+            completion = await provider.complete(ask(tools=(BLUR,)))
+            (call,) = completion.tool_calls
+            said = (
+                Message("user", "x"),
+                completion.as_message(),
+                Message("tool", "ok", tool_call_id=call.id, tool_name=call.name),
+            )
+            assert (await provider.complete(ChatRequest("tiny", said, tools=(BLUR,)))).text == "a"
+            await provider.aclose()
+        assert self.read_body(server.received[-1].body)["asked"] == [("set_knob", {"size": 4})]
+
+    async def test_pictures_are_sent_as_they_are(self, scripted, stream_reply):
+        parts = (TextPart("first"), ImagePart(PICTURE, "image/png"), TextPart("second"))
+        request = ChatRequest("tiny", (Message("user", "What is this?", parts=parts),))
+        sent = await self.body_of(request, scripted, stream_reply)
+        assert sent["images"] == [PICTURE]
+
+    async def test_schema_of_the_answer_is_sent(self, scripted, stream_reply):
+        sent = await self.body_of(ask(response_format=JsonSchema(SCHEMA)), scripted, stream_reply)
+        assert sent["schema"] == SCHEMA
+
+    @pytest.mark.parametrize("wanted", [True, False])
+    async def test_reasoning_is_switched(self, scripted, stream_reply, wanted):
+        sent = await self.body_of(ask(reasoning=wanted), scripted, stream_reply)
+        assert sent["reasoning"] is wanted
+
+    async def test_sampling_is_sent(self, scripted, stream_reply):
+        sampling = {"temperature": 0.5, "top_p": 0.9, "seed": 7, "presence_penalty": 0.1, "frequency_penalty": -0.1}
+        sent = await self.body_of(ask(**sampling), scripted, stream_reply)
+        assert sampling.items() <= sent["sampling"].items()
+
+    async def test_extra_fields_go_into_the_body_and_win(self, scripted, stream_reply):
+        async with scripted({self.chat: stream_reply(*self.words("a"), *self.end())}) as server:
+            provider = self.provider(server)
+            await provider.complete(ask(extra={"a_field_of_its_own": [1, {"b": None}]}))
+            await provider.aclose()
+        assert server.received[-1].body["a_field_of_its_own"] == [1, {"b": None}]
+
+    async def test_what_a_model_is_known_to_lack_is_refused_before_it_is_sent(self, scripted, reply, stream_reply):
+        routes = {self.details: reply((json.dumps(self.plain_model()).encode(),)), self.chat: stream_reply(*self.end())}
+        async with scripted(routes) as server:
+            provider = self.provider(server)
+            for feature in (
+                {"tools": (BLUR,)},
+                {"messages": (Message("user", "x", parts=(ImagePart(PICTURE, "image/png"),)),)},
+            ):
+                request = ChatRequest("tiny", **{"messages": (Message("user", "x"),), **feature})
+                with pytest.raises(UnsupportedFeatureError) as caught:
+                    await collect(provider, request)
+                assert "'tiny'" in str(caught.value)
+                assert caught.value.next_step
+            capabilities = await provider.capabilities("tiny")
+            await provider.aclose()
+        method, path = self.chat.split()
+        assert not [each for each in server.received if (each.method, each.path) == (method, path)]
+        assert (capabilities.tools, capabilities.images) == (False, False)
+        assert capabilities.context_length == 8192
+
+    # Other operations.
+
+    async def test_texts_become_vectors_in_their_order(self, scripted, reply):
+        body = json.dumps(self.vectors([0.5, -1.0], [0.25, 2.0])).encode()
+        async with scripted({self.embeddings: reply((body,))}) as server:
+            provider = self.provider(server)
+            found = await provider.embed(EmbeddingRequest("tiny", ("a", "b"), dimensions=2))
+            await provider.aclose()
+        assert found.vectors == ((0.5, -1.0), (0.25, 2.0))
+        assert found.usage.prompt_tokens == 2
+        assert server.received[-1].body["input"] == ["a", "b"]
+        assert server.received[-1].body["dimensions"] == 2
+
+    async def test_one_vector_for_two_texts_is_a_protocol_error(self, scripted, reply):
+        async with scripted({self.embeddings: reply((json.dumps(self.vectors([0.5])).encode(),))}) as server:
+            provider = self.provider(server)
+            with pytest.raises(ProtocolError) as caught:
+                await provider.embed(EmbeddingRequest("tiny", ("a", "b")))
+            await provider.aclose()
+        assert caught.value.provider == self.name
+
+    async def test_texts_that_are_none_are_refused_before_they_are_sent(self, scripted):
+        async with scripted({}) as server:
+            provider = self.provider(server)
+            for texts in ((), ("",), "text"):
+                with pytest.raises(ValidationError):
+                    await provider.embed(EmbeddingRequest("tiny", texts))
+            await provider.aclose()
+        assert server.received == []
+
+    async def test_refused_vectors_name_the_model(self, scripted, reply):
+        refusal = json.dumps({"error": "model 'tiny' not found"}).encode()
+        async with scripted({self.embeddings: reply((refusal,), 404)}) as server:
+            provider = self.provider(server)
+            with pytest.raises(ModelNotFoundError, match="'tiny' is not on this server"):
+                await provider.embed(EmbeddingRequest("tiny", ("a",)))
+            await provider.aclose()
+
+    async def test_what_is_not_offered_says_who_offers_it(self, scripted):
+        assert set(ASKED) == set(OPERATIONS)
+        async with scripted({}) as server:
+            provider = self.provider(server)
+            for name, call in ASKED.items():
+                if name in provider.operations():
+                    continue
+                others = [made.title for made in PROVIDERS.values() if name in made.operations()]
+                with pytest.raises(UnsupportedFeatureError) as caught:
+                    await call(provider)
+                assert others
+                assert all(title in str(caught.value) for title in others)
+                assert OPERATIONS[name] in str(caught.value)
+            await provider.aclose()
+        assert server.received == []
+
+    async def test_server_that_lacks_an_operation_says_so(self, scripted):
+        async with scripted({}) as server:
+            provider = self.provider(server)
+            for name in sorted(provider.operations()):
+                with pytest.raises(APIError) as caught:
+                    await ASKED[name](provider)
+                assert caught.value.provider == self.name
+                assert caught.value.status == 404
+                assert caught.value.next_step
+            await provider.aclose()
+
+    # Deadlines of one call.
+
+    async def test_deadlines_of_one_call_replace_the_servers(self, scripted, stream_reply):
+        async with scripted({self.chat: stream_reply(*self.words("kept"), scripted.FOREVER)}) as server:
+            provider = self.provider(server, Deadlines(silence=600))
+            with pytest.raises(StreamStalledError) as caught:
+                await asyncio.wait_for(provider.complete(ask(), deadlines=Deadlines(silence=0.3)), 20)
+            await provider.aclose()
+        assert caught.value.partial_text == "kept"
+
+    async def test_total_deadline_ends_a_stream_that_never_falls_silent(self, scripted, stream_reply):
+        (word,) = self.words("on ")
+
+        async def go_on(response):
+            while True:
+                await response.write(word)
+                await asyncio.sleep(0.02)
+
+        async with scripted({self.chat: stream_reply(go_on)}) as server:
+            provider = self.provider(server, Deadlines(silence=600))
+            with pytest.raises(RequestTimeoutError) as caught:
+                await asyncio.wait_for(provider.complete(ask(), deadlines=Deadlines(total=0.7)), 20)
+            await asyncio.wait_for(server.gone.wait(), 10)
+            await provider.aclose()
+        assert caught.value.kind == "total_timeout"
+        assert caught.value.partial_text.startswith("on on ")
+
+    async def test_total_deadline_holds_before_the_first_byte(self, scripted, stream_reply):
+        never = asyncio.Event()
+        async with scripted({self.chat: stream_reply(never)}) as server:
+            provider = self.provider(server, Deadlines())
+            with pytest.raises(RequestTimeoutError):
+                await asyncio.wait_for(provider.complete(ask(), deadlines=Deadlines(total=0.4)), 20)
+            await asyncio.wait_for(server.gone.wait(), 10)
+            await provider.aclose()
 
     # Faults.
 
@@ -556,6 +845,8 @@ class TestOllama(ProviderContract):
     chat = "POST /api/chat"
     models = "GET /api/tags"
     media = "application/x-ndjson"
+    embeddings = "POST /api/embed"
+    details = "POST /api/show"
 
     def _line(self, value):
         return json.dumps(value, ensure_ascii=False).encode() + b"\n"
@@ -591,6 +882,37 @@ class TestOllama(ProviderContract):
     def keep_alive(self):
         return b"\n"
 
+    def calls(self, *calls):
+        spelled = [
+            {"id": f"call_{place}", "function": {"index": place, "name": name, "arguments": json.loads(arguments)}}
+            for place, (name, arguments) in enumerate(calls)
+        ]
+        message = {"role": "assistant", "content": "", "tool_calls": spelled}
+        return [self._line({"model": "tiny", "message": message, "done": True, "done_reason": "stop"})]
+
+    def read_body(self, body):
+        messages = body["messages"]
+        asked = [call["function"] for message in messages for call in message.get("tool_calls", ())]
+        return {
+            "tools": {tool["function"]["name"]: tool["function"]["parameters"] for tool in body.get("tools", ())},
+            "schema": body.get("format"),
+            "images": [base64.b64decode(image, validate=True) for message in messages for image in message.get("images", ())],
+            "asked": [(function["name"], function["arguments"]) for function in asked],
+            "answered": [message["content"] for message in messages if message["role"] == "tool"],
+            "reasoning": body.get("think"),
+            "sampling": body.get("options", {}),
+        }
+
+    def vectors(self, *vectors):
+        return {"model": "tiny", "embeddings": vectors, "prompt_eval_count": 2}
+
+    def plain_model(self):
+        return {
+            "capabilities": ["completion"],
+            "model_info": {"general.architecture": "llama", "llama.context_length": 8192},
+            "details": {},
+        }
+
     def junk_records(self):
         return [
             b"\r\n",
@@ -607,6 +929,8 @@ class TestOpenrouter(ProviderContract):
     chat = "POST /v1/chat/completions"
     models = "GET /v1/models"
     media = "text/event-stream"
+    embeddings = "POST /v1/embeddings"
+    details = "GET /v1/models"
 
     def _event(self, value):
         return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
@@ -643,6 +967,54 @@ class TestOpenrouter(ProviderContract):
     def keep_alive(self):
         return b": OPENROUTER PROCESSING\n\n"
 
+    def calls(self, *calls):
+        pieces = []
+        for place, (name, arguments) in enumerate(calls):
+            pieces.append(
+                {"index": place, "id": f"call_{place}", "type": "function", "function": {"name": name, "arguments": ""}}
+            )
+            for at in range(0, len(arguments), 5):
+                pieces.append({"index": place, "function": {"arguments": arguments[at : at + 5]}})
+        return [
+            *(self._event({"model": "tiny", "choices": [{"index": 0, "delta": {"tool_calls": [piece]}}]}) for piece in pieces),
+            self._event({"model": "tiny", "choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}),
+            b"data: [DONE]\n\n",
+        ]
+
+    def read_body(self, body):
+        messages = body["messages"]
+        asked = [call["function"] for message in messages for call in message.get("tool_calls", ())]
+        parts = [part for message in messages if isinstance(message["content"], list) for part in message["content"]]
+        urls = [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
+        return {
+            "tools": {tool["function"]["name"]: tool["function"]["parameters"] for tool in body.get("tools", ())},
+            "schema": body.get("response_format", {}).get("json_schema", {}).get("schema"),
+            "images": [base64.b64decode(url.removeprefix("data:image/png;base64,"), validate=True) for url in urls],
+            "asked": [(function["name"], json.loads(function["arguments"])) for function in asked],
+            "answered": [message["content"] for message in messages if message["role"] == "tool"],
+            "reasoning": self.read_reasoning(body),
+            "sampling": body,
+        }
+
+    def read_reasoning(self, body):
+        spelled = body.get("reasoning", {})
+        return False if spelled.get("effort") == "none" else spelled.get("enabled")
+
+    def vectors(self, *vectors):
+        spelled = [struct.pack(f"<{len(vector)}f", *vector) for vector in vectors]
+        data = [{"index": place, "embedding": base64.b64encode(raw).decode()} for place, raw in enumerate(spelled)]
+        return {"model": "tiny", "data": data[::-1], "usage": {"prompt_tokens": 2}}
+
+    def plain_model(self):
+        architecture = {"input_modalities": ["text"], "output_modalities": ["text"]}
+        parameters = ["max_tokens", "temperature"]
+        return {
+            "data": [
+                {"id": "tiny", "context_length": 8192, "architecture": architecture, "supported_parameters": parameters},
+                {"id": "other", "context_length": 4096},
+            ]
+        }
+
     def junk_records(self):
         return [
             b": a comment\r\n\r\n",
@@ -657,6 +1029,9 @@ class TestOpenrouter(ProviderContract):
 
 class TestOpenai(TestOpenrouter):
     name = "openai"
+
+    def read_reasoning(self, body):
+        return body.get("chat_template_kwargs", {}).get("enable_thinking")
 
 
 def test_every_provider_has_a_contract():
