@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nuke_ai_panel.aio.loop_thread import maybe_await, run_async
     from nuke_ai_panel.api.chat import ChatCompletion, Completion
+    from nuke_ai_panel.api.media import AudioTranscription, AudioTranslation, Embedding, Image, Speech
+    from nuke_ai_panel.api.stored_files import File
     from nuke_ai_panel.batch import BatchProgress, BatchRecord, acompletions, acompletions_as_finished, run_batch
     from nuke_ai_panel.errors import (
         APIError,
@@ -49,9 +51,12 @@ if TYPE_CHECKING:
         UnsupportedFeatureError,
         ValidationError,
     )
+    from nuke_ai_panel.files import FileValidator
 
 __all__ = [
     "APIError",
+    "AudioTranscription",
+    "AudioTranslation",
     "AuthenticationError",
     "BadRequestError",
     "BatchProgress",
@@ -60,9 +65,13 @@ __all__ = [
     "Completion",
     "ConnectionFailedError",
     "CredentialError",
+    "Embedding",
     "EncryptedScriptError",
+    "File",
     "FileRefusedError",
+    "FileValidator",
     "HostError",
+    "Image",
     "KnobNotFoundError",
     "ModelNotFoundError",
     "NkError",
@@ -80,6 +89,7 @@ __all__ = [
     "ScriptChangedError",
     "ServerError",
     "SettingsError",
+    "Speech",
     "StreamInterruptedError",
     "StreamStalledError",
     "UnsupportedFeatureError",

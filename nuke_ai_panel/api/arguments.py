@@ -6,29 +6,42 @@ import difflib
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict, TypeVar, Union
+from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 
 from nuke_ai_panel.api.servers import Place, Secret
 from nuke_ai_panel.errors import ValidationError
 from nuke_ai_panel.messages import JsonObject, JsonSchema, Tool
 from nuke_ai_panel.net.deadlines import Deadlines
 from nuke_ai_panel.providers.registry import PROVIDERS
+from nuke_ai_panel.validators.values import refuse, shown
 
 if TYPE_CHECKING:
+    import os
     from typing import Literal
+
+    from nuke_ai_panel.files import CheckedFile
+    from nuke_ai_panel.messages import Part
+
+    Attachment = str | os.PathLike[str] | CheckedFile | Part
+    FileInput = str | os.PathLike[str] | CheckedFile | bytes | tuple[str, bytes]
 
 __all__ = [
     "Asked",
     "CallArguments",
     "ChatArguments",
+    "EmbeddingArguments",
+    "ImageArguments",
+    "SpeechArguments",
     "TextArguments",
+    "TranscriptionArguments",
+    "UploadArguments",
     "extra_of",
     "hide_key",
     "one_of",
     "place_of",
     "refuse_unknown",
-    "shown",
     "split_model",
+    "text_of",
 ]
 
 T = TypeVar("T")
@@ -84,12 +97,55 @@ class TextArguments(CallArguments, total=False):
 
 
 class ChatArguments(TextArguments, total=False):
-    """What a chat takes: tools and the form of the answer in the OpenAI form or as our own values."""
+    """What a chat takes: tools and the form of the answer in the OpenAI form or as our own values.
+
+    ``attachments`` are files that the caller has chosen (paths, checked files, or parts of a message); they are checked, and go
+    with the last message of the user.
+    """
 
     tools: Sequence[JsonObject | Tool] | None
     tool_choice: str | JsonObject | None
     response_format: Literal["json"] | JsonObject | JsonSchema | None
     carry_features: bool | None
+    attachments: Sequence[Attachment] | None
+
+
+class EmbeddingArguments(CallArguments, total=False):
+    """``dimensions`` shortens the vectors where the model can."""
+
+    dimensions: int | None
+
+
+class ImageArguments(CallArguments, total=False):
+    """``size`` is e.g. ``"1024x1024"``; ``references`` are pictures to start from: files, or parts of a message."""
+
+    n: int | None
+    size: str | None
+    quality: str | None
+    references: Sequence[Attachment] | None
+
+
+class TranscriptionArguments(CallArguments, total=False):
+    """``language`` is a code such as ``"en"``; ``prompt`` gives names and spellings; ``filename`` is for bare bytes."""
+
+    language: str | None
+    prompt: str | None
+    filename: str | None
+
+
+class SpeechArguments(CallArguments, total=False):
+    """``response_format`` is e.g. ``"mp3"`` or ``"wav"``; ``speed`` 1.0 is normal."""
+
+    response_format: str | None
+    speed: float | None
+
+
+class UploadArguments(CallArguments, total=False):
+    """``purpose`` is in the server's words; ``filename`` and ``media_type`` are for bare bytes."""
+
+    purpose: str | None
+    filename: str | None
+    media_type: str | None
 
 
 @dataclass(frozen=True)
@@ -100,18 +156,12 @@ class Asked:
     model: str
 
 
-def shown(value: object) -> str:
-    """Return `value` as an error shows it: 80 characters at most."""
-    words = repr(value)
-    return words if len(words) <= 80 else words[:79] + "…"
-
-
-def hide_key(arguments: dict[str, object]) -> dict[str, object]:
+def hide_key(arguments: object) -> dict[str, object]:
     """Wrap the key among `arguments` in place, so that no traceback which shows variables shows it; return `arguments`."""
-    key = arguments.get("api_key")
-    if isinstance(key, str):
-        arguments["api_key"] = Secret(key)
-    return arguments
+    given = cast("dict[str, object]", arguments)
+    if isinstance(given.get("api_key"), str):
+        given["api_key"] = Secret(cast(str, given["api_key"]))
+    return given
 
 
 def refuse_unknown(given: Collection[str], known: Collection[str], call: str) -> None:
@@ -182,30 +232,26 @@ def extra_of(arguments: Mapping[str, object]) -> JsonObject:
     if extra is None:
         return {}
     if not isinstance(extra, Mapping) or not all(isinstance(name, str) for name in extra):
-        raise ValidationError("extra_body must be a dict of fields.", field="extra_body", value=shown(extra), allowed="a dict")
+        refuse("extra_body", extra, "a dict of fields")
     return dict(extra)
 
 
-def _seconds(arguments: Mapping[str, object], name: str, default: T) -> Union[float, T]:
+def _seconds(arguments: Mapping[str, object], name: str, default: T) -> float | T:
     value = arguments.get(name)
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
-        raise ValidationError(
-            f"{name} must be a number of seconds above 0, not {shown(value)}.",
-            field=name,
-            value=shown(value),
-            allowed="seconds above 0",
-        )
+        refuse(name, value, "a number of seconds above 0")
     return float(value)
 
 
-def _text(arguments: Mapping[str, object], name: str) -> str | None:
+def text_of(arguments: Mapping[str, object], name: str) -> str | None:
+    """Return the text that is given as `name`, None where there is none. Raises: ValidationError."""
     value = arguments.get(name)
     if value is None:
         return None
     if not isinstance(value, str):
-        raise ValidationError(f"{name} must be a text.", field=name, value=shown(value), allowed="a text")
+        refuse(name, value, "a text")
     return value
 
 
@@ -221,22 +267,17 @@ def place_of(asked: str, arguments: Mapping[str, object], *, is_chat: bool = Fal
     if retries is None:
         retries = usual.retries
     if isinstance(retries, bool) or not isinstance(retries, int) or not 0 <= retries <= 10:
-        raise ValidationError(
-            f"max_retries must be a whole number from 0 to 10, not {shown(retries)}.",
-            field="max_retries",
-            value=shown(retries),
-            allowed="0 to 10",
-        )
+        refuse("max_retries", retries, "a whole number from 0 to 10")
     key = arguments.get("api_key")
     if key is not None and not isinstance(key, Secret):
-        raise ValidationError("api_key must be a text.", field="api_key", value=type(key).__name__, allowed="a text")
+        refuse("api_key", type(key), "a text")
     connect = _seconds(arguments, "connect_timeout", usual.connect)
     first_byte = _seconds(arguments, "first_byte_timeout", usual.first_byte)
     return Place(
         asked,
-        (_text(arguments, "base_url") or "").strip(),
+        (text_of(arguments, "base_url") or "").strip(),
         key,
-        _text(arguments, "ca_file"),
+        text_of(arguments, "ca_file"),
         Deadlines(
             connect=connect,
             first_byte=first_byte,

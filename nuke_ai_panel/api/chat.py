@@ -9,17 +9,21 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
 from nuke_ai_panel.aio.loop_thread import background
-from nuke_ai_panel.api.arguments import hide_key, shown
+from nuke_ai_panel.api.arguments import hide_key
+from nuke_ai_panel.api.attachments import parts_of, with_attachments
+from nuke_ai_panel.api.calling import on_server
 from nuke_ai_panel.api.chunks import ChatChunk, Head, chat_chunk, text_chunk
 from nuke_ai_panel.api.requests import ChatCall, read_chat, read_prompt
 from nuke_ai_panel.api.responses import ChatMessage, ChatResponse, TextChoice, TextResponse
 from nuke_ai_panel.api.servers import forget_key, pool_of_this_loop
 from nuke_ai_panel.api.streams import AsyncStream, Shape, Stream, open_stream
-from nuke_ai_panel.errors import AuthenticationError, ValidationError
+from nuke_ai_panel.errors import AuthenticationError
 from nuke_ai_panel.messages import JsonObject, Message
+from nuke_ai_panel.validators.values import refuse
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -71,8 +75,8 @@ class ChatCompletion:
         hide_key(arguments)
 
         async def call() -> ChatResponse | Stream[ChatChunk]:
-            asked = await _chat_call(model, messages, arguments, stream, "ChatCompletion.create")
-            return await Stream.over(await _streamed(asked, chat_chunk)) if stream else await _answered(asked)
+            answer = await _asked(model, messages, arguments, stream, chat_chunk, "ChatCompletion.create")
+            return await Stream.over(answer) if isinstance(answer, AsyncStream) else answer
 
         return background().run(call, twin="ChatCompletion.acreate")
 
@@ -100,8 +104,7 @@ class ChatCompletion:
     ) -> ChatResponse | AsyncStream[ChatChunk]:
         """Return the whole answer, or with `stream` an async iterator over its pieces."""
         hide_key(arguments)
-        asked = await _chat_call(model, messages, arguments, stream, "ChatCompletion.acreate")
-        return await _streamed(asked, chat_chunk) if stream else await _answered(asked)
+        return await _asked(model, messages, arguments, stream, chat_chunk, "ChatCompletion.acreate")
 
 
 class Completion:
@@ -138,8 +141,8 @@ class Completion:
         hide_key(arguments)
 
         async def call() -> TextResponse | Stream[TextResponse]:
-            asked = await _prompt_call(model, prompt, arguments, stream, "Completion.create")
-            return await Stream.over(await _streamed(asked, text_chunk)) if stream else _as_text(await _answered(asked))
+            answer = await _asked(model, prompt, arguments, stream, text_chunk, "Completion.create")
+            return await Stream.over(answer) if isinstance(answer, AsyncStream) else _as_text(answer)
 
         return background().run(call, twin="Completion.acreate")
 
@@ -167,43 +170,35 @@ class Completion:
     ) -> TextResponse | AsyncStream[TextResponse]:
         """Return the whole text, or with `stream` an async iterator over its pieces."""
         hide_key(arguments)
-        asked = await _prompt_call(model, prompt, arguments, stream, "Completion.acreate")
-        return await _streamed(asked, text_chunk) if stream else _as_text(await _answered(asked))
+        answer = await _asked(model, prompt, arguments, stream, text_chunk, "Completion.acreate")
+        return answer if isinstance(answer, AsyncStream) else _as_text(answer)
 
 
-async def _chat_call(model: str, messages: object, arguments: dict[str, object], stream: object, call: str) -> ChatCall:
-    _check_stream(stream)
-    settings = await pool_of_this_loop().settings()
-    return read_chat(model, messages, arguments, default_provider=settings.provider, call=call)
-
-
-async def _prompt_call(model: str, prompt: str, arguments: dict[str, object], stream: object, call: str) -> ChatCall:
-    _check_stream(stream)
-    settings = await pool_of_this_loop().settings()
-    return read_prompt(model, prompt, arguments, default_provider=settings.provider, call=call)
-
-
-def _check_stream(stream: object) -> None:
+async def _asked(
+    model: str, messages: object, arguments: dict[str, object], stream: object, shape: Shape[C], name: str
+) -> ChatResponse | AsyncStream[C]:
+    """Read the arguments of the call `name`, and return the answer or its stream."""
     if not isinstance(stream, bool):
-        raise ValidationError(
-            f"stream must be True or False, not {shown(stream)}.", field="stream", value=shown(stream), allowed="True or False"
-        )
+        refuse("stream", stream, "True or False")
+    settings = await pool_of_this_loop().settings()
+    # Files are taken apart from what is read without waiting, and stay open until the server answers.
+    files = arguments.get("attachments")
+    read = read_prompt if name.startswith("Completion") else read_chat
+    call = read(model, messages, arguments, default_provider=settings.provider, call=name)
+    async with parts_of(files, "attachments") as parts:
+        call = replace(call, request=with_attachments(call.request, parts))
+        return await (_streamed(call, shape) if stream else _answered(call))
 
 
 async def _answered(call: ChatCall) -> ChatResponse:
-    lease = await pool_of_this_loop().lease(call.place)
     created = int(time.time())
-    try:
-        answer = await lease.provider.complete(call.request, deadlines=call.place.deadlines)
-    except AuthenticationError:
-        forget_key(call.place.provider)
-        raise
-    return ChatResponse.of(answer, id=_new_id(), created=created, provider=lease.provider.name, notices=call.notices)
+    answer = await on_server(call.place, lambda provider: provider.complete(call.request, deadlines=call.place.deadlines))
+    return ChatResponse.of(answer, id=_new_id(), created=created, provider=call.place.provider, notices=call.notices)
 
 
 async def _streamed(call: ChatCall, shape: Shape[C]) -> AsyncStream[C]:
     lease = await pool_of_this_loop().lease(call.place)
-    head = Head(_new_id(), call.request.model, int(time.time()), lease.provider.name)
+    head = Head(_new_id(), call.request.model, int(time.time()), call.place.provider)
     events = lease.provider.stream(call.request, deadlines=call.place.deadlines)
     try:
         return await open_stream(lease, events, head, shape, call.notices)

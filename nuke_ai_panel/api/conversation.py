@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NoReturn, cast
 from urllib.parse import unquote_to_bytes
 
-from nuke_ai_panel.api.arguments import shown
 from nuke_ai_panel.api.responses import ChatMessage, ChatToolCall
 from nuke_ai_panel.errors import ValidationError
 from nuke_ai_panel.messages import (
@@ -29,12 +28,13 @@ from nuke_ai_panel.messages import (
     Tool,
     ToolCall,
 )
+from nuke_ai_panel.validators.values import shown
 
 __all__ = ["read_messages", "read_reasoning", "read_response_format", "read_tool_choice", "read_tools"]
 
 _ROLES = {"developer": "system", "function": "tool"}
 _SILENT = frozenset({"refusal", "annotations", "audio", "function_call", "images", "logprobs"})
-"""Fields of an answer of the field's that say nothing to the model when they come back."""
+"""Fields of an answer that do not go back to the model."""
 
 _PARTS = "text, image_url, input_audio, file"
 
@@ -79,8 +79,11 @@ def _message(given: object, where: str, notices: list[Notice]) -> Message:
     if isinstance(details, (str, Mapping)) or not isinstance(details, Sequence) or not all(map(_is_object, details)):
         _refuse(f"{where}.reasoning_details", "must be a list of dicts.", details, "a list of dicts")
     for field, value in fields.items():
-        if value not in (None, "", [], {}) and field not in _SILENT:
+        if value in (None, "", [], (), {}):
+            continue
+        if field not in _SILENT:
             _refuse(f"{where}.{field}", "is no field of a message.", value, "role, content, tool_calls, tool_call_id, name")
+        notices.append(Notice("ignored", f"{where}.{field} is not sent: it does not go back to a model."))
     if name and role != "tool":
         notices.append(Notice("ignored", f"The name {name!r} in {where} is not sent: no server is told who of several speaks."))
     return Message(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 from nuke_ai_panel.api.arguments import (
     ChatArguments,
@@ -13,7 +13,6 @@ from nuke_ai_panel.api.arguments import (
     one_of,
     place_of,
     refuse_unknown,
-    shown,
     split_model,
 )
 from nuke_ai_panel.api.conversation import (
@@ -24,8 +23,8 @@ from nuke_ai_panel.api.conversation import (
     read_tools,
 )
 from nuke_ai_panel.api.servers import Place
-from nuke_ai_panel.errors import ValidationError
 from nuke_ai_panel.messages import ChatRequest, Message, Notice
+from nuke_ai_panel.validators.values import refuse
 
 __all__ = ["ChatCall", "read_chat", "read_prompt"]
 
@@ -55,7 +54,7 @@ def read_chat(
     notices: list[Notice] = []
     carry = arguments.get("carry_features")
     if carry is not None and not isinstance(carry, bool):
-        _refuse("carry_features", "must be True or False.", carry, "True or False")
+        refuse("carry_features", carry, "True or False")
     request = _request(
         asked.provider,
         asked.model,
@@ -76,13 +75,9 @@ def read_prompt(
     refuse_unknown(arguments, _TEXT, call)
     asked = split_model(model, default_provider)
     if not isinstance(prompt, str) or not prompt.strip():
-        _refuse("prompt", "must be a text that is not empty.", prompt, "a text")
+        refuse("prompt", prompt, "a text that is not empty", "prompt must be a text that is not empty.")
     request = _request(asked.provider, asked.model, (Message("user", prompt),), arguments)
     return ChatCall(place_of(asked.provider, arguments, is_chat=True), request)
-
-
-def _refuse(field: str, why: str, value: object, allowed: str) -> NoReturn:
-    raise ValidationError(f"{field} {why}", field=field, value=shown(value), allowed=allowed)
 
 
 def _request(
@@ -118,7 +113,7 @@ def _stop(given: object) -> tuple[str, ...]:
     if isinstance(given, str):
         return (given,)
     if not isinstance(given, (list, tuple)):
-        _refuse("stop", "must be a text or a list of texts.", given, "a text or a list of texts")
+        refuse("stop", given, "a text or a list of texts")
     return tuple(given)
 
 
@@ -127,5 +122,5 @@ def _fallbacks(given: object, provider: str) -> tuple[str, ...]:
     if given is None:
         return ()
     if isinstance(given, (str, Mapping)) or not isinstance(given, Sequence) or not all(isinstance(name, str) for name in given):
-        _refuse("fallback_models", "must be a list of model names.", given, "a list of texts")
+        refuse("fallback_models", given, "a list of model names")
     return tuple(name.partition("/")[2] if name.startswith(f"{provider}/") else name for name in given)

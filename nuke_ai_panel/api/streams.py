@@ -62,7 +62,7 @@ async def open_stream(
             break
     for event in early:
         _note(progress, event)
-    return AsyncStream(_pieces(lease, early, events, progress, shape), progress)
+    return AsyncStream(_pieces(lease, early, events, progress, shape), events, progress)
 
 
 def _note(progress: _Progress, event: StreamEvent) -> None:
@@ -71,42 +71,44 @@ def _note(progress: _Progress, event: StreamEvent) -> None:
     elif isinstance(event, StreamStarted):
         progress.head.model = event.model or progress.head.model
         progress.head.id = event.id or progress.head.id
+    elif isinstance(event, Finished):
+        progress.usage = token_usage(event.usage)
 
 
 async def _pieces(
     lease: Lease, early: list[StreamEvent], events: AsyncIterator[StreamEvent], progress: _Progress, shape: Shape[C]
 ) -> AsyncGenerator[C, None]:
     head, texts = progress.head, progress.texts
-    finished = False
     try:
-        while early:
-            event = early.pop(0)
-            if type(event) is TextDelta and not event.choice:
+        for event in early:
+            if isinstance(event, TextDelta) and not event.choice:
                 texts.append(event.text)
             piece = shape(head, event)
             if piece is not None:
                 yield piece
-            finished = finished or isinstance(event, Finished)
         async for event in events:
             if type(event) is TextDelta:
                 if not event.choice:
                     texts.append(event.text)
-            elif isinstance(event, Finished):
-                finished = True
-                progress.usage = token_usage(event.usage)
             else:
                 _note(progress, event)
             piece = shape(head, event)
             if piece is not None:
                 yield piece
     finally:
-        closing: Callable[[], Awaitable[None]] | None = getattr(events, "aclose", None)
-        if closing is not None:
-            await closing()
-    if not finished:
+        await _close(events)
+        # Whoever holds the lease keeps its connections open.
+        del lease
+    if progress.usage is None:
         raise StreamInterruptedError(
             "The answer ended early.", provider=head.provider, partial_text=progress.text, next_step="Ask again."
         )
+
+
+async def _close(events: AsyncIterator[StreamEvent]) -> None:
+    closing: Callable[[], Awaitable[None]] | None = getattr(events, "aclose", None)
+    if closing is not None:
+        await closing()
 
 
 class _Told:
@@ -148,8 +150,9 @@ class _Told:
 class AsyncStream(_Told, Generic[C]):
     """The pieces of an answer as they come: ``async for piece in stream``. For one reader, on the loop that made it."""
 
-    def __init__(self, pieces: AsyncGenerator[C, None], progress: _Progress) -> None:
+    def __init__(self, pieces: AsyncGenerator[C, None], events: AsyncIterator[StreamEvent], progress: _Progress) -> None:
         self._pieces = pieces
+        self._events = events
         self._progress = progress
 
     def __aiter__(self) -> AsyncIterator[C]:
@@ -161,6 +164,8 @@ class AsyncStream(_Told, Generic[C]):
     async def aclose(self) -> None:
         """Close the connection; may be called twice, and after the end."""
         await self._pieces.aclose()
+        # Where nothing was read, the generator above has never begun and so closes nothing.
+        await _close(self._events)
 
     async def __aenter__(self) -> AsyncStream[C]:
         return self

@@ -1,0 +1,54 @@
+"""What the public calls besides chat have in common: find the server, ask it once, and let go of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from nuke_ai_panel.api.arguments import Asked, place_of, refuse_unknown, split_model
+from nuke_ai_panel.api.servers import Place, forget_key, pool_of_this_loop
+from nuke_ai_panel.errors import AuthenticationError
+from nuke_ai_panel.net.deadlines import Deadlines
+from nuke_ai_panel.providers.base import Provider
+
+__all__ = ["Call", "ask", "call_of", "on_server"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Call:
+    """Which model is asked, and where."""
+
+    asked: Asked
+    place: Place
+
+
+async def call_of(model: object, arguments: Mapping[str, object], known: Collection[str], name: str) -> Call:
+    """Return what the arguments of the call `name` say about where it goes. Raises: ValidationError, SettingsError."""
+    settings = await pool_of_this_loop().settings()
+    refuse_unknown(arguments, known, name)
+    asked = split_model(model, settings.provider)
+    return Call(asked, place_of(asked.provider, arguments))
+
+
+async def on_server(place: Place, work: Callable[[Provider], Awaitable[T]]) -> T:
+    """Return what `work` gets from the provider that `place` means. A key that the server refuses is read again next time."""
+    lease = await pool_of_this_loop().lease(place)
+    try:
+        return await work(lease.provider)
+    except AuthenticationError:
+        forget_key(place.provider)
+        raise
+
+
+async def ask(place: Place, operation: Callable[..., Awaitable[T]], *what: object) -> T:
+    """Call the method `operation` of a provider (given on the class) on the server that `place` means."""
+
+    def work(provider: Provider) -> Awaitable[T]:
+        method: Callable[..., Awaitable[T]] = getattr(provider, operation.__name__)
+        deadlines: Deadlines = place.deadlines
+        return method(*what, deadlines=deadlines)
+
+    return await on_server(place, work)
