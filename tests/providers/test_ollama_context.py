@@ -319,7 +319,7 @@ def test_counts_that_leave_out_the_cache_or_hold_pictures_teach_nothing():
     before = chooser.expected(request)
     assert chooser.learn(request, 32_768, Usage(30, 5), "stop") == []
     assert chooser.learn(request, 32_768, Usage(0, 5), "stop") == []
-    picture = ChatRequest("tiny", (Message("user", "Look", parts=(ImagePart(b"\x89PNG"),)),))
+    picture = ChatRequest("tiny", (Message("user", "Look", parts=(ImagePart(b"\x89PNG", "image/png"),)),))
     assert chooser.learn(picture, 32_768, Usage(9000, 5), "stop") == []
     assert chooser.expected(request) == before
     chooser.learn(request, 32_768, Usage(6000, 5), "stop")
@@ -328,6 +328,6 @@ def test_counts_that_leave_out_the_cache_or_hold_pictures_teach_nothing():
 
 def test_picture_counts_towards_the_size_but_no_cut_is_inferred_from_it():
     chooser = ContextChooser()
-    many = ChatRequest("tiny", (Message("user", "Look", parts=(ImagePart(b"\x89PNG"),) * 10),))
+    many = ChatRequest("tiny", (Message("user", "Look", parts=(ImagePart(b"\x89PNG", "image/png"),) * 10),))
     assert chooser.choose(many, limit=None, allocated=None) == 16384
     assert chooser.learn(many, 16384, Usage(200, 5), "stop") == []
