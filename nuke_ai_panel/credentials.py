@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from nuke_ai_panel.errors import CredentialError
+from nuke_ai_panel.providers.base import Secret
 from nuke_ai_panel.providers.registry import PROVIDERS
 
 if TYPE_CHECKING:
@@ -35,13 +36,16 @@ T = TypeVar("T")
 class Key:
     """A key and where it comes from.
 
-    ``value`` is never shown by ``repr``; "" means that there is none. ``explanation`` is one or two sentences for the settings
-    dialog: which variable, which keyring, or why it is only in memory.
+    ``value`` is never shown by ``repr`` and never pickled; "" means that there is none. ``explanation`` is one or two
+    sentences for the settings dialog: which variable, which keyring, or why it is only in memory.
     """
 
     value: str = field(repr=False)
     source: KeySource
     explanation: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", Secret(self.value))
 
 
 class Credentials:
@@ -93,12 +97,12 @@ class Credentials:
         Raises:
             CredentialError: `value` is empty.
         """
-        value = value.strip()
+        value = Secret(value).strip()
         if not value:
             raise CredentialError("An empty key cannot be stored. To remove a key, delete it.")
 
         def store(keyring: KeyringBackend) -> tuple[bool, str]:
-            keyring.set_password(SERVICE, provider, value)
+            keyring.set_password(SERVICE, provider, str(value))
             # Read back, because the null keyring takes everything and keeps nothing.
             return keyring.get_password(SERVICE, provider) == value, _name_of(keyring)
 

@@ -16,6 +16,7 @@ __all__ = [
     "host_and_port",
     "is_loopback",
     "origin",
+    "shown_address",
 ]
 
 OLLAMA_DEFAULT = "http://127.0.0.1:11434"
@@ -170,6 +171,12 @@ def origin(url: str) -> str:
     """Return scheme, host and port of `url`: what may be shown of it without showing a token in its path or query."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def shown_address(typed: str) -> str:
+    """Return what may be shown of an address as it was typed: nothing of a user name, a path or a query."""
+    scheme, separator, rest = typed.strip().rpartition("://")
+    return scheme + separator + re.split(r"[/?#\\]", rest)[0].rpartition("@")[2]
 
 
 def is_loopback(host: str) -> bool:

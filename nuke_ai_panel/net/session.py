@@ -7,28 +7,32 @@ during which the host's main thread stood still. Deadlines are kept by :mod:`~nu
 from __future__ import annotations
 
 import asyncio
-import importlib
-import ssl
-import threading
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from nuke_ai_panel.errors import APIError, ConnectionFailedError, ProtocolError, RequestTimeoutError
-from nuke_ai_panel.net.address import host_and_port, is_loopback, origin
-from nuke_ai_panel.net.clocks import within
+from nuke_ai_panel.net.address import host_and_port, origin
+from nuke_ai_panel.net.body import Body
+from nuke_ai_panel.net.clocks import TICK, AliveClock
 from nuke_ai_panel.net.deadlines import Deadlines
-from nuke_ai_panel.net.failures import Refusal, connection_failure, looks_like_html, retry_after, web_page_failure
+from nuke_ai_panel.net.failures import (
+    Refusal,
+    connection_failure,
+    looks_like_html,
+    no_http_failure,
+    retry_after,
+    web_page_failure,
+)
 from nuke_ai_panel.net.json_values import parse
-from nuke_ai_panel.net.payload import Body, StreamedBody, body_of, sent_on
-from nuke_ai_panel.net.retries import Pause, longest_pause, wait_before_retry
+from nuke_ai_panel.net.payload import Body as Payload
+from nuke_ai_panel.net.payload import StreamedBody, body_of
+from nuke_ai_panel.net.pool import Progress, open_pool, proxy_for, ssl_context
+from nuke_ai_panel.net.retries import Pause, is_stale, longest_pause, wait_before_retry
 
 if TYPE_CHECKING:
-    from types import SimpleNamespace
-
     import aiohttp
 
 Explain = Callable[[Refusal], APIError]
@@ -37,34 +41,8 @@ __all__ = ["Endpoint", "Explain", "Progress", "ServerSession", "proxy_for", "ssl
 
 _LARGEST_REFUSAL = 64 * 1024
 _LARGEST_ANSWER = 64 * 1024 * 1024
-
-_contexts: dict[str, ssl.SSLContext] = {}
-_contexts_lock = threading.Lock()
-
-
-def ssl_context(ca_file: str = "") -> ssl.SSLContext:
-    """Return the one TLS context of this process that trusts the system's authorities and those in `ca_file`.
-
-    Reading the authorities takes tens of milliseconds the first time: call it in a worker thread.
-
-    Raises:
-        ConnectionFailedError: `ca_file` cannot be read or holds no certificate.
-    """
-    with _contexts_lock:
-        context = _contexts.get(ca_file)
-        if context is None:
-            context = ssl.create_default_context()
-            if ca_file:
-                try:
-                    context.load_verify_locations(cafile=ca_file)
-                except (OSError, ssl.SSLError) as error:
-                    raise ConnectionFailedError(
-                        f"The CA file {ca_file!r} cannot be used: {error}.",
-                        kind="ca_file",
-                        next_step="Choose another CA file in Settings, or none.",
-                    ) from error
-            _contexts[ca_file] = context
-        return context
+_LARGEST_LIST = 16 * 1024 * 1024
+_BLANK = b"\xef\xbb\xbf \t\r\n"
 
 
 @dataclass(frozen=True)
@@ -76,32 +54,15 @@ class Endpoint:
 
     provider: str
     title: str
-    base_url: str
+    base_url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     ca_file: str = ""
     deadlines: Deadlines = field(default_factory=Deadlines)
     connections: int = 5
     start_hint: str = "Start the server, or change the address."
 
-
-class Progress:
-    """How far one attempt has come; set by the connector's trace."""
-
-    def __init__(self) -> None:
-        self.begun = asyncio.Event()
-        self.connected = asyncio.Event()
-        self.reused = False
-
-    def restart(self) -> None:
-        """Begin anew with the next attempt."""
-        self.begun.clear()
-        self.connected.clear()
-        self.reused = False
-
-    def ended(self) -> None:
-        """Note that the attempt is over, so that nobody waits for its stages."""
-        self.begun.set()
-        self.connected.set()
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "headers", {name: Secret(value) for name, value in self.headers.items()})
 
 
 class ServerSession:
@@ -134,13 +95,12 @@ class ServerSession:
         """Send one request and return the JSON value of its answer, None where it is empty, within ``call`` seconds.
 
         Raises:
-            APIError: no connection, a refusal, too slow, or no JSON.
+            APIError: no connection, a refusal, too slow, no JSON, or larger than 64 MB (16 MB where it is only fetched).
         """
         raw, media_type = await self.call(method, path, body, explain, accept="application/json", deadlines=deadlines)
         if looks_like_html(media_type, raw):
             raise self.web_page(raw, 200)
-        raw = raw.removeprefix(b"\xef\xbb\xbf").strip()
-        return parse(raw) if raw else None
+        return parse(raw) if raw.strip(_BLANK) else None
 
     async def call(
         self, method: str, path: str, body: object, explain: Explain, *, accept: str, deadlines: Deadlines | None = None
@@ -148,7 +108,7 @@ class ServerSession:
         """Send one request and return the body of its answer and its media type, within ``call`` seconds.
 
         Raises:
-            APIError: no connection, a refusal, too slow, cut, or larger than 64 MB.
+            APIError: no connection, a refusal, too slow, cut, or larger than 64 MB (16 MB where JSON is only fetched).
         """
         allowed = deadlines or self.endpoint.deadlines
         failure: APIError
@@ -169,33 +129,41 @@ class ServerSession:
     ) -> tuple[bytes, str]:
         # A pause that would fill the whole call would end in a time-out that says less than the server did.
         pause = min(deadlines.retry_after, deadlines.call / 2)
-        deadlines = replace(deadlines, first_byte=deadlines.call, retry_after=pause)
+        # The call's own deadline bounds every part of it but the connection.
+        deadlines = replace(deadlines, first_byte=math.inf, retry_after=pause)
         response = await self.request(method, path, body, headers={"Accept": accept}, explain=explain, deadlines=deadlines)
+        fetched = method == "GET" and accept == "application/json"
         try:
-            raw = await self.read_all(response)
+            raw = await self.read_all(response, _LARGEST_LIST if fetched else _LARGEST_ANSWER)
         finally:
             response.release() if response.content.at_eof() else response.close()
         return raw, response.headers.get("Content-Type", "")
 
-    async def read_all(self, response: aiohttp.ClientResponse) -> bytes:
+    async def read_all(self, response: aiohttp.ClientResponse, longest: int = _LARGEST_ANSWER) -> bytes:
         """Return the whole body of `response`.
 
         Raises:
-            APIError: it was cut, or is larger than 64 MB.
+            APIError: it was cut, cannot be decoded, or is larger than `longest` bytes.
         """
         import aiohttp
 
-        parts: list[bytes] = []
-        size = 0
+        gathered = bytearray()
         failure: APIError | None = None
+        body = Body(response, self.endpoint.provider)
         try:
-            while piece := await response.content.readany():
-                parts.append(piece)
-                size += len(piece)
-                if size > _LARGEST_ANSWER:
-                    failure = ProtocolError("The server's answer is larger than 64 MB.", provider=self.endpoint.provider)
+            while piece := await body.piece():
+                gathered += piece
+                if len(gathered) > longest:
+                    failure = ProtocolError(
+                        f"The server's answer is larger than {longest // (1024 * 1024)} MB.",
+                        provider=self.endpoint.provider,
+                        kind="too_long",
+                        next_step="Check that the address is that of a model server.",
+                    )
                     break
-        except (aiohttp.ClientError, OSError):
+        except (aiohttp.ClientError, OSError) as error:
+            if isinstance(error, APIError):
+                raise
             failure = ConnectionFailedError(
                 f"{self._host} closed the connection in the middle of its answer.",
                 provider=self.endpoint.provider,
@@ -204,7 +172,7 @@ class ServerSession:
             )
         if failure is not None:
             raise failure
-        return b"".join(parts)
+        return bytes(gathered)
 
     async def request(
         self,
@@ -227,13 +195,13 @@ class ServerSession:
                 refusal.
             FileRefusedError: a file in the body cannot be read any more, or changed while it was being sent.
         """
-        data: Body | None = None
+        data: Payload | None = None
         if body is not None:
             data, media_type = body_of(body)
             headers = {**headers, "Content-Type": media_type}
-        attempt = 0
+        progress = progress or Progress()
+        attempt = stale = 0
         while True:
-            progress = progress or Progress()
             await self._pause.wait(longest_pause(deadlines))
             sent = asyncio.get_running_loop().time()
             outcome = await self._attempt(method, path, data, headers, deadlines, progress)
@@ -245,7 +213,11 @@ class ServerSession:
             wait: float | None = None
             if isinstance(outcome, APIError):
                 self._pause.note(outcome)
-                wait = wait_before_retry(outcome, attempt, deadlines, reused=progress.reused)
+                if is_stale(outcome, progress, deadlines) and stale < self.endpoint.connections:
+                    stale += 1
+                    progress.restart()
+                    continue
+                wait = wait_before_retry(outcome, attempt, deadlines)
             if wait is None:
                 raise outcome
             attempt += 1
@@ -253,7 +225,7 @@ class ServerSession:
             await asyncio.sleep(wait)
 
     async def _attempt(
-        self, method: str, path: str, data: Body | None, headers: Mapping[str, str], deadlines: Deadlines, progress: Progress
+        self, method: str, path: str, data: Payload | None, headers: Mapping[str, str], deadlines: Deadlines, progress: Progress
     ) -> aiohttp.ClientResponse | Refusal | Exception:
         """Send the request once; failures come back as values, so that none of the library's hangs on them."""
         client = await self._session()
@@ -279,55 +251,80 @@ class ServerSession:
                 trace_request_ctx={"progress": progress},
             )
         )
-        sending.add_done_callback(lambda _: progress.ended())
-        connecting = True
+        late = ""
+        handed_over = False
         try:
-            await within(progress.begun.wait(), deadlines.first_byte)
-            await within(progress.connected.wait(), deadlines.connect)
-            connecting = False
-            if streamed is not None:
-                await sent_on(sending, streamed, deadlines.first_byte)
-            response = await within(sending, deadlines.first_byte)
+            late = await _watched(sending, progress, streamed, deadlines)
+            if late:
+                return self._too_slow(late, streamed, deadlines)
+            response = sending.result()
             if 200 <= response.status < 300:
+                handed_over = True
                 return response
+            if response.status < 200:
+                return self._no_http()
             return await self._refusal(response)
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
+        except (aiohttp.ClientError, OSError) as error:
             if isinstance(error, APIError):
                 raise
             if streamed is not None and streamed.failure is not None:
                 return streamed.failure.with_traceback(None)
-            if isinstance(error, asyncio.TimeoutError) and streamed is not None and not (connecting or streamed.is_read):
-                return RequestTimeoutError(
-                    f"{endpoint.title} took {streamed.position:,} of {streamed.size:,} bytes of the request, then nothing for"
-                    f" {deadlines.first_byte:g} s.",
-                    provider=endpoint.provider,
-                    kind="send_timeout",
-                    next_step="Try again, or attach something smaller.",
-                )
-            if isinstance(error, asyncio.TimeoutError) and not connecting:
-                return RequestTimeoutError(
-                    f"{endpoint.title} has sent nothing for {deadlines.first_byte:g} s;"
-                    " the model is probably still being loaded.",
-                    provider=endpoint.provider,
-                    kind="first_byte_timeout",
-                    next_step="Wait a little and try again, or choose a smaller model.",
-                )
-            return connection_failure(
-                error,
-                provider=endpoint.provider,
-                title=endpoint.title,
-                host=self._host,
-                port=self._port,
-                proxy=origin(proxy) if proxy else "",
-                connect=deadlines.connect,
-                start=endpoint.start_hint,
-            )
+            if isinstance(error, aiohttp.ServerDisconnectedError):
+                # Otherwise it holds the part of the headers that came.
+                progress.answered = not isinstance(error.message, str)
+            if isinstance(error, aiohttp.ClientResponseError) and not isinstance(error, aiohttp.ClientHttpProxyError):
+                return self._no_http()
+            return self._no_connection(error, deadlines)
         finally:
             if not sending.done():
                 sending.cancel()
                 await asyncio.wait({sending})
-            if not sending.cancelled():
-                sending.exception()
+            if not sending.cancelled() and sending.exception() is None and not handed_over:
+                sending.result().close()
+
+    def _too_slow(self, stage: str, streamed: StreamedBody | None, deadlines: Deadlines) -> APIError:
+        """Return the error for an attempt that did not get beyond `stage` in time."""
+        endpoint = self.endpoint
+        if stage == "connecting":
+            return self._no_connection(asyncio.TimeoutError(), deadlines)
+        if stage == "sending" and streamed is not None:
+            return RequestTimeoutError(
+                f"{endpoint.title} took {streamed.position:,} of {streamed.size:,} bytes of the request, then nothing for"
+                f" {deadlines.first_byte:g} s.",
+                provider=endpoint.provider,
+                kind="send_timeout",
+                next_step="Try again, or attach something smaller.",
+            )
+        if stage == "waiting":
+            return RequestTimeoutError(
+                f"{endpoint.connections} requests to {endpoint.title} are on their way, and none has ended for"
+                f" {deadlines.first_byte:g} s.",
+                provider=endpoint.provider,
+                kind="first_byte_timeout",
+                next_step="Send fewer at a time, or allow more connections.",
+            )
+        return RequestTimeoutError(
+            f"{endpoint.title} has sent nothing for {deadlines.first_byte:g} s; the model is probably still being loaded.",
+            provider=endpoint.provider,
+            kind="first_byte_timeout",
+            next_step="Wait a little and try again, or choose a smaller model.",
+        )
+
+    def _no_http(self) -> ProtocolError:
+        return no_http_failure(provider=self.endpoint.provider, address=origin(self.endpoint.base_url))
+
+    def _no_connection(self, error: BaseException, deadlines: Deadlines) -> APIError:
+        endpoint, proxy = self.endpoint, self._proxy[0]
+        return connection_failure(
+            error,
+            provider=endpoint.provider,
+            title=endpoint.title,
+            host=self._host,
+            port=self._port,
+            proxy=origin(proxy) if proxy else "",
+            connect=deadlines.connect,
+            start=endpoint.start_hint,
+        )
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> Refusal:
         import aiohttp
@@ -335,12 +332,13 @@ class ServerSession:
         body = bytearray()
 
         async def read() -> None:
-            while len(body) < _LARGEST_REFUSAL and (piece := await response.content.readany()):
+            source = Body(response)
+            while len(body) < _LARGEST_REFUSAL and (piece := await source.piece()):
                 body.extend(piece)
 
         try:
             await asyncio.wait_for(read(), min(5.0, self.endpoint.deadlines.call))
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError):
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError, ProtocolError):
             # The status says enough; what came of the body is used.
             pass
         finally:
@@ -368,32 +366,11 @@ class ServerSession:
             assert self._opening is not None
             async with self._opening:
                 if self._client is None or self._client.closed:
-                    self._client = await self._open(loop)
+                    endpoint = self.endpoint
+                    self._client, self._proxy = await open_pool(
+                        loop, endpoint.base_url, ca_file=endpoint.ca_file, connections=endpoint.connections
+                    )
         return self._client
-
-    async def _open(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
-        # Importing takes about 0.1 s and reading the authorities 0.04 s: neither on the loop, which may be the UI's.
-        await loop.run_in_executor(None, importlib.import_module, "aiohttp")
-        import aiohttp
-
-        secure = urlsplit(self.endpoint.base_url).scheme == "https"
-        self._proxy = await loop.run_in_executor(None, proxy_for, self.endpoint.base_url)
-        context: ssl.SSLContext | bool = True
-        if secure or self._proxy[0].startswith("https"):
-            context = await loop.run_in_executor(None, ssl_context, self.endpoint.ca_file)
-        trace = aiohttp.TraceConfig()
-        trace.on_connection_create_start.append(_begun)
-        trace.on_connection_create_end.append(_connected)
-        trace.on_connection_reuseconn.append(_reused)
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=max(10, self.endpoint.connections), limit_per_host=self.endpoint.connections, ssl=context
-            ),
-            timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": "nuke-ai-panel"},
-            trace_configs=[trace],
-        )
 
     async def aclose(self) -> None:
         """Close the pooled connections. May be called twice."""
@@ -402,39 +379,32 @@ class ServerSession:
             await client.close()
 
 
-def proxy_for(url: str) -> tuple[str, str, str]:
-    """Return the proxy that this machine's settings name for `url`, with user and password; none for this machine itself.
+async def _watched(
+    sending: asyncio.Future[aiohttp.ClientResponse], progress: Progress, streamed: StreamedBody | None, deadlines: Deadlines
+) -> str:
+    """Wait for `sending`, whose stages each have their deadline in the loop's living time; return the one that took too long.
 
-    It may read the system's settings: call it in a worker thread.
+    The stages: ``"waiting"`` for a place in the pool, ``"connecting"``, ``"sending"`` (of which every piece that is taken
+    begins the time anew), ``"answering"``.
     """
-    host, port = host_and_port(url)
-    if is_loopback(host) or proxy_bypass(host) or proxy_bypass(f"{host}:{port}"):
-        return "", "", ""
-    found = getproxies()
-    proxy = found.get(urlsplit(url).scheme) or found.get("all") or ""
-    if not proxy:
-        return "", "", ""
-    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    if parts.scheme not in ("http", "https"):
-        return "", "", ""
-    bare = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    return bare, unquote(parts.username or ""), unquote(parts.password or "")
-
-
-async def _begun(session: aiohttp.ClientSession, context: SimpleNamespace, _: object) -> None:
-    _progress(context).begun.set()
-
-
-async def _connected(session: aiohttp.ClientSession, context: SimpleNamespace, _: object) -> None:
-    _progress(context).connected.set()
-
-
-async def _reused(session: aiohttp.ClientSession, context: SimpleNamespace, _: object) -> None:
-    progress = _progress(context)
-    progress.reused = True
-    progress.ended()
-
-
-def _progress(context: SimpleNamespace) -> Progress:
-    found: Progress = context.trace_request_ctx["progress"]
-    return found
+    clock = AliveClock()
+    reached: tuple[str, int] = ("", 0)
+    while not sending.done():
+        position = 0
+        if not progress.begun:
+            stage = "waiting"
+        elif not progress.connected:
+            stage = "connecting"
+        elif streamed is not None and not streamed.is_read:
+            stage, position = "sending", streamed.position
+        else:
+            stage = "answering"
+        if reached != (stage, position):
+            reached = (stage, position)
+            clock.seconds = 0.0
+        left = (deadlines.connect if stage == "connecting" else deadlines.first_byte) - clock.seconds
+        if left <= 0:
+            return stage
+        await asyncio.wait({sending}, timeout=min(TICK, left))
+        clock.tick()
+    return ""

@@ -25,7 +25,9 @@ from nuke_ai_panel.messages import (
     StreamStarted,
     TextDelta,
 )
+from nuke_ai_panel.net.address import shown_address
 from nuke_ai_panel.net.deadlines import Deadlines
+from nuke_ai_panel.net.secret import Secret
 from nuke_ai_panel.operations import (
     OPERATIONS,
     EmbeddingRequest,
@@ -42,12 +44,12 @@ from nuke_ai_panel.operations import (
 from nuke_ai_panel.providers.capabilities import Capabilities
 from nuke_ai_panel.validators import RequestLimits
 
-__all__ = ["Deadlines", "Provider", "Server", "collect"]
+__all__ = ["Deadlines", "Provider", "Secret", "Server", "collect"]
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where a provider talks to. ``key`` is never shown by ``repr`` and never leaves for another origin.
+    """Where a provider talks to. ``key`` is never shown by ``repr``, never pickled and never leaves for another origin.
 
     ``connections`` bounds how many requests run at once; further ones wait for a free connection.
     """
@@ -57,6 +59,14 @@ class Server:
     ca_file: str = ""
     deadlines: Deadlines = field(default_factory=Deadlines)
     connections: int = 5
+
+    def __post_init__(self) -> None:
+        # Whoever holds the key as a local variable from here on does not show it in a traceback.
+        object.__setattr__(self, "key", Secret(self.key))
+
+    def __repr__(self) -> str:
+        # People put keys into paths and queries.
+        return f"Server({shown_address(self.base_url)!r}, key={self.key!r}, connections={self.connections})"
 
 
 class Provider(ABC):
