@@ -31,6 +31,7 @@ from nuke_ai_panel.net.payload import Body as Payload
 from nuke_ai_panel.net.payload import StreamedBody, body_of
 from nuke_ai_panel.net.pool import Progress, open_pool, proxy_for, ssl_context
 from nuke_ai_panel.net.retries import Pause, is_stale, longest_pause, wait_before_retry
+from nuke_ai_panel.net.secret import Secret
 
 if TYPE_CHECKING:
     import aiohttp
