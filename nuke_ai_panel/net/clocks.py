@@ -107,9 +107,10 @@ class SilenceWatch:
         self._events = 0.0
 
     def limit_to(self, seconds: float) -> None:
-        """Allow only `seconds` of silence from now on, where that is less than before."""
-        self._limit = min(self._limit, seconds)
-        self._bytes = self._events = 0.0
+        """Allow only `seconds` of silence from now on, where that is less than before. It may be called again and again."""
+        if seconds < self._limit:
+            self._limit = seconds
+            self._bytes = self._events = 0.0
 
     def _arm(self) -> None:
         self._timer = self._loop.call_later(min(TICK, self._limit / 2, max(self._total, 0.01)), self._look)

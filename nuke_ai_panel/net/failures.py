@@ -21,7 +21,16 @@ from nuke_ai_panel.net.address import is_loopback
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Refusal", "connection_failure", "looks_like_html", "page_title", "redact", "retry_after", "web_page_failure"]
+__all__ = [
+    "Refusal",
+    "connection_failure",
+    "looks_like_html",
+    "no_http_failure",
+    "page_title",
+    "redact",
+    "retry_after",
+    "web_page_failure",
+]
 
 
 @dataclass(frozen=True)
@@ -149,6 +158,16 @@ def _certificate_failure(
         f"The certificate of {host} was issued by someone this machine does not trust ({error.verify_message}).",
         "Add your studio's CA file in Settings.",
         "certificate_unknown",
+    )
+
+
+def no_http_failure(*, provider: str, address: str) -> ProtocolError:
+    """Return the error for an answer that breaks the rules of HTTP. `address` is what is shown of the server."""
+    return ProtocolError(
+        f"What answers at {address} does not speak proper HTTP.",
+        provider=provider,
+        kind="bad_http",
+        next_step="Check the port: another service may listen there, or a proxy may be broken.",
     )
 
 

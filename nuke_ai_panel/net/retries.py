@@ -8,8 +8,9 @@ import random
 
 from nuke_ai_panel.errors import APIError
 from nuke_ai_panel.net.deadlines import Deadlines
+from nuke_ai_panel.net.pool import Progress
 
-__all__ = ["Pause", "longest_pause", "wait_before_retry"]
+__all__ = ["Pause", "is_stale", "longest_pause", "wait_before_retry"]
 
 _RETRY_STATUS = frozenset({429, 502, 503})
 _PAUSE_STATUS = frozenset({429, 503})
@@ -20,20 +21,27 @@ def longest_pause(deadlines: Deadlines) -> float:
     return min(deadlines.retry_after, math.inf if deadlines.total is None else deadlines.total)
 
 
-def wait_before_retry(error: APIError, attempt: int, deadlines: Deadlines, *, reused: bool) -> float | None:
+def is_stale(error: APIError, progress: Progress, deadlines: Deadlines) -> bool:
+    """Return whether a request failed because its pooled connection had died while it was idle.
+
+    It may go out at once on the next one: nothing of an answer came, so nobody has read it. Where the request itself was
+    already written, that is a repetition, which `deadlines` may rule out.
+    """
+    if error.kind != "connection_lost" or not progress.reused or progress.answered:
+        return False
+    return deadlines.retries > 0 or not progress.sent
+
+
+def wait_before_retry(error: APIError, attempt: int, deadlines: Deadlines) -> float | None:
     """Return the seconds to wait before the request that failed with `error` is sent again, None where it must not be.
 
-    `attempt` counts from 0; `reused` is whether it went out on a connection that had been idle.
+    `attempt` counts from 0.
     """
     if attempt >= deadlines.retries:
         return None
     if error.status in _RETRY_STATUS:
         if error.retry_after is not None:
             return error.retry_after if error.retry_after <= longest_pause(deadlines) else None
-    elif error.kind == "connection_lost":
-        # Before any byte of an answer, a pooled connection that is found closed was closed while it was idle.
-        if not reused:
-            return None
     elif error.kind not in ("connection_refused", "unreachable"):
         return None
     return float(0.2 * 2**attempt * random.uniform(0.75, 1.25))

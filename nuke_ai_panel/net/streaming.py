@@ -8,7 +8,8 @@ import math
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from nuke_ai_panel.errors import APIError, RequestTimeoutError, StreamInterruptedError, StreamStalledError
+from nuke_ai_panel.errors import APIError, ProtocolError, RequestTimeoutError, StreamInterruptedError, StreamStalledError
+from nuke_ai_panel.net.body import Body
 from nuke_ai_panel.net.clocks import TICK, AliveClock, SilenceWatch, within
 from nuke_ai_panel.net.deadlines import Deadlines
 from nuke_ai_panel.net.session import Explain, Progress, ServerSession
@@ -45,6 +46,7 @@ class AnswerStream:
         self._opening: asyncio.Task[bytes] | None = None
         self._first: bytes | None = None
         self._response: aiohttp.ClientResponse | None = None
+        self._content: Body | None = None
         self._watch: SilenceWatch | None = None
         self._clock = AliveClock()
         self._elapsed = 0.0
@@ -86,7 +88,7 @@ class AnswerStream:
             self._elapsed += step
             if self._elapsed >= (self._deadlines.total or math.inf) and not self._opening.done():
                 raise self._out_of_time()
-            if not self._progress.connected.is_set():
+            if not self._progress.connected:
                 self._clock.seconds = 0.0
             elif waited >= patience and not self._opening.done():
                 return self._clock.seconds
@@ -110,8 +112,9 @@ class AnswerStream:
             progress=self._progress,
         )
         self._response = response
+        self._content = Body(response, endpoint.provider)
         try:
-            return await within(self._read(response), deadlines.first_byte)
+            return await within(self._read(self._content), deadlines.first_byte)
         except asyncio.TimeoutError as error:
             if isinstance(error, APIError):
                 raise
@@ -136,28 +139,29 @@ class AnswerStream:
             StreamStalledError: one of the clocks ran out.
             StreamInterruptedError: the connection broke.
         """
-        assert self._response is not None
-        assert self._watch is not None
         if self._first is not None:
             first, self._first = self._first, None
             return first
-        self._watch.waiting = True
+        watch, content = self._watch, self._content
+        assert watch is not None
+        assert content is not None
+        watch.waiting = True
         try:
-            piece = await self._read(self._response)
+            piece = await self._read(content)
         finally:
-            self._watch.waiting = False
-        self._watch.bytes_came()
+            watch.waiting = False
+        watch.bytes_came()
         return piece
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, content: Body) -> bytes:
         import aiohttp
 
         try:
-            return await response.content.readany()
+            return await content.piece()
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(error, APIError):
                 raise
-        rescued = _left_in(response.content)
+        rescued = content.rescue()
         if rescued:
             return rescued
         raise self._broken()
@@ -224,36 +228,23 @@ class AnswerStream:
         It takes at most 0.1 s; a server that goes on sending loses the connection instead.
         """
         response, self._response = self._response, None
+        content = self._content
         if self._watch is not None:
             self._watch.stop()
-        if response is None:
+        if response is None or content is None:
             return
         import aiohttp
 
         async def rest() -> None:
             size = 0
-            while size < _LARGEST_REST and (piece := await response.content.readany()):
+            while size < _LARGEST_REST and (piece := await content.piece()):
                 size += len(piece)
 
         try:
             if not response.content.at_eof():
                 await asyncio.wait_for(rest(), DRAIN)
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError):
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError, ProtocolError):
             # The answer is complete; only the connection is lost.
             pass
         finally:
             response.release() if response.content.at_eof() else response.close()
-
-
-def _left_in(content: aiohttp.StreamReader) -> bytes:
-    """Return what had arrived before the connection broke, and empty the reader.
-
-    The reader of aiohttp 3.13 raises as soon as the connection breaks, although bytes may still lie in it, and has no public
-    way to them. They can be the last words of an answer.
-    """
-    pieces = getattr(content, "_buffer", None)
-    if not pieces:
-        return b""
-    left = b"".join(pieces)[getattr(content, "_buffer_offset", 0) :]
-    pieces.clear()
-    return left
