@@ -7,9 +7,11 @@ A subclass names its paths, builds the body of a request, and gives the reader o
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable
-from typing import ClassVar
+from dataclasses import replace
+from typing import ClassVar, Union
 
 from nuke_ai_panel.errors import (
     APIError,
@@ -33,9 +35,10 @@ from nuke_ai_panel.net.streaming import AnswerStream
 from nuke_ai_panel.providers.answer_reader import AnswerReader
 from nuke_ai_panel.providers.base import Provider, Server
 from nuke_ai_panel.providers.capabilities import Capabilities, CapabilityCache
-from nuke_ai_panel.providers.fitting import features_of, refuse_missing
+from nuke_ai_panel.providers.fitting import Fitted, features_of, fit
+from nuke_ai_panel.providers.fitting_reader import CarryingReader
 from nuke_ai_panel.providers.refusals import Speaker, explain_refusal
-from nuke_ai_panel.validators import validate
+from nuke_ai_panel.validators import validate, validate_deadlines
 
 __all__ = ["HttpProvider"]
 
@@ -43,6 +46,8 @@ _LOADING_EVERY = 2.0
 _AFTER_LAST_WORD = 3.0
 _LONGEST_ASKING = 5.0
 _ASK_AGAIN_AFTER = 60.0
+
+_Reader = Union[AnswerReader, CarryingReader]
 
 
 class HttpProvider(Provider):
@@ -68,6 +73,7 @@ class HttpProvider(Provider):
             host_name_hint=self.host_name_hint,
         )
         self._unanswered = CapabilityCache(_ASK_AGAIN_AFTER)
+        self._refused = CapabilityCache()
         self._session = ServerSession(
             Endpoint(
                 provider=self.name,
@@ -132,15 +138,38 @@ class HttpProvider(Provider):
     def _explainer(self, *, model: str = "", what: str = "chat") -> Callable[[Refusal], APIError]:
         return lambda refusal: explain_refusal(refusal, self._speaker, model=model, what=what)
 
-    async def _prepare(self, request: ChatRequest, deadlines: Deadlines) -> tuple[ChatRequest, list[Notice]]:
-        """Return `request` as it is to be sent, and what the user should know about it; it may ask the server."""
-        wanted = features_of(request)
+    async def _prepare(self, request: ChatRequest, deadlines: Deadlines) -> Fitted:
+        """Return `request` as it is to be sent, and what the user should know about it; it may ask the server.
+
+        Raises:
+            UnsupportedFeatureError: the model is known to lack what is asked for.
+            APIError: the server was asked, and cannot be reached, refuses the key, or has no such model.
+        """
         long = request.max_tokens is not None and request.max_tokens > self.limits.unasked_tokens
-        if not (wanted or long or self.asks_before_chat):
-            return request, []
+        if not (long or self.asks_before_chat or features_of(request)):
+            return Fitted(request)
         capabilities = await self._known_capabilities(request.model, deadlines)
-        refuse_missing(wanted, capabilities, model=request.model, provider=self.name)
-        return await self._fit_context(request, capabilities, deadlines)
+        lacking = self._refused.peek(request.model)
+        if lacking is not None and request.carry_features:
+            capabilities = replace(
+                capabilities,
+                tools=lacking.tools if lacking.tools is False else capabilities.tools,
+                json_schema=lacking.json_schema if lacking.json_schema is False else capabilities.json_schema,
+            )
+        fitted = fit(request, capabilities, provider=self.name)
+        ready, notices = await self._fit_context(fitted.request, capabilities, deadlines)
+        return replace(fitted, request=ready, notices=(*fitted.notices, *notices))
+
+    def _can_step_down(self, request: ChatRequest, fitted: Fitted, error: APIError) -> bool:
+        """Return whether what the server refused with `error` can be carried; it is remembered for a while."""
+        feature = fitted.refused_feature(error) if request.carry_features else ""
+        if not feature:
+            return False
+        lacking = self._refused.peek(request.model) or Capabilities()
+        self._refused.put(
+            request.model, replace(lacking, tools=False) if feature == "tools" else replace(lacking, json_schema=False)
+        )
+        return True
 
     async def _known_capabilities(self, model: str, deadlines: Deadlines) -> Capabilities:
         """Return what `model` can do; nothing is known where the server cannot or does not tell within a short time.
@@ -177,48 +206,65 @@ class HttpProvider(Provider):
         self, path: str, request: ChatRequest, body: Callable[[ChatRequest], object], deadlines: Deadlines | None
     ) -> AsyncGenerator[StreamEvent, None]:
         """Send the `body` of `request`, once that is ready to be sent, to `path` and yield the events of the answer."""
+        if deadlines is not None:
+            validate_deadlines(deadlines)
         allowed = deadlines or self.server.deadlines
         validate(request, self.limits)
         self._require_key("chat")
-        request, notices = await self._prepare(request, allowed)
-        for notice in notices:
-            yield notice
-        reader = self._reader(request)
         explain = self._explainer(model=request.model)
-        try:
-            async with AnswerStream(self._session, path, body(request), self.accept, explain, allowed) as answer:
-                while (waited := await answer.opened(_LOADING_EVERY)) is not None:
-                    yield ModelLoading(waited)
-                reader.expect(answer.content_type)
-                first = True
-                while not reader.terminated:
-                    piece = await self._read(answer, reader)
-                    if first and looks_like_html(answer.content_type, piece):
-                        raise self._session.web_page(await answer.beginning(piece), 200)
-                    first = False
-                    events = reader.feed(piece) if piece else reader.close()
-                    if reader.progressed:
-                        answer.event_came()
-                        reader.progressed = False
-                    for event in events:
-                        yield event
-                    if reader.failure is not None:
-                        raise reader.failure
-                    if not piece:
-                        break
-                    if reader.has_ended:
-                        # Only the usage and the end mark can still come; they are not worth a long wait.
-                        answer.limit_silence(_AFTER_LAST_WORD)
-                if not reader.is_complete:
-                    raise self._cut_short(reader)
-                await answer.finish()
-        except APIError as error:
-            error.provider = error.provider or self.name
-            error.partial_text = reader.partial_text
-            raise
-        yield reader.finished()
+        begun = time.monotonic()
+        told: set[Notice] = set()
+        while True:
+            fitted = await self._prepare(request, allowed)
+            for notice in fitted.notices:
+                if notice not in told:
+                    told.add(notice)
+                    yield notice
+            reader = self._read_as(fitted)
+            left = _left_of(allowed, time.monotonic() - begun)
+            try:
+                async with AnswerStream(self._session, path, body(fitted.request), self.accept, explain, left) as answer:
+                    while (waited := await answer.opened(_LOADING_EVERY)) is not None:
+                        yield ModelLoading(waited)
+                    reader.expect(answer.content_type)
+                    first = True
+                    while not reader.terminated:
+                        piece = await self._read(answer, reader)
+                        if first and looks_like_html(answer.content_type, piece):
+                            raise self._session.web_page(await answer.beginning(piece), 200)
+                        first = False
+                        events = reader.feed(piece) if piece else reader.close()
+                        if reader.progressed:
+                            answer.event_came()
+                            reader.progressed = False
+                        for event in events:
+                            yield event
+                        if reader.failure is not None:
+                            raise reader.failure
+                        if not piece:
+                            break
+                        if reader.has_ended:
+                            # Only the usage and the end mark can still come; they are not worth a long wait.
+                            answer.limit_silence(_AFTER_LAST_WORD)
+                    if not reader.is_complete:
+                        raise self._cut_short(reader)
+                    await answer.finish()
+            except APIError as error:
+                if reader.started or not self._can_step_down(request, fitted, error):
+                    error.provider = error.provider or self.name
+                    error.partial_text = reader.partial_text
+                    raise
+            else:
+                yield reader.finished()
+                return
 
-    async def _read(self, answer: AnswerStream, reader: AnswerReader) -> bytes:
+    def _read_as(self, fitted: Fitted) -> _Reader:
+        reader = self._reader(fitted.request)
+        if fitted.make_splitter is None:
+            return reader
+        return CarryingReader(reader, fitted.make_splitter, fitted.first_call)
+
+    async def _read(self, answer: AnswerStream, reader: _Reader) -> bytes:
         try:
             return await answer.read()
         except APIError:
@@ -227,7 +273,7 @@ class HttpProvider(Provider):
         # The answer has said why it ended, so nothing of it is missing.
         return b""
 
-    def _cut_short(self, reader: AnswerReader) -> StreamInterruptedError:
+    def _cut_short(self, reader: _Reader) -> StreamInterruptedError:
         state = "ended in the middle" if reader.started else "is empty"
         return StreamInterruptedError(
             f"The answer of {self.title} {state}: the server closed it without saying that it is complete.",
@@ -238,3 +284,10 @@ class HttpProvider(Provider):
     async def aclose(self) -> None:
         """Close the pooled connections. May be called twice."""
         await self._session.aclose()
+
+
+def _left_of(deadlines: Deadlines, elapsed: float) -> Deadlines:
+    """Return `deadlines` for what is left of a call after `elapsed` seconds of it, most of which went into asking."""
+    if deadlines.total is None or elapsed < 0.1:
+        return deadlines
+    return replace(deadlines, total=max(0.01, round(deadlines.total - elapsed, 2)))

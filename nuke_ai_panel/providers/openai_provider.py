@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from nuke_ai_panel.errors import UnsupportedFeatureError, ValidationError
-from nuke_ai_panel.messages import ChatRequest, Notice
+from nuke_ai_panel.errors import UnsupportedFeatureError
+from nuke_ai_panel.messages import ChatRequest
 from nuke_ai_panel.net.deadlines import Deadlines
 from nuke_ai_panel.net.payload import FormFile
 from nuke_ai_panel.operations import ImageRequest, Images, Transcription, TranscriptionRequest
@@ -50,17 +50,6 @@ class OpenaiProvider(OpenaiMedia):
         self.needs_key = self._is_openai
         # OpenAI's reasoning models refuse the old name; the others know it best.
         self.limit_field = "max_completion_tokens" if self._is_openai else "max_tokens"
-
-    async def _prepare(self, request: ChatRequest, deadlines: Deadlines) -> tuple[ChatRequest, list[Notice]]:
-        if request.fallback_models:
-            raise ValidationError(
-                "A server of this kind takes one model, and no others to fall back on."
-                " Name one model, or use OpenRouter, or a gateway that knows what each model falls back on.",
-                field="fallback_models",
-                value=repr(request.fallback_models)[:80],
-                allowed="none",
-            )
-        return await super()._prepare(request, deadlines)
 
     def _reasoning_fields(self, reasoning: bool | str | None) -> Mapping[str, object]:
         """Return ``reasoning_effort`` for how much to reason, and for yes or no what the servers of one's own take.

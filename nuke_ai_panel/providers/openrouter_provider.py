@@ -33,7 +33,7 @@ class OpenrouterProvider(OpenaiMedia):
     name = "openrouter"
     title = "OpenRouter"
     # Its published description has no ``n``.
-    limits = RequestLimits(answers=1, stop_texts=4)
+    limits = RequestLimits(answers=1, stop_texts=4, routes=True)
     default_address = OPENROUTER_DEFAULT
     address_variable = "OPENROUTER_BASE_URL"
     key_variable = "OPENROUTER_API_KEY"

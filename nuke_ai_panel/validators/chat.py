@@ -66,8 +66,7 @@ def validate(request: ChatRequest, limits: RequestLimits = DEFAULT_LIMITS) -> No
     _check_reasoning(request.reasoning, limits)
     check_flag("carry_features", request.carry_features)
     check_text("user", request.user)
-    for place, model in enumerate(check_sequence("fallback_models", request.fallback_models, "names of models")):
-        check_model(f"fallback_models[{place}]", model)
+    _check_fallbacks(request.fallback_models, limits)
     if request.context_length is not None:
         check_whole("context_length", request.context_length, 1, _MOST_TOKENS, " tokens")
     _check_keep_alive(request.keep_alive)
@@ -263,6 +262,20 @@ def _check_reasoning(value: object, limits: RequestLimits) -> None:
         return
     if not isinstance(value, str) or value not in limits.efforts:
         refuse("reasoning", value, f"True, False or one of {', '.join(limits.efforts)}")
+
+
+def _check_fallbacks(value: object, limits: RequestLimits) -> None:
+    models = check_sequence("fallback_models", value, "names of models")
+    for place, model in enumerate(models):
+        check_model(f"fallback_models[{place}]", model)
+    if models and not limits.routes:
+        refuse(
+            "fallback_models",
+            value,
+            "empty",
+            f"fallback_models must be empty, not {len(models)} names: a server of this kind takes one model, and no others to"
+            " fall back on.",
+        )
 
 
 def _check_keep_alive(value: object) -> None:

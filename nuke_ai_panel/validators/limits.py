@@ -22,6 +22,7 @@ class RequestLimits:
         unasked_tokens: largest ``max_tokens`` that is sent without asking what the model can write.
         stop_texts: most texts to stop at; None is no limit.
         tools: most tools in one request.
+        routes: whether the server takes other models to fall back on.
         image_addresses: whether the server fetches a picture from an address itself.
         efforts: words for how much to reason.
         texts: most texts in one request for vectors.
@@ -39,6 +40,7 @@ class RequestLimits:
     unasked_tokens: int = 4096
     stop_texts: int | None = None
     tools: int = 128
+    routes: bool = False
     image_addresses: bool = True
     efforts: tuple[str, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
     texts: int = 2048
