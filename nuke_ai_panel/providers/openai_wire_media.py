@@ -5,6 +5,7 @@ Source: https://platform.openai.com/docs/api-reference/audio, https://platform.o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from urllib.parse import quote
@@ -27,12 +28,15 @@ from nuke_ai_panel.providers.openai_wire import OpenaiWire
 from nuke_ai_panel.providers.openai_wire_reader import picture, usage_of
 from nuke_ai_panel.providers.refusals import failure_in_answer
 from nuke_ai_panel.validators import validate_speech, validate_upload
-from nuke_ai_panel.validators.values import check_text
+from nuke_ai_panel.validators.values import check_pattern
 
 __all__ = ["OpenaiMedia"]
 
 #: Most files that are listed; a server that keeps more is asked page by page up to here.
 _MOST_FILES = 10_000
+
+# It becomes a part of the path, where dots and slashes would lead elsewhere.
+_FILE_ID = re.compile(r"(?!\.{1,2}$)[^\s/\\?#%]{1,512}")
 
 
 class OpenaiMedia(OpenaiWire):
@@ -161,7 +165,7 @@ def _media_type(answer: Mapping[str, object]) -> str:
 
 
 def _path(file_id: str) -> str:
-    check_text("file_id", file_id, needed=True)
+    check_pattern("file_id", file_id, _FILE_ID, "the identifier of a stored file, e.g. file-abc123")
     return f"/files/{quote(file_id, safe='')}"
 
 
