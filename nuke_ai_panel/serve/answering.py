@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from nuke_ai_panel.api.arguments import ChatArguments, TextArguments
 from nuke_ai_panel.api.requests import ChatCall, read_chat, read_prompt
-from nuke_ai_panel.api.servers import forget_key, pool_of_this_loop
+from nuke_ai_panel.api.servers import pool_of_this_loop
 from nuke_ai_panel.errors import AuthenticationError, ValidationError
 from nuke_ai_panel.messages import JsonObject, StreamEvent
 from nuke_ai_panel.providers import registry
@@ -14,8 +14,8 @@ from nuke_ai_panel.validators import validate
 
 __all__ = ["check_question", "public_answer"]
 
-_NOT_OVER_THE_WIRE = frozenset({"base_url", "api_key", "ca_file"})
-"""Where a key is sent to is set on this machine: who may ask questions here could otherwise have it sent to themselves."""
+_NOT_OVER_THE_WIRE = frozenset({"base_url", "api_key", "ca_file", "attachments"})
+"""Whoever may ask questions here must not have this machine's keys sent to a server of theirs, or its files read."""
 
 _CHAT = frozenset(ChatArguments.__annotations__) - _NOT_OVER_THE_WIRE
 _TEXT = frozenset(TextArguments.__annotations__) - _NOT_OVER_THE_WIRE
@@ -39,7 +39,8 @@ def _read(question: JsonObject) -> ChatCall:
         raise ValidationError("stream must be true or false.", field="stream", allowed="true or false")
     for name in sorted(_NOT_OVER_THE_WIRE & arguments.keys()):
         raise ValidationError(
-            f"A task has no {name!r}: servers, keys and certificates are set where this server runs.", field=name
+            f"A task has no {name!r}: servers and keys are set where this server runs, and files come as parts of a message.",
+            field=name,
         )
     if "prompt" in arguments:
         if "messages" in arguments:
@@ -62,7 +63,8 @@ def _refuse_others(arguments: JsonObject, known: frozenset[str]) -> None:
 async def public_answer(question: JsonObject) -> AsyncIterator[StreamEvent]:
     """Ask the server that the model's name means, and yield the events of its answer; raises what a public call raises."""
     call = _read(question)
-    lease = await pool_of_this_loop().lease(call.place)
+    pool = pool_of_this_loop()
+    lease = await pool.lease(call.place)
     for notice in call.notices:
         yield notice
     events = lease.provider.stream(call.request, deadlines=call.place.deadlines)
@@ -70,7 +72,7 @@ async def public_answer(question: JsonObject) -> AsyncIterator[StreamEvent]:
         async for event in events:
             yield event
     except AuthenticationError:
-        forget_key(call.place.provider)
+        pool.forget_key(call.place.provider)
         raise
     finally:
         close = getattr(events, "aclose", None)

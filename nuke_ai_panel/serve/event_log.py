@@ -23,6 +23,11 @@ _REPLACED = ("queued", "loading")
 #: Events after which nothing comes.
 _LAST = ("finished", "failed", "cancelled")
 
+_LONGEST_PIECE = 16_000
+"""Characters of an event's text as it is read: at 6 bytes a character, readers that bound a line at 128 KiB can take it."""
+
+_READ_AT_ONCE = 64_000
+
 _OVERHEAD = 200
 """Bytes that an event costs besides its texts, about."""
 
@@ -64,6 +69,19 @@ class _Entry:
         text = self.text
         data = {key: value for key, value in self.data.items() if key not in ("id", "name")}
         return _Entry(place, self.end, self.name, {**data, _GROWING[self.name]: text[len(text) - (self.end - place) :]})
+
+    def pieces(self) -> list[_Entry]:
+        """Return this in pieces that are not too long."""
+        if self.name not in _GROWING or len(self.text) <= _LONGEST_PIECE:
+            return [self]
+        found: list[_Entry] = []
+        rest = self
+        while len(rest.text) > _LONGEST_PIECE:
+            text = rest.text
+            place = rest.end - len(text) + _LONGEST_PIECE
+            found.append(_Entry(rest.start, place, rest.name, {**rest.data, _GROWING[rest.name]: text[:_LONGEST_PIECE]}))
+            rest = rest.after(place)
+        return [*found, rest]
 
     def follows(self, other: _Entry) -> bool:
         """Whether this can be joined to the end of `other`."""
@@ -134,16 +152,16 @@ class EventLog:
         self._ends = [entry.end for entry in self._entries]
         self.size = sum(entry.size for entry in self._entries)
 
-    def read(self, after: int = 0, most: int = 256) -> list[LogEvent]:
-        """Return what follows the place `after`, with neighbouring pieces joined: at most `most` of the events that are kept.
+    def read(self, after: int = 0, steps: int = _READ_AT_ONCE) -> list[LogEvent]:
+        """Return what follows the place `after` and begins within `steps`; neighbouring pieces are joined.
 
         A place that the log has not reached yet gets [].
         """
         first = bisect_right(self._ends, after)
-        found = self._entries[first : first + most]
+        found = self._entries[first : bisect_right(self._ends, after + steps) + 1]
         if found and found[0].start < after:
             found[0] = found[0].after(after)
-        return [LogEvent(entry.end, entry.name, entry.data) for entry in _joined(found)]
+        return [LogEvent(piece.end, piece.name, piece.data) for entry in _joined(found) for piece in entry.pieces()]
 
     async def wait(self, after: int, seconds: float | None = None) -> bool:
         """Wait until something follows the place `after`, or nothing can; return False when `seconds` went by first."""

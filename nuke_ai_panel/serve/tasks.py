@@ -106,7 +106,7 @@ class ServedTask:
 
     def text(self) -> str:
         """Return the answer's text so far."""
-        events = self.log.read(0, len(self.log))
+        events = self.log.read(0, self.log.end)
         return "".join(str(each.data["text"]) for each in events if each.name == "text" and not each.data.get("choice"))
 
     def end(self, state: TaskState, data: JsonObject) -> None:
