@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import logging
 import threading
@@ -672,6 +673,16 @@ def test_address_of_other_machines_is_refused(host):
         TaskServer(host=host)
 
 
+def has_ipv6():
+    import socket
+
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        return True
+    return False
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 async def test_server_listens_on_ipv6_too(client):
     async with TaskServer(answer=lambda _: ["x"], host="::1") as server, client(server.url, server.token) as front:
         assert server.url.startswith("http://[::1]:")
