@@ -17,6 +17,7 @@ __all__ = [
     "is_loopback",
     "origin",
     "shown_address",
+    "shown_base",
 ]
 
 OLLAMA_DEFAULT = "http://127.0.0.1:11434"
@@ -59,7 +60,7 @@ def _typed(address: str) -> str:
     if _KEY.match(typed):
         raise ValidationError("This looks like an API key, not an address. Put it into the key field.")
     if re.search(r"[\s\x00-\x1f\\]", typed):
-        raise ValidationError(f"{typed!r} is not an address: it holds a blank or a backslash.")
+        raise ValidationError(f"{shown_address(typed)!r} is not an address: it holds a blank or a backslash.")
     return typed
 
 
@@ -73,9 +74,14 @@ def _heal_ollama(typed: str) -> tuple[str, list[str]]:
             notes.append("added https://")
         else:
             typed = _with_ollama_port(typed, notes)
+        default_port = _OLLAMA_PORT
+    else:
+        # A port alone means this machine, also behind a scheme.
+        typed = re.sub(r"^(https?://)(?=:\d)", r"\g<1>127.0.0.1", typed, flags=re.IGNORECASE)
+        default_port = 443 if typed.lower().startswith("https") else 80
     parts = _split(typed)
     path = _without_ending(parts.path, _OLLAMA_ENDINGS, notes)
-    return _join(parts, path, notes, _OLLAMA_PORT), notes
+    return _join(parts, path, notes, default_port), notes
 
 
 def _with_ollama_port(typed: str, notes: list[str]) -> str:
@@ -83,8 +89,10 @@ def _with_ollama_port(typed: str, notes: list[str]) -> str:
     if host.count(":") > 1 and not host.startswith("["):
         # A bare IPv6 address; with a port it needs brackets, so there is none here.
         host = f"[{host}]"
-    if host.startswith(":"):
+    if not host or host.startswith(":"):
         host = "127.0.0.1" + host
+    if host.endswith(":"):
+        host = host[:-1]
     if not re.search(r":[^\]]*$", host):
         host += f":{_OLLAMA_PORT}"
         notes.append(f"added http:// and port {_OLLAMA_PORT}")
@@ -124,11 +132,11 @@ def _split(url: str) -> SplitResult:
     except ValueError:
         host = None
     if host is None:
-        raise ValidationError(f"{url!r} is not an address. An address looks like http://127.0.0.1:11434.")
+        raise ValidationError(f"{shown_address(url)!r} is not an address. An address looks like http://127.0.0.1:11434.")
     if parts.scheme not in ("http", "https"):
         raise ValidationError(f"An address begins with http:// or https://, not {parts.scheme}://.")
     if not host:
-        raise ValidationError(f"{url!r} names no host.")
+        raise ValidationError(f"{shown_address(url)!r} names no host.")
     if parts.username is not None or parts.password is not None:
         raise ValidationError("An address must not hold a user name or password. Put a key into the key field.")
     return parts
@@ -177,6 +185,11 @@ def shown_address(typed: str) -> str:
     """Return what may be shown of an address as it was typed: nothing of a user name, a path or a query."""
     scheme, separator, rest = typed.strip().rpartition("://")
     return scheme + separator + re.split(r"[/?#\\]", rest)[0].rpartition("@")[2]
+
+
+def shown_base(url: str) -> str:
+    """Return a base URL with its path as it may be shown: what could be a token in it is left out."""
+    return re.sub(r"(?<![A-Za-z0-9_])(?=[A-Za-z_]*\d)[A-Za-z0-9_]{16,}", "…", url)
 
 
 def is_loopback(host: str) -> bool:
