@@ -72,10 +72,12 @@ class Fitted:
 
 
 def features_of(request: ChatRequest) -> set[str]:
-    """Return which of the optional fields of :class:`Capabilities` the request relies on; for plain talk it is empty."""
+    """Return what of the request may be too much for a model: fields of :class:`Capabilities`, and ``"idle tools"`` that may not
+    be called and a ``"history"`` of calls. For plain talk it is empty.
+    """
     wanted = {_OF_PART[type(part)] for message in request.messages for part in message.parts if type(part) in _OF_PART}
-    if request.tools and request.tool_choice != "none":
-        wanted.add("tools")
+    if request.tools:
+        wanted.add("tools" if request.tool_choice != "none" else "idle tools")
     if request.reasoning and request.reasoning != "none":
         wanted.add("reasoning")
     if isinstance(request.response_format, JsonSchema):

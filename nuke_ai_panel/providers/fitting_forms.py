@@ -274,5 +274,6 @@ class InTurn(Splitter):
                 passed.extend(self._second.feed(piece))
             else:
                 self._called = True
+                passed.extend(self._second.close())
                 passed.append(piece)
         return passed
