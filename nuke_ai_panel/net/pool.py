@@ -147,6 +147,8 @@ async def open_pool(
         trace_configs=[trace],
         request_class=_request_class(),
     )
+    # It would send a GET once more by itself; how often is for Deadlines.retries to say.
+    session._retry_connection = False
     return session, proxy
 
 

@@ -264,7 +264,7 @@ class ServerSession:
                 return response
             if response.status < 200:
                 return self._no_http()
-            return await self._refusal(response)
+            return await self._refusal(response, deadlines)
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(error, APIError):
                 raise
@@ -327,7 +327,7 @@ class ServerSession:
             start=endpoint.start_hint,
         )
 
-    async def _refusal(self, response: aiohttp.ClientResponse) -> Refusal:
+    async def _refusal(self, response: aiohttp.ClientResponse, deadlines: Deadlines) -> Refusal:
         import aiohttp
 
         body = bytearray()
@@ -338,7 +338,7 @@ class ServerSession:
                 body.extend(piece)
 
         try:
-            await asyncio.wait_for(read(), min(5.0, self.endpoint.deadlines.call))
+            await asyncio.wait_for(read(), min(5.0, deadlines.call / 2))
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError, ProtocolError):
             # The status says enough; what came of the body is used.
             pass
