@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Union
 
 from nuke_ai_panel.errors import APIError, RateLimitError, ValidationError
+from nuke_ai_panel.providers.registry import PROVIDERS
 
 __all__ = ["MAX_WAIT", "Gate", "Gates", "Rates"]
 
@@ -123,13 +124,21 @@ class Gates:
     """The gates of one batch, one for each server. `rates` is requests per minute.
 
     Raises:
-        ValidationError: a rate is not above 0.
+        ValidationError: a rate is not above 0, or for a provider that does not exist.
     """
 
     rates: Rates = None
     _gates: dict[tuple[str, str], Gate] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name in self.rates if isinstance(self.rates, Mapping) else ():
+            if name not in PROVIDERS:
+                raise ValidationError(
+                    f"The rate is for a provider {name!r}, which does not exist. Known are {', '.join(PROVIDERS)}.",
+                    field="rate",
+                    value=repr(name)[:80],
+                    allowed=", ".join(PROVIDERS),
+                )
         for rate in self.rates.values() if isinstance(self.rates, Mapping) else (self.rates,):
             if rate is not None and (isinstance(rate, bool) or not isinstance(rate, (int, float)) or not rate > 0):
                 raise ValidationError(
