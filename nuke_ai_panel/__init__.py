@@ -105,10 +105,17 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AudioTranscription": "api.media",
+    "AudioTranslation": "api.media",
     "BatchProgress": "batch",
     "BatchRecord": "batch",
     "ChatCompletion": "api.chat",
     "Completion": "api.chat",
+    "Embedding": "api.media",
+    "File": "api.stored_files",
+    "FileValidator": "files",
+    "Image": "api.media",
+    "Speech": "api.media",
     "acompletions": "batch",
     "acompletions_as_finished": "batch",
     "maybe_await": "aio.loop_thread",

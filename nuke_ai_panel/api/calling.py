@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from nuke_ai_panel.api.arguments import Asked, place_of, refuse_unknown, split_model
-from nuke_ai_panel.api.servers import Place, forget_key, pool_of_this_loop
+from nuke_ai_panel.api.servers import Place, pool_of_this_loop
 from nuke_ai_panel.errors import AuthenticationError
-from nuke_ai_panel.net.deadlines import Deadlines
-from nuke_ai_panel.providers.base import Provider
+from nuke_ai_panel.providers.base import Deadlines, Provider
 
 __all__ = ["Call", "ask", "call_of", "on_server"]
 
@@ -35,11 +34,12 @@ async def call_of(model: object, arguments: Mapping[str, object], known: Collect
 
 async def on_server(place: Place, work: Callable[[Provider], Awaitable[T]]) -> T:
     """Return what `work` gets from the provider that `place` means. A key that the server refuses is read again next time."""
-    lease = await pool_of_this_loop().lease(place)
+    pool = pool_of_this_loop()
+    lease = await pool.lease(place)
     try:
         return await work(lease.provider)
     except AuthenticationError:
-        forget_key(place.provider)
+        pool.forget_key(place.provider)
         raise
 
 

@@ -19,7 +19,7 @@ from nuke_ai_panel.api.calling import on_server
 from nuke_ai_panel.api.chunks import ChatChunk, Head, chat_chunk, text_chunk
 from nuke_ai_panel.api.requests import ChatCall, read_chat, read_prompt
 from nuke_ai_panel.api.responses import ChatMessage, ChatResponse, TextChoice, TextResponse
-from nuke_ai_panel.api.servers import forget_key, pool_of_this_loop
+from nuke_ai_panel.api.servers import pool_of_this_loop
 from nuke_ai_panel.api.streams import AsyncStream, Shape, Stream, open_stream
 from nuke_ai_panel.errors import AuthenticationError
 from nuke_ai_panel.messages import JsonObject, Message
@@ -197,13 +197,14 @@ async def _answered(call: ChatCall) -> ChatResponse:
 
 
 async def _streamed(call: ChatCall, shape: Shape[C]) -> AsyncStream[C]:
-    lease = await pool_of_this_loop().lease(call.place)
+    pool = pool_of_this_loop()
+    lease = await pool.lease(call.place)
     head = Head(_new_id(), call.request.model, int(time.time()), call.place.provider)
     events = lease.provider.stream(call.request, deadlines=call.place.deadlines)
     try:
         return await open_stream(lease, events, head, shape, call.notices)
     except AuthenticationError:
-        forget_key(call.place.provider)
+        pool.forget_key(call.place.provider)
         raise
 
 

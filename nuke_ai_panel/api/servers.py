@@ -22,12 +22,11 @@ from typing import TypeVar, cast
 from nuke_ai_panel.aio import in_daemon_thread
 from nuke_ai_panel.credentials import ENVIRONMENT, Credentials
 from nuke_ai_panel.errors import ValidationError
-from nuke_ai_panel.net.deadlines import Deadlines
 from nuke_ai_panel.providers import registry
-from nuke_ai_panel.providers.base import Provider, Server
+from nuke_ai_panel.providers.base import Deadlines, Provider, Server
 from nuke_ai_panel.settings import Settings, SettingsStore
 
-__all__ = ["CONNECTIONS", "MAX_PROVIDERS", "Lease", "Place", "Pool", "Secret", "forget_key", "pool_of_this_loop"]
+__all__ = ["CONNECTIONS", "MAX_PROVIDERS", "Lease", "Place", "Pool", "Secret", "pool_of_this_loop"]
 
 CONNECTIONS = 256
 """Requests to one server that run at once on one loop; further ones wait."""
@@ -101,17 +100,6 @@ class _Read:
     addresses: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
-class _Known:
-    """What the process has read a short while ago. Values are replaced whole, so threads need no lock."""
-
-    def __init__(self) -> None:
-        self.read: _Read | None = None
-        self.keys: dict[str, tuple[Secret, float]] = {}
-
-
-_known = _Known()
-
-
 def _environment() -> tuple[str | None, ...]:
     """Return the variables that decide about settings, so that a change of one is noticed at once."""
     return tuple(os.environ.get(name) for name in _VARIABLES)
@@ -130,17 +118,14 @@ _VARIABLES = (
 )
 
 
-def forget_key(provider: str) -> None:
-    """Read the key of `provider` afresh with the next call: the server has just refused it."""
-    _known.keys.pop(provider, None)
-
-
 class Pool:
     """The providers that one event loop uses. Its methods are for code on that loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._kept: OrderedDict[tuple[str, Server], _Kept] = OrderedDict()
+        self._read: _Read | None = None
+        self._keys: dict[str, tuple[Secret, float]] = {}
         self._asking: dict[str, asyncio.Future[object]] = {}
         self._keeper: AsyncGenerator[None, None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -194,20 +179,24 @@ class Pool:
 
     async def _settings(self) -> _Read:
         environment = _environment()
-        read = _known.read
+        read = self._read
         if read is None or read.environment != environment or read.until < time.monotonic():
-            read = await self._once("settings", lambda: _load(environment))
-            _known.read = read
+            self._read = read = await self._once(f"settings of {environment}", lambda: _load(environment))
         return read
 
     async def _key(self, provider: str) -> Secret:
         variable = ENVIRONMENT.get(provider, "")
         if variable and os.environ.get(variable, "").strip():
             return Secret(os.environ[variable].strip())
-        known = _known.keys.get(provider)
-        if known is not None and known[1] > time.monotonic():
-            return known[0]
-        return await self._once(f"key of {provider}", lambda: _read_key(provider))
+        known = self._keys.get(provider)
+        if known is None or known[1] < time.monotonic():
+            secret = await self._once(f"key of {provider}", lambda: _read_key(provider))
+            self._keys[provider] = known = (secret, time.monotonic() + (_KEY_AGE if secret.value else _NO_KEY_AGE))
+        return known[0]
+
+    def forget_key(self, provider: str) -> None:
+        """Read the key of `provider` afresh with the next call: the server has just refused it."""
+        self._keys.pop(provider, None)
 
     async def _once(self, name: str, work: Callable[[], T]) -> T:
         """Do `work` in a thread, once for all who ask at the same time."""
@@ -247,10 +236,7 @@ def _load(environment: tuple[str | None, ...]) -> _Read:
 
 
 def _read_key(provider: str) -> Secret:
-    key = Credentials(deadline=KEYRING_SECONDS).read(provider)
-    secret = Secret(key.value)
-    _known.keys[provider] = (secret, time.monotonic() + (_KEY_AGE if key.value else _NO_KEY_AGE))
-    return secret
+    return Secret(Credentials(deadline=KEYRING_SECONDS).read(provider).value)
 
 
 async def _keep_until_the_loop_ends(pool: Pool) -> AsyncGenerator[None, None]:
