@@ -189,7 +189,8 @@ def shown_address(typed: str) -> str:
 
 def shown_base(url: str) -> str:
     """Return a base URL with its path as it may be shown: what could be a token in it is left out."""
-    return re.sub(r"(?<![A-Za-z0-9_])(?=[A-Za-z_]*\d)[A-Za-z0-9_]{16,}", "…", url)
+    start = shown_address(url)
+    return start + re.sub(r"(?<![A-Za-z0-9_])(?=[A-Za-z_]*\d)[A-Za-z0-9_]{16,}", "…", url.partition(start)[2])
 
 
 def is_loopback(host: str) -> bool:

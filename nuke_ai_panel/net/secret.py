@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Secret"]
+from nuke_ai_panel.errors import APIError
+
+__all__ = ["Secret", "keep_out"]
 
 
 class Secret(str):
@@ -34,3 +36,13 @@ class Secret(str):
         if not self:
             return Secret, ("",)
         raise TypeError("a key cannot be pickled; read it again from where it is kept")
+
+
+def keep_out(error: APIError, secret: str) -> None:
+    """Take `secret` out of the words of `error`: servers and proxies repeat what they were sent."""
+    if len(secret) < 4:
+        return
+    error.message = error.message.replace(secret, "[key]")
+    error.args = (error.message,)
+    error.next_step = error.next_step.replace(secret, "[key]")
+    error.details = error.details.replace(secret, "[key]")

@@ -13,7 +13,7 @@ from typing import Literal
 
 from nuke_ai_panel.errors import APIError, ConnectionFailedError, RequestTimeoutError
 from nuke_ai_panel.messages import ChatRequest, Finished, Message, ModelInfo, ModelLoading, ReasoningDelta, TextDelta
-from nuke_ai_panel.net.address import host_and_port, is_loopback
+from nuke_ai_panel.net.address import host_and_port, is_loopback, shown_base
 from nuke_ai_panel.net.failures import connection_failure
 from nuke_ai_panel.net.session import proxy_for, ssl_context
 from nuke_ai_panel.providers.base import Server
@@ -84,7 +84,7 @@ class ConnectionChecks:
         assert isinstance(provider, HttpProvider)
         self._provider = provider
         self._host, self._port = host_and_port(self._url)
-        shown = f"{self._url} ({note})" if note else self._url
+        shown = shown_base(self._url) + (f" ({note})" if note else "")
         loop = asyncio.get_running_loop()
         self._proxy = (await loop.run_in_executor(None, proxy_for, self._url))[0]
         if key and self._url.startswith("http://") and not is_loopback(self._host):

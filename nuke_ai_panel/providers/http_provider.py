@@ -30,6 +30,7 @@ from nuke_ai_panel.net.address import origin
 from nuke_ai_panel.net.clocks import within
 from nuke_ai_panel.net.deadlines import Deadlines
 from nuke_ai_panel.net.failures import Refusal, looks_like_html
+from nuke_ai_panel.net.secret import keep_out
 from nuke_ai_panel.net.session import Endpoint, ServerSession
 from nuke_ai_panel.net.streaming import AnswerStream
 from nuke_ai_panel.providers.answer_reader import AnswerReader
@@ -126,8 +127,13 @@ class HttpProvider(Provider):
                 method, path, body, self._explainer(model=model, what=what), deadlines=deadlines
             )
         except APIError as error:
-            error.provider = error.provider or self.name
+            self._sign(error)
             raise
+
+    def _sign(self, error: APIError) -> None:
+        """Put the provider's name on `error`, and keep the key out of it."""
+        error.provider = error.provider or self.name
+        keep_out(error, self.server.key.strip())
 
     def _require_key(self, what: str) -> None:
         if self.needs_key and not self.server.key.strip() and what != "models":
@@ -251,7 +257,7 @@ class HttpProvider(Provider):
                     await answer.finish()
             except APIError as error:
                 if reader.started or not self._can_step_down(request, fitted, error):
-                    error.provider = error.provider or self.name
+                    self._sign(error)
                     error.partial_text = reader.partial_text
                     raise
             else:

@@ -428,7 +428,7 @@ class OllamaProvider(HttpProvider):
                     raise StreamInterruptedError("The download broke off: the server closed the connection.", status=200)
                 await answer.finish()
         except APIError as error:
-            error.provider = error.provider or self.name
+            self._sign(error)
             if isinstance(error, (StreamStalledError, StreamInterruptedError)):
                 error.next_step = "Pull again: it goes on where it stopped."
             raise

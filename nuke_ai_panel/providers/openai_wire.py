@@ -148,7 +148,7 @@ class OpenaiWire(HttpProvider):
             if looks_like_html(media_type, raw):
                 raise self._session.web_page(raw, 200)
         except APIError as error:
-            error.provider = error.provider or self.name
+            self._sign(error)
             raise
         return raw, media_type.split(";")[0].strip().lower()
 
@@ -167,7 +167,7 @@ class OpenaiWire(HttpProvider):
         try:
             return await parse_in_slices(raw) if raw else None
         except APIError as error:
-            error.provider = self.name
+            self._sign(error)
             raise
 
     def _patient(self, deadlines: Deadlines | None) -> Deadlines:

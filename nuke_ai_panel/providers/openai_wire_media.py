@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from urllib.parse import quote
 
-from nuke_ai_panel.errors import ProtocolError
+from nuke_ai_panel.errors import APIError, ProtocolError
 from nuke_ai_panel.messages import ImagePart
 from nuke_ai_panel.net.deadlines import Deadlines
 from nuke_ai_panel.net.json_values import array, integer, number, parse, record, text
@@ -64,7 +64,7 @@ class OpenaiMedia(OpenaiWire):
             deadlines=self._patient(deadlines),
         )
         if media_type == "application/json":
-            raise failure_in_answer(parse(raw or b"null"), self._speaker, model=request.model)
+            raise failure_in_answer(await self._parse(raw or b"null"), self._speaker, model=request.model)
         if not raw:
             raise ProtocolError(f"{self.title} answered without any sound.", provider=self.name, kind="no_sound")
         return Speech(raw, media_type, request.model)
@@ -127,7 +127,11 @@ class OpenaiMedia(OpenaiWire):
         """Return what the answer to a recording says: JSON, or where that was asked for, the text itself."""
         if media_type != "application/json" and not raw.lstrip().startswith(b"{"):
             return Transcription(raw.decode("utf-8", "replace").rstrip("\n"), request.model)
-        answer = record(parse(raw))
+        try:
+            answer = record(parse(raw))
+        except APIError as error:
+            self._sign(error)
+            raise
         if answer.get("error") or not isinstance(answer.get("text"), str):
             raise failure_in_answer(answer, self._speaker, model=request.model)
         usage = record(answer.get("usage"))
