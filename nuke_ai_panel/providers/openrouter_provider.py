@@ -82,9 +82,14 @@ class OpenrouterProvider(OpenaiMedia):
     def _reasoning_fields(self, reasoning: bool | str | None) -> Mapping[str, object]:
         if reasoning is None:
             return {}
-        if isinstance(reasoning, str):
-            return {"reasoning": {"effort": reasoning}}
-        return {"reasoning": {"enabled": True} if reasoning else {"effort": "none"}}
+        if reasoning is True:
+            return {"reasoning": {"enabled": True}}
+        effort = reasoning or "none"
+        fields: dict[str, object] = {"reasoning": {"effort": effort}}
+        if not self._is_openrouter:
+            # What stands in for it may know only OpenAI's own word, which means the same here.
+            fields["reasoning_effort"] = effort
+        return fields
 
     # the key and the account
 
