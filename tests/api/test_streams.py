@@ -76,9 +76,12 @@ def leave_by_break(stream):
 
 
 def leave_by_exception(stream):
-    with pytest.raises(KeyError):
+    def read(stream):
         for _ in stream:
             raise KeyError
+
+    with pytest.raises(KeyError):
+        read(stream)
 
 
 def leave_by_with(stream):
