@@ -72,8 +72,9 @@ class Fitted:
 
 
 def features_of(request: ChatRequest) -> set[str]:
-    """Return what of the request may be too much for a model: fields of :class:`Capabilities`, and ``"idle tools"`` that may not
-    be called and a ``"history"`` of calls. For plain talk it is empty.
+    """Return what of the request may be too much for a model; for plain talk it is empty.
+
+    They are fields of :class:`Capabilities`, ``"idle tools"`` that may not be called, and a ``"history"`` of calls.
     """
     wanted = {_OF_PART[type(part)] for message in request.messages for part in message.parts if type(part) in _OF_PART}
     if request.tools:

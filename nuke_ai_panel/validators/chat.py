@@ -82,7 +82,7 @@ def _check_messages(messages: object, limits: RequestLimits) -> None:
     for place, message in enumerate(found):
         field = f"messages[{place}]"
         if not isinstance(message, Message):
-            refuse(field, message, "a Message", f"{field} is a value of the type {type(message).__name__}, not a Message.")
+            refuse(field, message, "a Message", f"{field} is {shown(message)}, not a Message.")
         _check_message(field, message, limits)
         if message.role == "tool":
             _check_answers_call(field, message, called)
@@ -106,7 +106,10 @@ def _check_message(field: str, message: Message, limits: RequestLimits) -> None:
     if not isinstance(message.role, str) or message.role not in limits.roles:
         known = ", ".join(limits.roles)
         refuse(
-            f"{field}.role", message.role, f"one of {known}", f"{field} has the role {shown(message.role)}; known are {known}."
+            f"{field}.role",
+            message.role,
+            f"one of {known}",
+            f"{field}.role must be one of {known}: it has the role {shown(message.role)}.",
         )
     check_text(f"{field}.text", message.text)
     for place, part in enumerate(check_sequence(f"{field}.parts", message.parts, "parts")):
@@ -130,8 +133,8 @@ def _check_answers_call(field: str, message: Message, called: set[str]) -> None:
             f"{field}.{name}",
             getattr(message, name),
             "that of a call in an earlier message of the assistant",
-            f"{field} answers no call: no earlier message of the assistant holds a call with the "
-            f"{'id' if by_id else 'name'} {shown(getattr(message, name))}.",
+            f"{field}.{name} is {shown(getattr(message, name))}, and must be that of a call in an earlier message of the"
+            " assistant: this message answers no call.",
         )
 
 
@@ -302,7 +305,7 @@ def check_extra(value: object, reserved: tuple[str, ...] = _RESERVED) -> None:
                 f"extra[{name!r}]",
                 value[name],
                 "absent",
-                f"extra may not hold {name!r} ({shown(value[name])} was given): the request's own fields set it.",
+                f"extra[{name!r}] must be absent, not {shown(value[name])}: the request's own fields set it.",
             )
 
 

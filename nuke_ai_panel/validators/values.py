@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 _LONGEST_SHOWN = 80
+_LONGEST_FIELD = 200
 _DEEPEST = 64
 _LARGEST_NUMBER = 2**64 - 1
 _KEY = re.compile(r"(?i)\b(?:sk|pk|gsk|xai|hf|key)[-_][A-Za-z0-9_\-.*]{6,}|\bbearer\s+\S+")
@@ -45,8 +46,10 @@ def shown(value: object) -> str:
     elif isinstance(value, int):
         # A number of some thousand digits cannot be spelled since Python 3.11.
         text = repr(value) if -_LARGEST_NUMBER <= value <= _LARGEST_NUMBER else f"a number of {value.bit_length()} bits"
+    elif isinstance(value, (tuple, list, dict, set, frozenset)):
+        return f"a {type(value).__name__} of {len(value)}" if value else f"an empty {type(value).__name__}"
     else:
-        return type(value).__name__
+        return f"a value of the type {type(value).__name__}"[:_LONGEST_SHOWN]
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
 
 
@@ -57,13 +60,15 @@ def refuse(field: str, value: object, allowed: str, message: str = "") -> NoRetu
         ValidationError: always.
     """
     seen = shown(value)
+    if len(field) > _LONGEST_FIELD:
+        field = field[: _LONGEST_FIELD - 1] + "…"
     raise ValidationError(message or f"{field} must be {allowed}, not {seen}.", field=field, value=seen, allowed=allowed)
 
 
 def check_text(field: str, value: object, *, needed: bool = False, allowed: str = "a text") -> str:
     """Return `value` if it is a text that can be sent, and not blank where it is `needed`. The text itself is never shown."""
     if not isinstance(value, str):
-        refuse(field, value, allowed, f"{field} must be {allowed}, not a value of the type {type(value).__name__}.")
+        refuse(field, value, allowed, f"{field} must be {allowed}, not {shown(value)}, of the type {type(value).__name__}.")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -79,7 +84,7 @@ def check_text(field: str, value: object, *, needed: bool = False, allowed: str 
             "which cannot be sent.",
         )
     if needed and not value.strip():
-        refuse(field, value[:_LONGEST_SHOWN], f"{allowed} that is not empty")
+        refuse(field, value[:_LONGEST_SHOWN], f"{allowed}, and not empty")
     return value
 
 
@@ -122,14 +127,11 @@ def check_whole(field: str, value: object, lowest: int, highest: int, unit: str 
 
 def check_sequence(field: str, value: object, of: str) -> tuple[object, ...]:
     """Return the items of `value` if it is a tuple (or a list)."""
+    if isinstance(value, str):
+        # It may be anything, a prompt for example.
+        refuse(field, value[:0], f"a tuple of {of}", f"{field} must be a tuple of {of}, not one text.")
     if not isinstance(value, (tuple, list)):
-        what = "one text" if isinstance(value, str) else shown(value)
-        refuse(
-            field,
-            value if not isinstance(value, str) else value[:0],
-            f"a tuple of {of}",
-            f"{field} must be a tuple of {of}, not {what}.",
-        )
+        refuse(field, value, f"a tuple of {of}")
     return tuple(value)
 
 
