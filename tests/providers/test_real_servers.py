@@ -120,7 +120,7 @@ async def slots_are_free(port):
         while any(await asyncio.get_running_loop().run_in_executor(None, look)):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
-    await asyncio.wait_for(wait(), 10)
+    await asyncio.wait_for(wait(), 4)
 
 
 class RealContract:
@@ -226,36 +226,21 @@ class RealContract:
         short, long = await self.using("embed", act)
         assert short.vectors[0] == pytest.approx(long.vectors[0], abs=1e-6)
 
-    async def test_chat_model_makes_no_vectors(self):
-        with pytest.raises(UnsupportedFeatureError):
-            await self.using("chat", lambda provider: provider.embed(EmbeddingRequest("tiny-chat", ("hi",))))
-
     async def test_conversation_that_is_too_long_is_told(self):
         with pytest.raises(BadRequestError) as caught:
             await self.using("chat", lambda provider: provider.complete(ask("tiny-chat", "zq " * 9000)))
         assert caught.value.kind == "context_length"
 
-    async def test_what_the_server_lacks_is_told(self):
-        async def act(provider):
-            for call in (
-                provider.generate_images(ImageRequest("tiny-chat", "a plate")),
-                provider.speak(SpeechRequest("tiny-chat", "Hello", voice="v")),
-                provider.list_files(),
-            ):
-                with pytest.raises(UnsupportedFeatureError):
-                    await call
-
-        await self.using("chat", act)
-
     async def test_cancelling_frees_the_slot_and_the_next_answer_comes(self):
         async def act(provider):
             for _ in range(3):
-                events = provider.stream(ask("tiny-chat", max_tokens=6000, extra={"ignore_eos": True}))
+                # An answer of this length is written for longer than the slot is waited for.
+                events = provider.stream(ask("tiny-chat", max_tokens=8000, extra={"ignore_eos": True}))
                 async for event in events:
                     if isinstance(event, TextDelta):
                         break
                 await events.aclose()
-            await slots_are_free(FLAVOURS["chat"])
+                await slots_are_free(FLAVOURS["chat"])
             return await provider.complete(ask("tiny-chat", max_tokens=5))
 
         assert (await self.using("chat", act)).text
@@ -279,6 +264,22 @@ class RealContract:
 class LlamacppContract(RealContract):
     def server(self, flavour):
         return Server(f"http://127.0.0.1:{FLAVOURS[flavour]}")
+
+    async def test_chat_model_makes_no_vectors(self):
+        with pytest.raises(UnsupportedFeatureError):
+            await self.using("chat", lambda provider: provider.embed(EmbeddingRequest("tiny-chat", ("hi",))))
+
+    async def test_what_the_server_lacks_is_told(self):
+        async def act(provider):
+            for call in (
+                provider.generate_images(ImageRequest("tiny-chat", "a plate")),
+                provider.speak(SpeechRequest("tiny-chat", "Hello", voice="v")),
+                provider.list_files(),
+            ):
+                with pytest.raises(UnsupportedFeatureError):
+                    await call
+
+        await self.using("chat", act)
 
     async def test_model_says_what_it_takes(self):
         chat = await self.using("chat", lambda provider: provider.capabilities("tiny-chat"))
@@ -323,9 +324,9 @@ class TestOpenaiAtLlamacpp(LlamacppContract):
     name = "openai"
 
     async def test_several_answers_come_apart(self):
-        completion = await self.using("chat", lambda provider: provider.complete(ask("tiny-chat", n=3)))
+        completion = await self.using("chat", lambda provider: provider.complete(ask("tiny-chat", n=2)))
         answers = [completion, *completion.others]
-        assert len(answers) == 3
+        assert len(answers) == 2
         assert all(answer.text and answer.finish_reason in ("stop", "length") for answer in answers)
 
 
@@ -350,6 +351,12 @@ class LitellmContract(RealContract):
         if key:
             assert key not in f"{caught.value} {caught.value.details}"
         return caught.value
+
+    # A model that fails once is taken out of service by this gateway for some seconds, so only calls without one fail here.
+
+    async def test_what_the_server_lacks_is_told(self):
+        with pytest.raises(UnsupportedFeatureError):
+            await self.using("chat", lambda provider: provider.list_files())
 
     async def test_unknown_model_is_told(self):
         assert type(await self.refused("nope")) is ModelNotFoundError
@@ -382,10 +389,6 @@ class LitellmContract(RealContract):
         completion = await self.using("chat", lambda provider: provider.complete(ask("with-fallback")))
         assert completion.text
 
-    async def test_slow_model_is_waited_for(self):
-        completion = await self.using("chat", lambda provider: provider.complete(ask("mock-slow")))
-        assert completion.text == "Late, but here."
-
     async def test_models_for_vectors_are_not_listed_for_chat(self):
         models = await self.using("chat", lambda provider: provider.list_models())
         assert "tiny-embed" not in [model.name for model in models]
@@ -395,6 +398,10 @@ class LitellmContract(RealContract):
 
 class TestOpenaiAtLitellm(LitellmContract):
     name = "openai"
+
+    async def test_slow_model_is_waited_for(self):
+        completion = await self.using("chat", lambda provider: provider.complete(ask("mock-slow")))
+        assert completion.text == "Late, but here."
 
 
 class TestOpenrouterAtLitellm(LitellmContract):
