@@ -17,6 +17,8 @@
     │   ├── NotSimulatedError       the emulated ``nuke`` module was asked for what it does not do
     │   └── ScriptChangedError      the file changed on disk since it was read
     ├── ProposalError               generated work could not be read, checked, dry run or applied
+    ├── BridgeClosedError           the other side of a bridge between thread and loop has left
+    ├── QueueFullError              the task server takes no more questions for now: retry_after
     └── APIError                    a model server: provider, status, kind, partial_text, retry_after
         ├── ConnectionFailedError   name lookup, refused, unreachable, certificate
         ├── RequestTimeoutError     connect, first byte or a short call took too long   (also TimeoutError)
@@ -42,6 +44,7 @@ __all__ = [
     "APIError",
     "AuthenticationError",
     "BadRequestError",
+    "BridgeClosedError",
     "ConnectionFailedError",
     "CredentialError",
     "EncryptedScriptError",
@@ -59,6 +62,7 @@ __all__ = [
     "PermissionDeniedError",
     "ProposalError",
     "ProtocolError",
+    "QueueFullError",
     "RateLimitError",
     "RequestTimeoutError",
     "ScriptChangedError",
@@ -154,6 +158,18 @@ class ScriptChangedError(HostError):
 
 class ProposalError(NukeAIPanelError):
     """Generated work could not be read, checked, dry run or applied."""
+
+
+class BridgeClosedError(NukeAIPanelError):
+    """The other side has left: to a producer, nobody reads any more; to a reader, the bridge was closed before its end."""
+
+
+class QueueFullError(NukeAIPanelError):
+    """No more questions are taken for now; ``retry_after`` is seconds, None when the server is about to end."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class APIError(NukeAIPanelError):

@@ -27,9 +27,9 @@ from collections.abc import Callable, Generator, Iterable
 from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar
 
-from nuke_ai_panel.errors import NukeAIPanelError, StreamStalledError
+from nuke_ai_panel.errors import BridgeClosedError, StreamStalledError
 
-__all__ = ["Bridge", "BridgeClosedError", "Listening", "Policy", "Reader"]
+__all__ = ["Bridge", "Listening", "Policy", "Reader"]
 
 Policy = Literal["wait", "drop_oldest"]
 
@@ -51,16 +51,12 @@ _ALL = 2**31
 _numbers = itertools.count(1)
 
 
-class BridgeClosedError(NukeAIPanelError):
-    """The other side has left: to a producer, nobody reads any more; to a reader, the bridge was closed before its end."""
-
-
 class Bridge(Generic[T]):
     """One row of items from producers in threads to readers on loops, in order and bounded.
 
     Items that come before the first reader are kept for it, within `limit`; a later reader begins at the oldest item that some
     reader has not read yet. When the last reader leaves (closed, garbage collected, or its loop closed), the next ``feed``
-    raises :class:`BridgeClosedError`. All methods may be called from any thread.
+    raises :class:`~nuke_ai_panel.errors.BridgeClosedError`. All methods may be called from any thread.
 
     Args:
         policy: what happens when the slowest reader is `limit` items behind. ``"wait"`` makes ``feed`` wait for it;

@@ -2,6 +2,6 @@
 
 from nuke_ai_panel.serve.event_log import EventLog, LogEvent
 from nuke_ai_panel.serve.server import TaskServer
-from nuke_ai_panel.serve.tasks import Answer, Limits, QueueFullError, ServedTask, TaskQueue
+from nuke_ai_panel.serve.tasks import Answer, Limits, ServedTask, TaskQueue
 
-__all__ = ["Answer", "EventLog", "Limits", "LogEvent", "QueueFullError", "ServedTask", "TaskQueue", "TaskServer"]
+__all__ = ["Answer", "EventLog", "Limits", "LogEvent", "ServedTask", "TaskQueue", "TaskServer"]

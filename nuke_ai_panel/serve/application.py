@@ -23,11 +23,11 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, NoReturn
 
-from nuke_ai_panel.errors import ValidationError
+from nuke_ai_panel.errors import QueueFullError, ValidationError
 from nuke_ai_panel.messages import JsonObject
 from nuke_ai_panel.serve.event_log import LogEvent
 from nuke_ai_panel.serve.guard import AccessDeniedError, check_access
-from nuke_ai_panel.serve.tasks import QueueFullError, ServedTask, TaskQueue
+from nuke_ai_panel.serve.tasks import ServedTask, TaskQueue
 from nuke_ai_panel.serve.wire import error_value
 
 if TYPE_CHECKING:
@@ -160,9 +160,7 @@ class _Endpoints:
         return self._shown(task)
 
     async def health(self, request: web.Request) -> web.StreamResponse:
-        from nuke_ai_panel import __version__
-
-        return _json({"status": "ok", "version": __version__, "tasks": self._queue.counts, "readers": self._readers})
+        return _json({"status": "ok", "tasks": self._queue.counts, "readers": self._readers})
 
     def _task(self, request: web.Request) -> ServedTask:
         from aiohttp import web

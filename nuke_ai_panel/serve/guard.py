@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from nuke_ai_panel.errors import NukeAIPanelError, ValidationError
+from nuke_ai_panel.errors import ValidationError
 
 __all__ = ["AccessDeniedError", "check_access", "check_loopback", "new_token", "read_or_make_token"]
 
@@ -24,7 +24,7 @@ _SHORTEST_TOKEN = 16
 _LONGEST_TOKEN = 512
 
 
-class AccessDeniedError(NukeAIPanelError):
+class AccessDeniedError(Exception):
     """A request is not let in; ``status`` is 401 or 403."""
 
     def __init__(self, message: str, status: int, kind: str) -> None:

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Literal, Union
 
 from nuke_ai_panel.aio.bridge import Bridge
-from nuke_ai_panel.errors import APIError, NukeAIPanelError, StreamInterruptedError
+from nuke_ai_panel.errors import APIError, NukeAIPanelError, QueueFullError, StreamInterruptedError
 from nuke_ai_panel.messages import Finished, JsonObject, StreamEvent, StreamStarted, TextDelta
 from nuke_ai_panel.serve.event_log import EventLog
 from nuke_ai_panel.serve.wire import error_value, event_value, texts_of
 
-__all__ = ["Answer", "Limits", "QueueFullError", "ServedTask", "TaskQueue", "TaskState"]
+__all__ = ["Answer", "Limits", "ServedTask", "TaskQueue", "TaskState"]
 
 TaskState = Literal["queued", "running", "finished", "failed", "cancelled"]
 
@@ -34,14 +34,6 @@ _CANCEL_PATIENCE = 5.0
 
 _THREAD_LEAD = 256
 """Events that an answer in a thread may be ahead."""
-
-
-class QueueFullError(NukeAIPanelError):
-    """No more questions are taken for now; ``retry_after`` is seconds, None when the server is about to end."""
-
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-from nuke_ai_panel.aio.bridge import Bridge, BridgeClosedError
+from nuke_ai_panel.aio import Bridge
 from nuke_ai_panel.aio.loop_thread import LoopThread
-from nuke_ai_panel.errors import StreamStalledError
+from nuke_ai_panel.errors import BridgeClosedError, StreamStalledError
 
 PATIENCE = 20.0
 """Seconds that something which happens at once on an idle machine may take."""

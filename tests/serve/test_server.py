@@ -383,7 +383,14 @@ async def test_waiting_task_is_cancelled_before_it_is_asked(client):
         running = await front.submit("first")
         waiting = [await front.submit(f"waiting {number}") for number in range(3)]
         assert [(await front.call("GET", f"/tasks/{task}"))[1]["position"] for task in waiting] == [1, 2, 3]
-        await front.call("DELETE", f"/tasks/{waiting[1]}")
+        async with front.follow(waiting[2]) as response:
+            told = []
+            async for event in front.read(response):
+                told.append((event.name, event.data["position"]))
+                if len(told) == 2:
+                    break
+                await front.call("DELETE", f"/tasks/{waiting[1]}")
+        assert told == [("queued", 3), ("queued", 2)]
         assert [(await front.call("GET", f"/tasks/{task}"))[1]["position"] for task in waiting] == [1, 0, 2]
         assert names(await front.events(waiting[1])) == ["queued", "cancelled"]
         script.say(Finished("stop"), Finished("stop"), Finished("stop"))
@@ -693,7 +700,7 @@ async def test_request_that_is_no_http_is_logged_nowhere(caplog):
     caplog.set_level(logging.DEBUG)
     async with TaskServer() as server:
         reader, writer = await asyncio.open_connection(*server.url.removeprefix("http://").split(":"))
-        writer.write(b"GET /secret-token HTTP/1.1\r\nAuth\x00orization secret-token\r\n\r\n")
+        writer.write(b"GET /tasks HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer secret-token\x00\r\n\r\n")
         assert b"400" in await reader.readline()
         writer.close()
         await writer.wait_closed()
