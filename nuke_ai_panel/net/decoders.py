@@ -1,21 +1,44 @@
-"""Cut a body that arrives in arbitrary pieces into its records: server-sent events, or one JSON text a line.
+"""Cut a body that arrives in arbitrary pieces into its records: server-sent events, one JSON text a line, or one in all.
 
-Both decoders take bytes and do no I/O. Lines end at the byte ``\\n`` only (a ``\\r`` before it is dropped), because JSON may
-hold U+2028 or U+0085 unescaped, which every "split into lines" of text would cut at.
+The decoders take bytes and do no I/O. Lines of JSON end at the byte ``\\n`` only (a ``\\r`` before it is dropped), because JSON
+may hold U+2028 or U+0085 unescaped, which every "split into lines" of text would cut at.
+
+Memory is bounded whatever is sent: a record has a longest length, and a long one must be of the kind that long records are
+(a picture in base64, say): a megabyte of tiny values would grow fifty times when it is read as JSON.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
 
 from nuke_ai_panel.errors import ProtocolError
 
-__all__ = ["LONGEST_LINE", "NdjsonDecoder", "SseDecoder", "SseEvent"]
+__all__ = ["LONGEST_LINE", "NdjsonDecoder", "SseDecoder", "WholeDecoder"]
 
 LONGEST_LINE = 8 * 1024 * 1024
 """Bytes. A server that sends more without a line end is not speaking the protocol."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_LONG = 1024 * 1024
+_MOST_VALUES = 300_000
+
+
+def _too_long(longest: int) -> ProtocolError:
+    return ProtocolError(
+        f"The server sent a line longer than {longest // (1024 * 1024) or 1} MB.",
+        kind="line_too_long",
+        next_step="Check that the address is that of a model server.",
+    )
+
+
+def _is_costly(record: bytearray, longest: int) -> bool:
+    """Return whether `record` could grow beyond all bounds when it is read."""
+    if len(record) <= _LONG:
+        return len(record) > longest
+    # One wide character makes every character of its text four bytes wide.
+    if len(record) > (longest if record.isascii() else longest // 4):
+        return True
+    return record.count(b",") + record.count(b"[") + record.count(b"{") > _MOST_VALUES
 
 
 class _Lines:
@@ -28,7 +51,12 @@ class _Lines:
         self._at_start = True
         self._too_long = False
 
-    def feed(self, piece: bytes) -> list[bytes]:
+    @property
+    def is_empty(self) -> bool:
+        """Whether a new piece begins a new line, which is not the first one."""
+        return not (self._pending or self._at_start or self._too_long)
+
+    def feed(self, piece: bytes) -> list[str]:
         """Return the lines that `piece` completes, without their ends.
 
         Lines before one that is too long are returned first; the next call raises.
@@ -36,52 +64,54 @@ class _Lines:
         Raises:
             ProtocolError: a line is longer than allowed.
         """
-        self._refuse_too_long()
+        if self._too_long:
+            raise _too_long(self._longest)
         pending = self._pending
         pending += piece
-        lines: list[bytes] = []
+        lines: list[str] = []
         begin = 0
-        while not self._too_long:
-            end = pending.find(b"\n", max(begin, self._searched))
-            if end < 0:
-                break
-            line = bytes(pending[begin:end])
-            begin = end + 1
-            if len(line) > self._longest:
-                self._too_long = True
+        while (end := pending.find(b"\n", max(begin, self._searched))) >= 0:
+            if begin == 0 and end > _LONG:
+                # A large line is handed over as it is instead of being copied.
+                line, pending = pending, pending[end + 1 :]
+                self._pending = pending
+                self._searched = 0
+                del line[end:]
             else:
-                lines.append(self._clean(line))
-        del pending[:begin]
-        # A long line that arrives in small pieces is searched once, not once a piece.
-        self._searched = len(pending)
-        if len(pending) > self._longest:
-            self._too_long = True
-        if not lines:
-            self._refuse_too_long()
+                line = pending[begin:end]
+                begin = end + 1
+            if _is_costly(line, self._longest):
+                self._too_long = True
+                pending.clear()
+                break
+            lines.append(self._clean(line))
+        else:
+            del pending[:begin]
+            # A long line that arrives in small pieces is searched once, not once a piece.
+            self._searched = len(pending)
+            if len(pending) > self._longest:
+                self._too_long = True
+                pending.clear()
+        if self._too_long and not lines:
+            raise _too_long(self._longest)
         return lines
 
-    def close(self) -> list[bytes]:
+    def close(self) -> list[str]:
         """Return what is left when the body has ended without a line end: no line, or one."""
-        self._refuse_too_long()
-        rest = bytes(self._pending)
-        self._pending.clear()
+        if self._too_long or _is_costly(self._pending, self._longest):
+            raise _too_long(self._longest)
+        rest, self._pending = self._pending, bytearray()
         self._searched = 0
         return [self._clean(rest)] if rest else []
 
-    def _clean(self, line: bytes) -> bytes:
+    def _clean(self, line: bytearray) -> str:
         if self._at_start:
             self._at_start = False
             if line.startswith(_BYTE_ORDER_MARK):
-                line = line[len(_BYTE_ORDER_MARK) :]
-        return line[:-1] if line.endswith(b"\r") else line
-
-    def _refuse_too_long(self) -> None:
-        if self._too_long:
-            raise ProtocolError(
-                f"The server sent a line longer than {self._longest // (1024 * 1024) or 1} MB.",
-                kind="line_too_long",
-                next_step="Check that the address is that of a model server.",
-            )
+                del line[: len(_BYTE_ORDER_MARK)]
+        if line.endswith(b"\r"):
+            del line[-1:]
+        return line.decode("utf-8", "replace")
 
 
 class NdjsonDecoder:
@@ -89,6 +119,7 @@ class NdjsonDecoder:
 
     def __init__(self, longest_line: int = LONGEST_LINE) -> None:
         self._lines = _Lines(longest_line)
+        self._fast = min(longest_line, _LONG)
 
     def feed(self, piece: bytes) -> list[str]:
         """Return the records that `piece` (any number of bytes) completes.
@@ -96,6 +127,9 @@ class NdjsonDecoder:
         Raises:
             ProtocolError: a line is longer than allowed.
         """
+        if self._lines.is_empty and piece.endswith(b"\n") and len(piece) < self._fast:
+            # Nearly every piece of a stream is whole lines.
+            return _records(piece.decode("utf-8", "replace").split("\n"))
         return _records(self._lines.feed(piece))
 
     def close(self) -> list[str]:
@@ -103,68 +137,103 @@ class NdjsonDecoder:
         return _records(self._lines.close())
 
 
-def _records(lines: list[bytes]) -> list[str]:
-    return [line.decode("utf-8", "replace") for line in lines if line.strip()]
-
-
-class SseEvent(NamedTuple):
-    """One server-sent event: its data lines joined by a line break, and its name ("" where it has none)."""
-
-    data: str
-    name: str = ""
+def _records(lines: list[str]) -> list[str]:
+    # A carriage return at the end is white space, to JSON as well.
+    return [line for line in lines if line and not line.isspace()]
 
 
 class SseDecoder:
-    """Server-sent events as browsers read them, with lines that end at ``\\n``.
+    """The data of server-sent events, as browsers read them; what else an event holds means nothing to a model's answer.
 
-    Comments, ``id`` and ``retry`` carry nothing for a model's answer and are dropped.
     Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
     """
 
     def __init__(self, longest_line: int = LONGEST_LINE) -> None:
         self._lines = _Lines(longest_line)
         self._longest = longest_line
+        self._fast = min(longest_line, _LONG)
         self._data: list[str] = []
         self._size = 0
-        self._name = ""
+        self._after_return = False
 
-    def feed(self, piece: bytes) -> list[SseEvent]:
-        """Return the events that `piece` (any number of bytes) completes.
+    def feed(self, piece: bytes) -> list[str]:
+        """Return the data of the events that `piece` (any number of bytes) completes, lines of one joined by a line break.
 
         Raises:
             ProtocolError: a line, or the lines of one event together, are longer than allowed.
         """
+        if b"\r" in piece or self._after_return:
+            piece = self._with_line_feeds(piece)
+        if piece.endswith(b"\n\n") and not self._data and self._lines.is_empty and len(piece) < self._fast:
+            # Nearly every piece of a stream is whole events of one line.
+            if piece.startswith(b"data: ") and piece.count(b"\n") == 2:
+                return [piece[6:-2].decode("utf-8", "replace")]
+            return self._events(piece[:-1].decode("utf-8", "replace").split("\n"))
         return self._events(self._lines.feed(piece))
 
-    def close(self) -> list[SseEvent]:
-        """Return the event that the end of the body completes, if any.
+    def close(self) -> list[str]:
+        """Return the data of the event that the end of the body completes, if any.
 
         Browsers drop an event without its blank line; here it is returned, because servers exist that end right after
         ``data: [DONE]``. Whether half an event is worth anything is for the caller to judge.
         """
         events = self._events(self._lines.close())
-        events.extend(self._dispatch())
+        events.extend(self._events([""]))
         return events
 
-    def _events(self, lines: list[bytes]) -> list[SseEvent]:
-        events: list[SseEvent] = []
+    def _with_line_feeds(self, piece: bytes) -> bytes:
+        """Return `piece` with every line end as ``\\n``: an event stream may also use ``\\r`` alone."""
+        if self._after_return and piece.startswith(b"\n"):
+            # The second half of a line end that was cut in two.
+            piece = piece[1:]
+            self._after_return = False
+        if piece:
+            self._after_return = piece.endswith(b"\r")
+        return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _events(self, lines: Iterable[str]) -> list[str]:
+        events: list[str] = []
+        data = self._data
         for line in lines:
             if not line:
-                events.extend(self._dispatch())
+                if data:
+                    events.append(data[0] if len(data) == 1 else "\n".join(data))
+                    data.clear()
+                    self._size = 0
                 continue
-            field, _, value = line.partition(b":")
-            if value.startswith(b" "):
-                value = value[1:]
-            if field == b"data":
-                self._size += len(value)
-                if self._size > self._longest:
-                    raise ProtocolError("The server sent an event that is too long.", kind="line_too_long")
-                self._data.append(value.decode("utf-8", "replace"))
-            elif field == b"event":
-                self._name = value.decode("utf-8", "replace")
+            field, _, value = line.partition(":")
+            if field == "data":
+                # A short line takes more room as an object than as text.
+                self._size += len(value) + 64
+                if self._size > self._longest and data:
+                    raise _too_long(self._longest)
+                data.append(value[1:] if value.startswith(" ") else value)
         return events
 
-    def _dispatch(self) -> list[SseEvent]:
-        data, name = self._data, self._name
-        self._data, self._size, self._name = [], 0, ""
-        return [SseEvent("\n".join(data), name)] if data else []
+
+class WholeDecoder:
+    """One JSON text that is the whole body."""
+
+    def __init__(self, longest: int = LONGEST_LINE) -> None:
+        self._longest = longest
+        self._body = bytearray()
+
+    def feed(self, piece: bytes) -> list[str]:
+        """Keep `piece`.
+
+        Raises:
+            ProtocolError: the body is longer than allowed.
+        """
+        self._body += piece
+        if len(self._body) > self._longest:
+            raise _too_long(self._longest)
+        return []
+
+    def close(self) -> list[str]:
+        """Return the one record, none where there was nothing but blanks."""
+        body, self._body = self._body, bytearray()
+        if _is_costly(body, self._longest):
+            raise _too_long(self._longest)
+        if body.startswith(_BYTE_ORDER_MARK):
+            del body[: len(_BYTE_ORDER_MARK)]
+        return _records([body.decode("utf-8", "replace")])

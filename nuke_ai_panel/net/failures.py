@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from nuke_ai_panel.errors import APIError, ConnectionFailedError, ProtocolError, RequestTimeoutError
 from nuke_ai_panel.net.address import is_loopback
+from nuke_ai_panel.net.json_values import whole_characters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -200,7 +201,8 @@ def page_title(body: bytes) -> str:
 
 
 def redact(shown: str, *secrets: str) -> str:
-    """Return `shown` without `secrets` and without anything that looks like a key."""
+    """Return `shown` without `secrets` and without anything that looks like a key, in whole characters."""
+    shown = whole_characters(shown)
     for secret in secrets:
         if len(secret) >= 4:
             shown = shown.replace(secret, "[key]")

@@ -16,6 +16,8 @@ LONGEST_STEP = 0.003
 
 _SMALL = 64 * 1024
 _BLANK = re.compile(r"[ \t\r\n]*")
+_HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
+_MOST_DIGITS = 4300
 
 
 class Pacer:
@@ -40,23 +42,31 @@ async def parse_in_slices(raw: bytes) -> object:
     Raises:
         ProtocolError: it is not JSON.
     """
-    if len(raw) <= _SMALL:
-        return parse(raw)
+    source = raw.decode("utf-8-sig", "replace")
+    if len(source) <= _SMALL or _HALF_CHARACTER.search(source):
+        return parse(source)
     try:
-        value: object = await _Slices(raw.decode("utf-8")).read()
+        value: object = await _Slices(source).read()
     except (ValueError, RecursionError):
         value = _BROKEN
     # What is broken, or spelled in a way only the whole parser knows, gets that one's answer or its error.
-    return parse(raw) if value is _BROKEN else value
+    return parse(source) if value is _BROKEN else value
 
 
 _BROKEN = object()
 
 
+def _integer(digits: str) -> int:
+    # Reading n digits takes n * n steps, and older Pythons set no limit.
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError("the number is too long")
+    return int(digits)
+
+
 class _Slices:
     def __init__(self, source: str) -> None:
         self._source = source
-        self._decode = json.JSONDecoder().raw_decode
+        self._decode = json.JSONDecoder(parse_int=_integer).raw_decode
         self._pacer = Pacer()
 
     async def read(self) -> object:

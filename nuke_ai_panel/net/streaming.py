@@ -89,7 +89,7 @@ class AnswerStream:
             if self._elapsed >= (self._deadlines.total or math.inf) and not self._opening.done():
                 raise self._out_of_time()
             if not self._progress.connected:
-                self._clock.seconds = 0.0
+                self._clock.seconds = waited = 0.0
             elif waited >= patience and not self._opening.done():
                 return self._clock.seconds
         self._first = self._opening.result()

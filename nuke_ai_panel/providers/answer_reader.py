@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Union
 
 from nuke_ai_panel.errors import APIError, ProtocolError
 from nuke_ai_panel.messages import (
@@ -20,9 +20,28 @@ from nuke_ai_panel.messages import (
     ToolCallDelta,
     Usage,
 )
+from nuke_ai_panel.net.decoders import NdjsonDecoder, SseDecoder, WholeDecoder
+from nuke_ai_panel.net.json_values import whole_characters
 from nuke_ai_panel.providers.refusals import Speaker
 
-__all__ = ["AnswerReader"]
+__all__ = ["AnswerReader", "Decoder", "not_an_object"]
+
+Decoder = Union[NdjsonDecoder, SseDecoder, WholeDecoder]
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+# Characters. Two million tokens or so, which is more than any model writes.
+_LONGEST_ANSWER = 8_000_000
+_MOST_PIECES = 4096
+
+
+def not_an_object() -> ProtocolError:
+    """Return the error for a record that is JSON, but no object."""
+    return ProtocolError(
+        "The server sent JSON that is no part of an answer.",
+        kind="not_an_object",
+        next_step="Check that the address is that of a model server, and that no proxy changes its answers.",
+    )
 
 
 @dataclass
@@ -53,9 +72,9 @@ class _Choice:
 class AnswerReader(ABC):
     """Turn the body of one streamed answer into events. Pure: bytes in, events out.
 
-    A subclass calls :meth:`end` when the answer says why it ended, and sets :attr:`terminated` when nothing can follow. Either
-    proves that the answer is complete; the mere end of the body proves nothing. A failure is kept in :attr:`failure`, to be
-    raised after the events before it.
+    A subclass names its decoder and reads records. It calls :meth:`end` when the answer says why it ended, and sets
+    :attr:`terminated` when nothing can follow. Either proves that the answer is complete; the mere end of the body proves
+    nothing. A failure is kept in :attr:`failure`, to be raised after the events before it.
     """
 
     def __init__(self, speaker: Speaker, model: str, choices: int = 1) -> None:
@@ -68,6 +87,10 @@ class AnswerReader(ABC):
         self.started = False
         self.failure: APIError | None = None
         self.content_type = ""
+        self._decoder: Decoder | None = None
+        self._beginning = b""
+        self._size = 0
+        self._halves: dict[tuple[str, int], str] = {}
         self._text: list[str] = []
         self._choices = [_Choice() for _ in range(choices)]
         self._open_choices = choices
@@ -88,77 +111,129 @@ class AnswerReader(ABC):
         return self.terminated or self.has_ended
 
     @abstractmethod
-    def feed(self, piece: bytes) -> list[StreamEvent]:
-        """Return the events that `piece` completes; set :attr:`progressed` where it carried the answer on."""
-
-    @abstractmethod
-    def close(self) -> list[StreamEvent]:
-        """Return the events that the end of the body completes."""
-
-    @abstractmethod
-    def read_record(self, source: str) -> list[StreamEvent]:
-        """Return the events of one record.
+    def read_record(self, source: str, events: list[StreamEvent]) -> None:
+        """Append the events of one record to `events`.
 
         Raises:
             APIError: it is an error object, or no record of this protocol.
         """
 
-    def _take(self, records: Callable[[], list[str]], *, at_end: bool) -> list[StreamEvent]:
-        """Read `records` until the answer is complete or fails."""
+    @abstractmethod
+    def decoder_for(self, piece: bytes) -> Decoder:
+        """Return what cuts this body, whose first `piece` that is not blank tells its form, into records."""
+
+    def feed(self, piece: bytes) -> list[StreamEvent]:
+        """Return the events that `piece` completes; set :attr:`progressed` where it carried the answer on."""
+        decoder = self._decoder
+        if decoder is None:
+            piece = self._beginning + piece.lstrip(b" \t\r\n")
+            if len(piece) < 4 and not piece.strip(_BYTE_ORDER_MARK):
+                self._beginning = piece
+                return []
+            decoder = self._decoder = self.decoder_for(piece)
         events: list[StreamEvent] = []
         try:
-            for source in records():
-                events.extend(self.read_record(source))
+            for source in decoder.feed(piece):
+                self.read_record(source, events)
                 if self.terminated:
                     break
         except APIError as error:
-            # What is left at the end of a cut body is half a record: the cut is the failure, not the half.
-            if not (at_end and isinstance(error, ProtocolError)):
+            self.failure = error
+        if type(decoder) is WholeDecoder:
+            # It has no events to be counted before its end.
+            self.progressed = True
+        if self._size > _LONGEST_ANSWER and self.failure is None:
+            self.failure = ProtocolError(
+                f"The answer is longer than {_LONGEST_ANSWER:,} characters and does not end.",
+                kind="too_long",
+                next_step="What came is kept. Limit the answer's length, or choose another model.",
+            )
+        if len(self._text) > _MOST_PIECES:
+            self._text = ["".join(self._text)]
+        return events
+
+    def close(self) -> list[StreamEvent]:
+        """Return the events that the end of the body completes."""
+        events: list[StreamEvent] = []
+        decoder = self._decoder
+        if decoder is None:
+            return events
+        try:
+            for source in decoder.close():
+                self.read_record(source, events)
+        except APIError as error:
+            # What is left at the end of a cut stream is half a record: the cut is the failure, not the half.
+            if isinstance(decoder, WholeDecoder) or not isinstance(error, ProtocolError):
                 self.failure = error
         return events
 
     def expect(self, content_type: str) -> None:
-        """Take note of the media type of the body to come."""
+        """Take note of the media type of the body to come. What the body is, only its first bytes tell."""
         self.content_type = content_type
 
-    def start(self, model: str, identifier: str = "") -> list[StreamEvent]:
-        """Return the event that opens the answer, the first time."""
-        self.model = model or self.model
-        if self.started:
-            return []
-        self.started = True
-        return [StreamStarted(self.model or self.asked_model, identifier)]
+    def start(self, events: list[StreamEvent], model: str, identifier: str = "") -> None:
+        """Append the event that opens the answer, the first time."""
+        self.model = whole_characters(model) or self.model
+        if not self.started:
+            self.started = True
+            events.append(StreamStarted(self.model or self.asked_model, whole_characters(identifier)))
 
     def is_open(self, choice: int) -> bool:
         """Return whether answer number `choice` was asked for and may still go on."""
         return 0 <= choice < len(self._choices) and self._choices[choice].reason is None
 
-    def say(self, words: str, choice: int = 0) -> list[StreamEvent]:
-        """Return the event for `words` of the answer, none where they are empty."""
-        if not words:
-            return []
-        self.progressed = True
-        if choice == 0:
-            self._text.append(words)
-        return [TextDelta(words, choice)]
+    def say(self, events: list[StreamEvent], words: str, choice: int = 0) -> None:
+        """Append the event for `words` of the answer, none where they are empty."""
+        if not words.isascii() or self._halves:
+            words = self._joined(words, ("text", choice))
+        if words:
+            self.progressed = True
+            self._size += len(words)
+            if choice == 0:
+                self._text.append(words)
+            events.append(TextDelta(words, choice))
 
-    def think(self, words: str, choice: int = 0) -> list[StreamEvent]:
-        """Return the event for `words` of the reasoning, none where they are empty."""
-        if not words:
-            return []
-        self.progressed = True
-        return [ReasoningDelta(words, choice)]
+    def think(self, events: list[StreamEvent], words: str, choice: int = 0) -> None:
+        """Append the event for `words` of the reasoning, none where they are empty."""
+        if not words.isascii() or self._halves:
+            words = self._joined(words, ("reasoning", choice))
+        if words:
+            self.progressed = True
+            self._size += len(words)
+            events.append(ReasoningDelta(words, choice))
 
-    def call(self, index: int, identifier: str = "", name: str = "", arguments: str = "", choice: int = 0) -> list[StreamEvent]:
-        """Return the event for a piece of call number `index`, none where it says nothing."""
+    def call(
+        self,
+        events: list[StreamEvent],
+        index: int,
+        identifier: str = "",
+        name: str = "",
+        arguments: str = "",
+        choice: int = 0,
+    ) -> None:
+        """Append the event for a piece of call number `index`, none where it says nothing."""
+        identifier, name = whole_characters(identifier), whole_characters(name)
+        arguments = self._joined(arguments, (f"call {index}", choice))
         if not (identifier or name or arguments):
-            return []
+            return
         self.progressed = True
         call = self._choices[choice].calls.setdefault(index, _Call())
         # Some servers repeat the identifier and the name with every piece.
         call.id, call.name = call.id or identifier, call.name or name
         call.arguments.append(arguments)
-        return [ToolCallDelta(index, identifier, name, arguments, choice)]
+        self._size += len(arguments)
+        events.append(ToolCallDelta(index, identifier, name, arguments, choice))
+
+    def _joined(self, words: str, place: tuple[str, int]) -> str:
+        """Return `words` in whole characters. Half of one at the end is kept for the piece after it at the same `place`.
+
+        Servers that count text in units of 16 bits cut a character into two pieces, and spell each half as an escape.
+        """
+        words = self._halves.pop(place, "") + words
+        if words and "\ud800" <= words[-1] <= "\udbff":
+            self._halves[place] = words[-1]
+            words = words[:-1]
+        return whole_characters(words)
 
     def detail(self, value: JsonObject, choice: int = 0) -> None:
         """Keep one opaque piece of the reasoning, to be sent back with the next request."""

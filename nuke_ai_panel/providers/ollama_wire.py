@@ -8,9 +8,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Mapping
 
-from nuke_ai_panel.errors import ProtocolError, ValidationError
+from nuke_ai_panel.errors import ValidationError
 from nuke_ai_panel.messages import (
     ChatRequest,
     FinishReason,
@@ -25,10 +26,10 @@ from nuke_ai_panel.messages import (
     ToolCall,
     Usage,
 )
-from nuke_ai_panel.net.decoders import NdjsonDecoder
+from nuke_ai_panel.net.decoders import NdjsonDecoder, WholeDecoder
 from nuke_ai_panel.net.json_values import array, integer, parse, record, text
 from nuke_ai_panel.net.payload import Base64
-from nuke_ai_panel.providers.answer_reader import AnswerReader
+from nuke_ai_panel.providers.answer_reader import AnswerReader, Decoder, not_an_object
 from nuke_ai_panel.providers.ollama_refusals import explain_line
 from nuke_ai_panel.providers.refusals import Speaker
 
@@ -36,6 +37,8 @@ __all__ = ["OllamaReader", "chat_body", "generate_body", "offered_tools", "tool_
 
 _REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length", "load": "stop", "unload": "stop"}
 _NANO = 1e-9
+_LARGEST = 2**53
+_SPREAD = re.compile(rb"(?:\xef\xbb\xbf)?\{[ \t]*\r?\n")
 _SIGNATURES = (
     (b"\x89PNG", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -190,16 +193,21 @@ def _refuse(name: str) -> object:
 def usage_of(line: dict[str, object]) -> Usage:
     """Return the counts and durations of an answer's last line; a count that is 0 is left out there."""
     return Usage(
-        integer(line.get("prompt_eval_count")) or 0,
-        integer(line.get("eval_count")) or 0,
+        _count(line.get("prompt_eval_count")),
+        _count(line.get("eval_count")),
         load_seconds=_seconds(line.get("load_duration")),
         answer_seconds=_seconds(line.get("eval_duration")),
     )
 
 
+def _count(value: object) -> int:
+    found = integer(value)
+    return found if found is not None and 0 < found <= _LARGEST else 0
+
+
 def _seconds(nanoseconds: object) -> float | None:
     found = integer(nanoseconds)
-    return None if found is None else found * _NANO
+    return found * _NANO if found is not None and 0 <= found <= _LARGEST else None
 
 
 class OllamaReader(AnswerReader):
@@ -218,45 +226,39 @@ class OllamaReader(AnswerReader):
         remote: Callable[[str, str], list[Notice]] | None = None,
     ) -> None:
         super().__init__(speaker, model)
-        self._decoder = NdjsonDecoder()
         self._at_end = at_end
         self._remote = remote
         self._calls = 0
 
-    def feed(self, piece: bytes) -> list[StreamEvent]:
-        """Return the events that `piece` completes."""
-        return self._take(lambda: self._decoder.feed(piece), at_end=False)
+    def decoder_for(self, piece: bytes) -> Decoder:
+        """Return the decoder for lines, or for an object that a gateway spread over several lines (an error, mostly)."""
+        return WholeDecoder() if _SPREAD.match(piece) else NdjsonDecoder()
 
-    def close(self) -> list[StreamEvent]:
-        """Return the events that the end of the body completes."""
-        return self._take(self._decoder.close, at_end=True)
-
-    def read_record(self, source: str) -> list[StreamEvent]:
-        """Return the events of one line; see :meth:`AnswerReader.read_record`."""
-        line = parse(source)
+    def read_record(self, source: str, events: list[StreamEvent]) -> None:
+        """Append the events of one line; see :meth:`AnswerReader.read_record`."""
+        line = parse(source, halves=True)
         if not isinstance(line, dict):
-            raise ProtocolError("The server sent JSON that is no part of an answer.", kind="not_an_object")
+            raise not_an_object()
         if line.get("error"):
             raise explain_line(line, self.speaker, model=self.asked_model)
-        events = [] if self.started and self.model else self.start(text(line.get("model")))
+        if not (self.started and self.model):
+            self.start(events, text(line.get("model")))
         # A chat's line holds a message; that of a completion has the text itself.
         message = line.get("message")
         if isinstance(message, dict):
             words = message.get("content")
             if message.get("tool_calls") or message.get("images"):
-                events.extend(self._read_more(message))
+                self._read_more(message, events)
         else:
             message, words = line, line.get("response")
         if "thinking" in message:
-            events.extend(self.think(text(message["thinking"])))
+            self.think(events, text(message["thinking"]))
         if words and isinstance(words, str):
-            events.extend(self.say(words))
+            self.say(events, words)
         if line.get("done") is True:
-            events.extend(self._read_end(line))
-        return events
+            self._read_end(line, events)
 
-    def _read_more(self, message: dict[str, object]) -> list[StreamEvent]:
-        events: list[StreamEvent] = []
+    def _read_more(self, message: dict[str, object], events: list[StreamEvent]) -> None:
         for item in array(message.get("tool_calls")):
             call = record(item)
             function = record(call.get("function"))
@@ -264,26 +266,23 @@ class OllamaReader(AnswerReader):
             if not name:
                 continue
             # Numbered here: some versions give every call the index 0, or none.
-            events.extend(self.call(self._calls, text(call.get("id")), name, _spelled(function.get("arguments"))))
+            self.call(events, self._calls, text(call.get("id")), name, _spelled(function.get("arguments")))
             self._calls += 1
         for picture in array(message.get("images")):
             image = _picture(text(picture))
             if image is not None:
                 self.progressed = True
                 events.append(ImageArrived(image))
-        return events
 
-    def _read_end(self, line: dict[str, object]) -> list[StreamEvent]:
+    def _read_end(self, line: dict[str, object], events: list[StreamEvent]) -> None:
         reason = _REASONS.get(text(line.get("done_reason")) or "stop", "unknown")
         self.end(reason)
         self.usage = usage_of(line)
         self.terminated = True
-        events: list[StreamEvent] = []
         if self._remote is not None and line.get("remote_model"):
             events.extend(self._remote(text(line.get("remote_model")), text(line.get("remote_host"))))
         if self._at_end is not None:
             events.extend(self._at_end(self.usage, reason))
-        return events
 
 
 def _spelled(arguments: object) -> str:

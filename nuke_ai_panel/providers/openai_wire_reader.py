@@ -9,11 +9,11 @@ import base64
 import binascii
 import json
 
-from nuke_ai_panel.errors import ProtocolError, ServerError
+from nuke_ai_panel.errors import ServerError
 from nuke_ai_panel.messages import Finished, FinishReason, ImageArrived, ImagePart, Notice, StreamEvent, Usage
-from nuke_ai_panel.net.decoders import SseDecoder
+from nuke_ai_panel.net.decoders import SseDecoder, WholeDecoder
 from nuke_ai_panel.net.json_values import array, integer, number, parse, record, text
-from nuke_ai_panel.providers.answer_reader import AnswerReader
+from nuke_ai_panel.providers.answer_reader import AnswerReader, Decoder, not_an_object
 from nuke_ai_panel.providers.reasoning_details import ReasoningDetails
 from nuke_ai_panel.providers.refusals import Speaker, failure_in_answer
 
@@ -27,9 +27,8 @@ _REASONS: dict[str, FinishReason] = {
     "function_call": "tool_calls",
     "content_filter": "content_filter",
 }
-_LARGEST_WHOLE_ANSWER = 32 * 1024 * 1024
 
-# A picture comes in one line.
+# A picture comes in one line, and an answer that is not streamed in one body.
 _LONGEST_LINE = 16 * 1024 * 1024
 
 
@@ -76,48 +75,27 @@ class OpenaiReader(AnswerReader):
 
     def __init__(self, speaker: Speaker, model: str, choices: int = 1, fallbacks: tuple[str, ...] = ()) -> None:
         super().__init__(speaker, model, choices)
-        self._decoder = SseDecoder(_LONGEST_LINE)
-        self._whole: bytearray | None = None
         self._fallbacks = fallbacks
         self._calls = [_CallNumbers() for _ in range(choices)]
         self._thoughts = [ReasoningDetails() for _ in range(choices)]
         self._refused: set[int] = set()
 
-    def expect(self, content_type: str) -> None:
-        """Take note of the media type of the body to come."""
-        super().expect(content_type)
-        # A gateway that does not stream, or an error with status 200, comes as one JSON text.
-        if content_type == "application/json":
-            self._whole = bytearray()
+    def decoder_for(self, piece: bytes) -> Decoder:
+        """Return the decoder for events, or for one JSON text: a gateway that does not stream, or an error with status 200."""
+        is_whole = piece.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"["))
+        return WholeDecoder(_LONGEST_LINE) if is_whole else SseDecoder(_LONGEST_LINE)
 
-    def feed(self, piece: bytes) -> list[StreamEvent]:
-        """Return the events that `piece` completes."""
-        if self._whole is None:
-            return self._take(lambda: [event.data for event in self._decoder.feed(piece)], at_end=False)
-        self._whole += piece
-        self.progressed = True
-        if len(self._whole) > _LARGEST_WHOLE_ANSWER:
-            self.failure = ProtocolError("The server's answer is longer than 32 MB.", kind="too_long")
-        return []
-
-    def close(self) -> list[StreamEvent]:
-        """Return the events that the end of the body completes."""
-        if self._whole is None:
-            return self._take(lambda: [event.data for event in self._decoder.close()], at_end=True)
-        source = self._whole.decode("utf-8", "replace").lstrip("\ufeff").strip()
-        return self._take(lambda: [source] if source else [], at_end=False)
-
-    def read_record(self, source: str) -> list[StreamEvent]:
-        """Return the events of one record; see :meth:`AnswerReader.read_record`."""
+    def read_record(self, source: str, events: list[StreamEvent]) -> None:
+        """Append the events of one record; see :meth:`AnswerReader.read_record`."""
         if source == "[DONE]" or source.strip() == "[DONE]":
             # On its own it is the end of an answer that never began.
             self.terminated = self.started
-            return []
+            return
         if not source or source.isspace():
-            return []
-        chunk = parse(source)
+            return
+        chunk = parse(source, halves=True)
         if not isinstance(chunk, dict):
-            raise ProtocolError("The server sent JSON that is no part of an answer.", kind="not_an_object")
+            raise not_an_object()
         if chunk.get("error"):
             raise failure_in_answer(chunk, self.speaker, model=self.asked_model)
         usage = chunk.get("usage")
@@ -125,18 +103,17 @@ class OpenaiReader(AnswerReader):
             self.usage = usage_of(usage, chunk.get("timings"))
         choices = chunk.get("choices")
         if not isinstance(choices, list):
-            return []
-        events = [] if self.started else self._begin(text(chunk.get("model")), text(chunk.get("id")))
+            return
+        if not self.started:
+            self._begin(events, text(chunk.get("model")), text(chunk.get("id")))
         for choice in choices:
             if isinstance(choice, dict):
                 self._read_choice(choice, events)
-        return events
 
-    def _begin(self, model: str, identifier: str) -> list[StreamEvent]:
-        events = self.start(model, identifier)
+    def _begin(self, events: list[StreamEvent], model: str, identifier: str) -> None:
+        self.start(events, model, identifier)
         if self._fallbacks and model and _is_other(model, self.asked_model, self._fallbacks):
             events.append(Notice("other_model", f"{model} answers, because {self.asked_model} was not to be had."))
-        return events
 
     def _read_choice(self, choice: dict[str, object], events: list[StreamEvent]) -> None:
         if choice.get("error"):
@@ -150,7 +127,7 @@ class OpenaiReader(AnswerReader):
             content = delta.get("content")
             if len(delta) == 1 and isinstance(content, str):
                 # Nearly every piece of an answer is this one.
-                events.extend(self.say(content, place))
+                self.say(events, content, place)
             else:
                 self._read_delta(delta, place, events)
         finish = choice.get("finish_reason")
@@ -163,7 +140,7 @@ class OpenaiReader(AnswerReader):
         details = array(delta.get("reasoning_details"))
         thought = text(delta.get("reasoning")) or text(delta.get("reasoning_content"))
         spelled = "".join([self._thoughts[place].take(record(detail)) for detail in details if isinstance(detail, dict)])
-        events.extend(self.think(thought or spelled, place))
+        self.think(events, thought or spelled, place)
         if details:
             self.progressed = True
         content = delta.get("content")
@@ -171,19 +148,19 @@ class OpenaiReader(AnswerReader):
             for part in content:
                 self._read_part(record(part), place, events)
         else:
-            events.extend(self.say(text(content), place))
+            self.say(events, text(content), place)
         refusal = text(delta.get("refusal"))
         if refusal:
             # What a model says instead of the answer that was asked for is there to be read as well.
             self._refused.add(place)
-            events.extend(self.say(refusal, place))
+            self.say(events, refusal, place)
         for image in array(delta.get("images")):
             self._read_part(record(image), place, events)
         for call in array(delta.get("tool_calls")):
             self._read_call(record(call), place, events)
 
     def _read_part(self, part: dict[str, object], place: int, events: list[StreamEvent]) -> None:
-        events.extend(self.say(text(part.get("text")), place))
+        self.say(events, text(part.get("text")), place)
         image = picture(text(record(part.get("image_url")).get("url")))
         if image is not None:
             self.progressed = True
@@ -197,7 +174,7 @@ class OpenaiReader(AnswerReader):
         if not (identifier or name or arguments):
             return
         index = self._calls[place].of(integer(call.get("index")), identifier, name)
-        events.extend(self.call(index, identifier, name, text(arguments), place))
+        self.call(events, index, identifier, name, text(arguments), place)
 
     def finished(self) -> Finished:
         """Return the event that closes a complete answer."""

@@ -11,7 +11,7 @@ import threading
 import pytest
 import trustme
 
-from nuke_ai_panel.net import session
+from nuke_ai_panel.net import pool
 from nuke_ai_panel.providers.base import Deadlines, Server
 from nuke_ai_panel.providers.diagnosis import STEP_TITLES, diagnose, report
 
@@ -224,7 +224,7 @@ async def test_ca_file_that_is_none_is_a_failure_with_its_name(tmp_path, scripte
     async with scripted(routes(reply), served_by(made.issue_cert("127.0.0.1"))) as server:
         _, last = await outcome("openrouter", Server(server.url, "", str(path), QUICK), "tiny")
     assert "none.pem" in last["encryption"].text
-    assert str(path) not in session._contexts
+    assert str(path) not in pool._contexts
 
 
 # Cancelling.
