@@ -39,7 +39,8 @@ class ReasoningDetails:
         """Return the details as the server would have sent them in one answer."""
         found: list[JsonObject] = []
         for detail, words in self._details:
-            joined = "".join(words)
+            # A character may have been cut in two halves, each spelled as an escape in a piece of its own.
+            joined = "".join(words).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
             found.append({**detail, _PIECED[text(detail.get("type"))]: joined} if joined else detail)
         return found
 

@@ -44,7 +44,7 @@ _GATEWAY_PREFIX = re.compile(r"^(?:(?:litellm\.)?\w+(?:Error|Exception)(?:: | - 
 #: What of an error object is the user's own words, sent back; they belong in no error.
 _ECHOES = frozenset({"flagged_input"})
 _NO_MODEL = re.compile(
-    r"model.{0,80}(not found|does not exist|not a valid model|is not available)|invalid model|is not a valid model|no such model"
+    r"model.{0,80}(not found|does not exist|is not available)|invalid model|not a valid model|no such model"
     r"|no endpoints found for",
     re.IGNORECASE,
 )

@@ -161,6 +161,16 @@ def test_reasoning_details_are_kept_in_order_and_put_together():
     assert [event.text for event in events if isinstance(event, ReasoningDelta)] == ["Let ", "me see", "Second"]
 
 
+def test_character_that_was_cut_in_two_is_whole_in_the_details():
+    halves = "\U0001f98a".encode("utf-16-le")
+    pieces = [halves[:2].decode("utf-16-le", "surrogatepass"), halves[2:].decode("utf-16-le", "surrogatepass")]
+    events = read(
+        *(delta(reasoning_details=[{"type": "reasoning.text", "text": piece, "index": 0}]) for piece in pieces),
+        delta(finish="stop"),
+    )
+    assert events[-1].reasoning_details[0]["text"] == "\U0001f98a"
+
+
 def test_summaries_of_other_thoughts_stay_apart():
     events = read(
         delta(reasoning_details=[{"type": "reasoning.summary", "summary": "**Plan", "index": 0}]),
