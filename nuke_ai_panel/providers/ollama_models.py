@@ -13,6 +13,8 @@ from nuke_ai_panel.providers.capabilities import Capabilities
 
 __all__ = ["ModelDetails", "PullProgress", "RunningModel", "capabilities_in", "details_in", "listed_model", "running_model"]
 
+_LARGEST = 2**53
+
 
 @dataclass(frozen=True)
 class ModelDetails:
@@ -151,7 +153,7 @@ def running_model(item: dict[str, object]) -> RunningModel | None:
 
 def _positive(value: object) -> int | None:
     found = integer(value)
-    return found if found is not None and found > 0 else None
+    return found if found is not None and 0 < found <= _LARGEST else None
 
 
 def _moment(spelled: str) -> float | None:

@@ -13,6 +13,9 @@ from nuke_ai_panel.providers.refusals import Speaker
 
 __all__ = ["PullReader"]
 
+_MOST_LAYERS = 10_000
+_LARGEST = 2**63
+
 
 class PullReader:
     """Turn the lines of a download into its progress. Pure: bytes in, values out.
@@ -26,6 +29,8 @@ class PullReader:
         self._model = model
         self._decoder = NdjsonDecoder()
         self._layers: dict[str, tuple[int, int]] = {}
+        self._completed = 0
+        self._total = 0
         self._last: PullProgress | None = None
         self.is_done = False
         self.failure: APIError | None = None
@@ -61,13 +66,18 @@ class PullReader:
         if not status:
             return None
         total = integer(line.get("total"))
-        if digest and total is not None and total > 0:
+        if digest and total is not None and 0 < total < _LARGEST:
+            if len(self._layers) >= _MOST_LAYERS:
+                raise ProtocolError("The server speaks of more layers than any model has.", kind="too_many_layers")
             # A count of 0 is left out.
-            self._layers[digest] = (min(max(integer(line.get("completed")) or 0, 0), total), total)
+            done = min(max(integer(line.get("completed")) or 0, 0), total)
+            before, size = self._layers.get(digest, (0, 0))
+            self._layers[digest] = (done, total)
+            self._completed += done - before
+            self._total += total - size
         self.is_done = status == "success"
         if self.is_done:
-            self._layers = {each: (size, size) for each, (_, size) in self._layers.items()}
-        completed = sum(done for done, _ in self._layers.values())
-        known = sum(size for _, size in self._layers.values())
+            self._completed = self._total
+        completed, known = self._completed, self._total
         percent = 100.0 if self.is_done else 100.0 * completed / known if known else None
         return PullProgress(status, digest, completed, known, percent)

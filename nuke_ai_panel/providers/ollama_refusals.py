@@ -7,7 +7,7 @@ import re
 from urllib.parse import urlsplit
 
 from nuke_ai_panel.errors import APIError, AuthenticationError, ModelNotFoundError, PermissionDeniedError, ServerError
-from nuke_ai_panel.net.failures import Refusal
+from nuke_ai_panel.net.failures import Refusal, redact
 from nuke_ai_panel.net.json_values import record, text
 from nuke_ai_panel.providers.refusals import Speaker, error_words, explain_refusal, failure_in_answer
 
@@ -62,6 +62,7 @@ def _sharpened(error: APIError, fields: dict[str, object], speaker: Speaker) -> 
         link = text(fields.get("signin_url"))
         # Only a page of Ollama's own is worth sending someone to with a login in mind.
         trusted = link.startswith("https://") and is_ollama_com(link) and link.isprintable() and " " not in link
+        trusted = trusted and redact(link, speaker.key) == link
         return build(
             AuthenticationError,
             "This model runs in Ollama's cloud, and the server is not signed in there.",

@@ -136,6 +136,7 @@ def test_ctrl_c_ends_the_download_and_says_that_it_can_go_on(library):
     assert "25.0 %" in shown
     assert "goes on there" in rest
     assert "Traceback" not in rest
+    assert "Nothing was written" not in rest
     assert library.gone.wait(10)
 
 

@@ -7,8 +7,10 @@ import json
 import warnings
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from nuke_ai_panel.errors import PermissionDeniedError, ServerError, UnsupportedFeatureError, ValidationError
+from nuke_ai_panel.errors import APIError, PermissionDeniedError, ServerError, UnsupportedFeatureError, ValidationError
 from nuke_ai_panel.messages import (
     AudioPart,
     ChatRequest,
@@ -26,8 +28,12 @@ from nuke_ai_panel.messages import (
     Tool,
     ToolCall,
     ToolCallDelta,
+    Usage,
 )
 from nuke_ai_panel.net.payload import encode_json
+from nuke_ai_panel.providers.ollama_context import ContextChooser
+from nuke_ai_panel.providers.ollama_models import capabilities_in, details_in, listed_model, running_model
+from nuke_ai_panel.providers.ollama_pull import PullReader
 from nuke_ai_panel.providers.ollama_wire import OllamaReader, chat_body, generate_body
 from nuke_ai_panel.providers.refusals import Speaker
 
@@ -308,3 +314,79 @@ def test_recorded_answers_with_tools_and_thinking_are_read(shared):
     once = read(whole)
     reader = OllamaReader(SPEAKER, "tiny")
     assert [event for byte in whole for event in reader.feed(bytes((byte,)))] == once[:-1]
+
+
+# What nobody expects.
+
+_ANY = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.sampled_from((10**400, -(10**400), 2**60))
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def _records(*names):
+    return st.dictionaries(st.sampled_from(names), _ANY | st.just(True), max_size=len(names))
+
+
+_CALLS = st.fixed_dictionaries({"tool_calls": st.lists(_records("id", "function", "index") | _ANY, max_size=3)})
+_LINES = _records("model", "message", "response", "thinking", "done", "done_reason", "eval_count", "remote_model") | st.builds(
+    lambda message, done: {"message": message, "done": done},
+    _records("content", "thinking", "images", "tool_calls") | _CALLS | _ANY,
+    st.booleans(),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(_LINES | _ANY, max_size=4))
+def test_no_answer_breaks_the_reader(lines):
+    reader = OllamaReader(SPEAKER, "tiny", at_end=lambda usage, reason: [], remote=lambda model, host: [])
+    body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    events = [*reader.feed(body), *reader.close()]
+    assert all(event.text for event in events if isinstance(event, TextDelta))
+    assert reader.failure is None or isinstance(reader.failure, APIError)
+    assert all(call.name and call.arguments for call in reader.finished().tool_calls)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    _records("capabilities", "model_info", "details", "parameters", "template", "modified_at", "remote_host") | _ANY,
+    st.lists(_records("status", "digest", "total", "completed", "error") | _ANY, max_size=4),
+)
+def test_no_word_on_a_model_breaks_us(answer, lines):
+    capabilities_in(details_in("tiny", answer))
+    if isinstance(answer, dict):
+        running_model({**answer, "name": "tiny"})
+        listed_model({**answer, "name": "tiny"})
+    reader = PullReader(SPEAKER, "tiny")
+    for step in reader.feed(b"".join(json.dumps(line).encode() + b"\n" for line in lines)):
+        assert step.percent is None or 0 <= step.percent <= 100
+    assert reader.failure is None or isinstance(reader.failure, APIError)
+
+
+def test_download_of_endless_layers_is_no_download():
+    reader = PullReader(SPEAKER, "tiny")
+    for number in range(10_001):
+        reader.feed(json.dumps({"status": "pulling", "digest": str(number), "total": 5}).encode() + b"\n")
+    assert reader.failure is not None
+    assert reader.failure.kind == "too_many_layers"
+
+
+def test_absurd_numbers_count_for_nothing():
+    absurd = {"prompt_eval_count": 10**400, "eval_count": -5, "load_duration": 10**400, "eval_duration": -(10**400)}
+    chooser = ContextChooser()
+    request = ask()
+    events = read({**END, **absurd}, at_end=lambda usage, reason: chooser.learn(request, 4096, usage, reason))
+    assert events[-1].usage == Usage()
+    reader = PullReader(SPEAKER, "tiny")
+    (step,) = reader.feed(
+        json.dumps({"status": "pulling", "digest": "a", "total": 10**400, "completed": 10**400}).encode() + b"\n"
+    )
+    assert step.percent is None
+    info = {"general.architecture": "a", "a.context_length": 10**400}
+    assert details_in("tiny", {"model_info": info}).context_length is None
