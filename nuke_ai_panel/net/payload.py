@@ -13,15 +13,12 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar, Union
+from typing import Union
 
 from nuke_ai_panel.errors import FileRefusedError, ValidationError
 from nuke_ai_panel.messages import Content
-from nuke_ai_panel.net.clocks import TICK, AliveClock
 
-__all__ = ["Base64", "Body", "FormFile", "StreamedBody", "body_of", "encode_json", "sent_on"]
-
-T = TypeVar("T")
+__all__ = ["Base64", "Body", "FormFile", "StreamedBody", "body_of", "encode_json"]
 
 _SMALL = 256 * 1024
 """Bytes. What lies in memory and is not larger goes into the body at once."""
@@ -129,22 +126,6 @@ class BodyPieces:
 
 
 Body = Union[bytes, StreamedBody]
-
-
-async def sent_on(sending: asyncio.Future[T], body: StreamedBody, patience: float) -> None:
-    """Return when `body` has been read to its end, or `sending`, which sends it, is done.
-
-    Raises:
-        asyncio.TimeoutError: the server took nothing of it for `patience` seconds.
-    """
-    clock, seen = AliveClock(), 0
-    while not (sending.done() or body.is_read):
-        await asyncio.wait({sending}, timeout=TICK)
-        clock.tick()
-        if body.position != seen:
-            clock.seconds, seen = 0.0, body.position
-        elif clock.seconds >= patience:
-            raise asyncio.TimeoutError
 
 
 def body_of(value: object) -> tuple[Body, str]:
