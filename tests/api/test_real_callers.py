@@ -37,7 +37,7 @@ next(left)
 print("end")
 """
     # The last stream is still open when the script ends.
-    assert run_script(program, "-X", "dev", "-W", "error") == "end\n"
+    assert run_script(program, "-W", "error") == "end\n"
     server.wait_until_closed()
 
 
@@ -54,7 +54,7 @@ async def main():
 left = asyncio.run(main())
 print("end")
 """
-    assert run_script(program, "-X", "dev", "-W", "error") == "end\n"
+    assert run_script(program, "-W", "error") == "end\n"
     server.wait_until_closed()
 
 

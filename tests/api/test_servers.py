@@ -71,7 +71,7 @@ async def main():
 for _ in range(2):
     asyncio.run(main())
 """
-    run_script(program, "-X", "dev", "-W", "error")
+    run_script(program, "-W", "error")
     assert len(server.of("/api/chat")) == 20
     assert server.connections == 2
     server.wait_until_closed()
@@ -90,7 +90,7 @@ del loop
 gc.collect()
 """
     # What is left open makes a warning when it is collected, and warnings are errors.
-    run_script(program, "-X", "dev", "-W", "error")
+    run_script(program, "-W", "error")
     assert server.connections == 1
 
 
@@ -147,7 +147,7 @@ asyncio.run(main())
 for _ in range(5):
     ChatCompletion.create(**call)
 """
-    run_script(program, "-X", "dev", "-W", "error", arguments=(f"{server.url}/v1", str(tmp_path / "ca.pem")))
+    run_script(program, "-W", "error", arguments=(f"{server.url}/v1", str(tmp_path / "ca.pem")))
     assert len(server.of("/v1/chat/completions")) == 10
     assert server.connections == 2
 

@@ -108,13 +108,19 @@ def leave_in_a_cycle(stream):
     gc.collect()
 
 
-@pytest.mark.parametrize(
-    "leave", [leave_by_break, leave_by_exception, leave_by_with, leave_by_close, leave_unread, leave_in_a_cycle]
-)
-def test_a_sync_stream_that_is_left_closes_its_connection(server, hello, leave):
+@pytest.mark.parametrize("leave", [leave_by_break, leave_by_exception, leave_unread, leave_in_a_cycle])
+def test_a_sync_stream_that_is_forgotten_closes_its_connection(server, hello, leave):
     leave(ChatCompletion.create("ollama/endless", hello, stream=True))
     gc.collect()
     assert server.gone.wait(20)
+
+
+@pytest.mark.parametrize("leave", [leave_by_with, leave_by_close])
+def test_a_sync_stream_that_is_closed_closes_its_connection(server, hello, leave):
+    stream = ChatCompletion.create("ollama/endless", hello, stream=True)
+    leave(stream)
+    assert server.gone.wait(20)
+    assert list(stream) == []
 
 
 async def async_break(stream):
@@ -153,13 +159,24 @@ async def async_cancelled(stream):
         await reading
 
 
-@pytest.mark.parametrize("leave", [async_break, async_with, async_aclose, async_aclose_unread, async_unread, async_cancelled])
-def test_an_async_stream_that_is_left_closes_its_connection(server, hello, leave):
+@pytest.mark.parametrize("leave", [async_break, async_unread, async_cancelled])
+def test_an_async_stream_that_is_forgotten_closes_its_connection(server, hello, leave):
     async def main():
         await leave(await ChatCompletion.acreate("ollama/endless", hello, stream=True))
         gc.collect()
         # The loop goes on, so it is not its end that closes the connection.
         assert await asyncio.get_running_loop().run_in_executor(None, server.gone.wait, 20)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("leave", [async_with, async_aclose, async_aclose_unread])
+def test_an_async_stream_that_is_closed_closes_its_connection(server, hello, leave):
+    async def main():
+        stream = await ChatCompletion.acreate("ollama/endless", hello, stream=True)
+        await leave(stream)
+        assert await asyncio.get_running_loop().run_in_executor(None, server.gone.wait, 20)
+        assert stream.usage is None
 
     asyncio.run(main())
 
