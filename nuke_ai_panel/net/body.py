@@ -14,7 +14,7 @@ from nuke_ai_panel.errors import ProtocolError
 if TYPE_CHECKING:
     import aiohttp
 
-__all__ = ["Body", "left_in"]
+__all__ = ["Body", "is_lost", "left_in"]
 
 _LARGEST_PIECE = 256 * 1024
 
@@ -112,6 +112,14 @@ class Body:
             return self._inflate.feed(left)
         except zlib.error:
             return b""
+
+
+def is_lost(response: aiohttp.ClientResponse) -> bool:
+    """Return whether the connection is gone although the body is not complete."""
+    connection = response.connection
+    if connection is None:
+        return False
+    return connection.transport is None or connection.transport.is_closing()
 
 
 def left_in(content: aiohttp.StreamReader) -> bytes:

@@ -72,20 +72,30 @@ class SilenceWatch:
 
     Time counts only while the reader is waiting (:attr:`waiting`), so that a slow consumer is not taken for a silent server,
     and only while the loop was alive. One timer serves a whole stream. `on_silence` is called once, on the loop. `total` is the
-    seconds that are left for the whole stream, waiting or not; None is no limit.
+    seconds that are left for the whole stream, waiting or not; None is no limit. `is_lost` tells whether the connection is
+    gone, in case nobody else says so: aiohttp 3.13 closes it over a broken chunk without waking the reader.
     """
 
-    def __init__(self, limit: float, on_silence: Callable[[], None], *, total: float | None = None) -> None:
+    def __init__(
+        self,
+        limit: float,
+        on_silence: Callable[[], None],
+        *,
+        total: float | None = None,
+        is_lost: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._limit = limit
         self._total = math.inf if total is None else total
         self._on_silence = on_silence
+        self._is_lost = is_lost
+        self._was_lost = False
         self._clock = AliveClock()
         self._loop = asyncio.get_running_loop()
         self._bytes = 0.0
         self._events = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self.waiting = False
-        self.silent: Literal["", "bytes", "events", "total"] = ""
+        self.silent: Literal["", "bytes", "events", "total", "lost"] = ""
 
     def start(self) -> None:
         """Begin to count."""
@@ -127,9 +137,15 @@ class SilenceWatch:
             if max(self._bytes, self._events) >= self._limit:
                 self._run_out("bytes" if self._bytes >= self._limit else "events")
                 return
+        lost = self.waiting and self._is_lost()
+        # What tells the reader in good order may be under way, so it is looked at twice.
+        if lost and self._was_lost:
+            self._run_out("lost")
+            return
+        self._was_lost = lost
         self._arm()
 
-    def _run_out(self, clock: Literal["bytes", "events", "total"]) -> None:
+    def _run_out(self, clock: Literal["bytes", "events", "total", "lost"]) -> None:
         self.silent = clock
         self._timer = None
         self._on_silence()

@@ -11,12 +11,13 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from nuke_ai_panel.errors import APIError, ConnectionFailedError, ProtocolError, RequestTimeoutError
 from nuke_ai_panel.net.address import host_and_port, origin
-from nuke_ai_panel.net.body import Body
-from nuke_ai_panel.net.clocks import TICK, AliveClock
+from nuke_ai_panel.net.body import Body, is_lost
+from nuke_ai_panel.net.clocks import TICK, AliveClock, SilenceWatch
 from nuke_ai_panel.net.deadlines import Deadlines
 from nuke_ai_panel.net.failures import (
     Refusal,
@@ -151,6 +152,9 @@ class ServerSession:
         gathered = bytearray()
         failure: APIError | None = None
         body = Body(response, self.endpoint.provider)
+        watch = SilenceWatch(math.inf, response.close, is_lost=partial(is_lost, response))
+        watch.waiting = True
+        watch.start()
         try:
             while piece := await body.piece():
                 gathered += piece
@@ -171,6 +175,8 @@ class ServerSession:
                 kind="connection_lost",
                 next_step="Try again.",
             )
+        finally:
+            watch.stop()
         if failure is not None:
             raise failure
         return bytes(gathered)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from nuke_ai_panel.errors import APIError, ProtocolError, RequestTimeoutError, StreamInterruptedError, StreamStalledError
-from nuke_ai_panel.net.body import Body
+from nuke_ai_panel.net.body import Body, is_lost
 from nuke_ai_panel.net.clocks import TICK, AliveClock, SilenceWatch, within
 from nuke_ai_panel.net.deadlines import Deadlines
 from nuke_ai_panel.net.session import Explain, Progress, ServerSession
@@ -96,7 +97,8 @@ class AnswerStream:
         if self._response is not None and self._watch is None:
             total = self._deadlines.total
             left = None if total is None else total - self._elapsed
-            self._watch = SilenceWatch(self._deadlines.silence, self._response.close, total=left)
+            lost = partial(is_lost, self._response)
+            self._watch = SilenceWatch(self._deadlines.silence, self._response.close, total=left, is_lost=lost)
             self._watch.start()
         return None
 
@@ -170,7 +172,7 @@ class AnswerStream:
         endpoint = self._session.endpoint
         if self._watch is not None and self._watch.silent == "total":
             return self._out_of_time()
-        if self._watch is not None and self._watch.silent:
+        if self._watch is not None and self._watch.silent in ("bytes", "events"):
             return StreamStalledError(
                 self._silence_words(endpoint.title, self._deadlines.silence, self._watch.silent == "events"),
                 provider=endpoint.provider,

@@ -216,7 +216,7 @@ def failure_in_answer(value: object, speaker: Speaker, *, model: str = "") -> AP
 def _build(words: ErrorWords, speaker: Speaker, model: str, *, details: str, in_answer: bool = False) -> APIError:
     status, kind, message = words.status, words.kind, words.message
     said = _shown(message, speaker)
-    quoted = f" It said: {said}" if said else ""
+    quoted = _quoted(said)
     title = speaker.title
 
     def build(which: type[APIError], sentence: str, next_step: str, own_kind: str = "") -> APIError:
@@ -335,7 +335,7 @@ def _trouble(
     status: int | None, kind: str, said: str, speaker: Speaker, wait: float | None, *, in_answer: bool
 ) -> tuple[str, str]:
     """Return what is to be said and done where the fault is the server's."""
-    title, quoted = speaker.title, f" It said: {said}" if said else ""
+    title, quoted = speaker.title, _quoted(said)
     again = "Try again, or choose another model." if wait is None else _when(wait)
     if status == 529 or kind == "provider_overloaded":
         return f"The model's own server is overloaded.{quoted}", again
@@ -354,7 +354,16 @@ def _when(seconds: float | None) -> str:
         return "Try again in a minute, or choose another model."
     if seconds < 90:
         return f"Try again in {max(1, round(seconds))} s."
-    return f"Try again in {round(seconds / 60)} min, or choose another model."
+    if seconds < 48 * 3600:
+        return f"Try again in {round(seconds / 60)} min, or choose another model."
+    return "It asks for a wait of days; choose another model."
+
+
+def _quoted(said: str) -> str:
+    """Return the server's words as a sentence behind ours."""
+    if not said:
+        return ""
+    return f" It said: {said}" if said.endswith((".", "!", "?", "…")) else f" It said: {said}."
 
 
 def _shown(message: str, speaker: Speaker) -> str:
