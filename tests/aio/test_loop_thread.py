@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from nuke_ai_panel.aio import LoopThread, run_async
+from nuke_ai_panel.aio import LoopThread, in_daemon_thread, maybe_await, refuse_in_coroutine, run_async
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_program_ends_quietly_with_work_still_running():
 
     program = """
 import asyncio
-from nuke_ai_panel.aio import LoopThread, run_async
+from nuke_ai_panel.aio import LoopThread, in_daemon_thread, maybe_await, refuse_in_coroutine, run_async
 from nuke_ai_panel.aio.loop_thread import _shared
 async def wait():
     await asyncio.Event().wait()
@@ -171,3 +171,101 @@ run_async(asyncio.sleep(0))
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_callback_of_a_loop_may_not_wait():
+    told = []
+
+    async def main():
+        def callback():
+            with pytest.raises(RuntimeError, match=r"await Some\.twin\(\.\.\.\)"):
+                refuse_in_coroutine("Some.twin")
+            told.append("refused")
+
+        asyncio.get_running_loop().call_soon(callback)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert told == ["refused"]
+
+
+def test_function_beneath_a_coroutine_may_not_wait():
+    async def main():
+        return [run_async(where) for _ in range(1)]
+
+    with pytest.raises(RuntimeError, match="await"):
+        asyncio.run(main())
+
+
+def test_slot_of_a_host_that_is_marked_as_a_running_loop_may_wait():
+    # A stock Qt loop marks the whole main thread for as long as the application runs, and slots run beneath no step of it.
+    loop = asyncio.new_event_loop()
+    asyncio._set_running_loop(loop)
+    try:
+        assert run_async(where)[0] == "nuke-ai-panel-loop"
+    finally:
+        asyncio._set_running_loop(None)
+        loop.close()
+
+
+def test_maybe_await_waits_for_what_can_be_awaited():
+    async def main():
+        future = asyncio.get_running_loop().create_future()
+        future.set_result("future")
+        return [await maybe_await(each) for each in (asyncio.sleep(0, "coroutine"), future, "value", None)]
+
+    assert asyncio.run(main()) == ["coroutine", "future", "value", None]
+
+
+def test_work_in_a_daemon_thread_returns_raises_and_can_be_left():
+    begun, release = threading.Event(), threading.Event()
+
+    def hang():
+        begun.set()
+        release.wait(20)
+
+    def fail():
+        raise KeyError("own")
+
+    async def main():
+        assert await in_daemon_thread(lambda: threading.current_thread().daemon)
+        with pytest.raises(KeyError, match="own"):
+            await in_daemon_thread(fail)
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(in_daemon_thread(hang), 0.05)
+
+    # The loop ends although one thread still hangs, and that thread does not mind.
+    asyncio.run(main())
+    assert begun.is_set()
+    release.set()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl+C there")
+def test_ctrl_c_cancels_the_work():
+    import subprocess
+
+    program = """
+import asyncio, os, signal, threading
+from nuke_ai_panel.aio import run_async
+ended = threading.Event()
+async def wait():
+    os.kill(os.getpid(), signal.SIGINT)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        ended.set()
+try:
+    run_async(wait)
+except KeyboardInterrupt:
+    assert ended.wait(20)
+    print("left")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        timeout=60,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "left\n", "")
