@@ -153,6 +153,37 @@ def test_no_failed_connection_shows_the_key(address, repeating, logs):
     common.assert_free(logs(), KEY, PROMPT, where="a log")
 
 
+@pytest.mark.parametrize("through_a_proxy", [False, True])
+def test_cancelled_request_shows_no_key(through_a_proxy, repeating, monkeypatch):
+    """A cancellation comes through every frame of a request, those that hold its headers too."""
+    repeating.fault = "stall"
+    if through_a_proxy:
+        monkeypatch.setenv("http_proxy", f"http://artist:{PASSWORD}@127.0.0.1:{repeating.port}")
+
+    async def main():
+        url = "http://models.invalid" if through_a_proxy else repeating.url
+        provider = registry.create("openai", Server(url, key=KEY, deadlines=USUAL))
+        asking = asyncio.ensure_future(
+            provider._session.request("GET", "/models", None, headers={}, explain=AssertionError, deadlines=USUAL)
+        )
+        await asyncio.get_running_loop().run_in_executor(None, repeating.came.wait, 60)
+        waiting, frames = asking.get_coro(), []
+        while getattr(waiting, "cr_frame", None) is not None:
+            frames.append(waiting.cr_frame)
+            waiting = waiting.cr_await
+        shown = [f"{frame.f_code.co_name}: {frame.f_locals!r}" for frame in frames]
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await asking
+        await provider.aclose()
+        return "\n".join(shown), common.everything_of(caught.value)
+
+    waiting, cancelled = asyncio.run(main())
+    for shown in (waiting, cancelled):
+        assert "_attempt" in shown, "the frame with the headers was not looked at"
+        common.assert_free(shown, KEY, PASSWORD, where="a cancelled request")
+
+
 @pytest.mark.parametrize("proxy", ["closed", "refusing", "no address", "no port"])
 def test_password_of_a_proxy_is_not_shown(proxy, repeating, logs, monkeypatch):
     repeating.fault = "407"

@@ -74,6 +74,14 @@ def test_server_without_a_key_is_pickled():
     assert pickle.loads(pickle.dumps(server)) == server
 
 
+def test_headers_of_a_request_do_not_show_the_key():
+    endpoint = Endpoint("test", "Test", "http://127.0.0.1:1", headers={"Authorization": f"Bearer {KEY}"})
+    # What a session makes of them for one request, as a local variable.
+    sent = {**endpoint.headers, "Accept": "application/json"}
+    common.assert_free(repr(sent) + repr(vars(endpoint)), KEY, where="headers")
+    assert sent["Authorization"] == f"Bearer {KEY}"
+
+
 def test_secret_is_its_text_for_every_use():
     secret = Secret(f" {KEY}\n")
     assert secret.strip() == KEY
