@@ -426,7 +426,7 @@ def is_sendable(provider, request):
     return True
 
 
-FUZZ = settings(derandomize=True, max_examples=250, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(derandomize=True, max_examples=100, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")
