@@ -38,8 +38,8 @@ async def on_server(place: Place, work: Callable[[Provider], Awaitable[T]]) -> T
     lease = await pool.lease(place)
     try:
         return await work(lease.provider)
-    except AuthenticationError:
-        pool.forget_key(place.provider)
+    except AuthenticationError as error:
+        pool.key_refused(lease, error)
         raise
 
 

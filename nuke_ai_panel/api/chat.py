@@ -203,8 +203,8 @@ async def _streamed(call: ChatCall, shape: Shape[C]) -> AsyncStream[C]:
     events = lease.provider.stream(call.request, deadlines=call.place.deadlines)
     try:
         return await open_stream(lease, events, head, shape, call.notices)
-    except AuthenticationError:
-        pool.forget_key(call.place.provider)
+    except AuthenticationError as error:
+        pool.key_refused(lease, error)
         raise
 
 

@@ -21,7 +21,7 @@ from typing import TypeVar, cast
 
 from nuke_ai_panel.aio import in_daemon_thread
 from nuke_ai_panel.credentials import ENVIRONMENT, Credentials
-from nuke_ai_panel.errors import ValidationError
+from nuke_ai_panel.errors import AuthenticationError, ValidationError
 from nuke_ai_panel.providers import registry
 from nuke_ai_panel.providers.base import Deadlines, Provider, Server
 from nuke_ai_panel.settings import Settings, SettingsStore
@@ -100,6 +100,14 @@ class _Read:
     addresses: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _StoredKey:
+    """What the keyring answered, and what it said about that."""
+
+    key: Secret
+    explanation: str
+
+
 def _environment() -> tuple[str | None, ...]:
     """Return the variables that decide about settings, so that a change of one is noticed at once."""
     return tuple(os.environ.get(name) for name in _VARIABLES)
@@ -125,7 +133,7 @@ class Pool:
         self.loop = loop
         self._kept: OrderedDict[tuple[str, Server], _Kept] = OrderedDict()
         self._read: _Read | None = None
-        self._keys: dict[str, tuple[Secret, float]] = {}
+        self._keys: dict[str, tuple[_StoredKey, float]] = {}
         self._asking: dict[str, asyncio.Future[object]] = {}
         self._keeper: AsyncGenerator[None, None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -190,13 +198,23 @@ class Pool:
             return Secret(os.environ[variable].strip())
         known = self._keys.get(provider)
         if known is None or known[1] < time.monotonic():
-            secret = await self._once(f"key of {provider}", lambda: _read_key(provider))
-            self._keys[provider] = known = (secret, time.monotonic() + (_KEY_AGE if secret.value else _NO_KEY_AGE))
-        return known[0]
+            stored = await self._once(f"key of {provider}", lambda: _read_key(provider))
+            self._keys[provider] = known = (stored, time.monotonic() + (_KEY_AGE if stored.key.value else _NO_KEY_AGE))
+        return known[0].key
 
     def forget_key(self, provider: str) -> None:
         """Read the key of `provider` afresh with the next call: the server has just refused it."""
         self._keys.pop(provider, None)
+
+    def key_refused(self, lease: Lease, error: AuthenticationError) -> None:
+        """Forget the key, and say in `error` where one may come from if none was sent."""
+        name = lease.provider.name
+        known = self._keys.get(name)
+        self.forget_key(name)
+        if not lease.provider.server.key:
+            variable = ENVIRONMENT.get(name, "")
+            ways = f"Pass api_key, or set {variable}." if variable else "Pass api_key."
+            error.next_step = f"{ways} {known[0].explanation}".rstrip() if known else ways
 
     async def _once(self, name: str, work: Callable[[], T]) -> T:
         """Do `work` in a thread, once for all who ask at the same time."""
@@ -235,8 +253,9 @@ def _load(environment: tuple[str | None, ...]) -> _Read:
     return _Read(settings, store.locked_keys, environment, time.monotonic() + _SETTINGS_AGE)
 
 
-def _read_key(provider: str) -> Secret:
-    return Secret(Credentials(deadline=KEYRING_SECONDS).read(provider).value)
+def _read_key(provider: str) -> _StoredKey:
+    found = Credentials(deadline=KEYRING_SECONDS).read(provider)
+    return _StoredKey(Secret(found.value), found.explanation)
 
 
 async def _keep_until_the_loop_ends(pool: Pool) -> AsyncGenerator[None, None]:

@@ -294,6 +294,14 @@ def test_a_refused_key_is_read_again_with_the_next_call(server, hello, memory_ke
     assert authorization(server) == ["Bearer old-key", "Bearer new-key"]
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_missing_key_tells_where_one_may_come_from(server, hello, stream):
+    with pytest.raises(AuthenticationError) as caught:
+        ChatCompletion.create("openai/refused", hello, stream=stream)
+    assert "OPENAI_API_KEY" in str(caught.value)
+    assert "No key is stored." in str(caught.value)
+
+
 def test_base_url_of_the_call_comes_before_the_settings(server, start_server, hello):
     other = start_server()
     ChatCompletion.create("ollama/tiny", hello, base_url=other.url)
