@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 from nuke_ai_panel.errors import ProtocolError
@@ -56,6 +57,7 @@ class Body:
 
     def __init__(self, response: aiohttp.ClientResponse, provider: str = "") -> None:
         self._content = response.content
+        self._is_lost = partial(is_lost, response)
         self._provider = provider
         encoding = response.headers.get("Content-Encoding", "").strip().lower()
         if encoding in ("", "identity"):
@@ -83,14 +85,14 @@ class Body:
         """
         inflate = self._inflate
         if inflate is None:
-            return await self._content.readany()
+            return await self._read()
         while True:
             if inflate.waiting:
                 data = inflate.waiting
                 # A little can grow to very much; others on the loop must have their turn.
                 await asyncio.sleep(0)
             else:
-                data = await self._content.readany()
+                data = await self._read()
             if not data:
                 return b""
             failed = False
@@ -102,6 +104,15 @@ class Body:
                 raise self._unreadable("compressed, but damaged")
             if part:
                 return part
+
+    async def _read(self) -> bytes:
+        try:
+            return await self._content.readany()
+        except RuntimeError:
+            # How aiohttp 3.13 says that the connection was gone before the reader looked.
+            if self._content.exception() is None and not self._is_lost():
+                raise
+        raise ConnectionResetError("the connection is gone")
 
     def rescue(self) -> bytes:
         """Return what had arrived before the connection broke and was not read yet."""
