@@ -160,7 +160,8 @@ def test_rate_spreads_the_requests_evenly(server, ask):
     records = run_batch([ask("ollama/toy", f"number {number}") for number in range(8)], concurrency=8, rate={"ollama": 1200})
     assert all(record.is_ok for record in records)
     times = sorted(each.at for each in server.asked)
-    assert times[-1] - times[0] >= 7 * 0.05 - 0.03
+    # The first one waits besides for the client to be loaded and for a connection.
+    assert times[-1] - times[1] >= 6 * 0.05 - 0.03
     assert server.most < 8
 
 
