@@ -28,6 +28,7 @@ __all__ = [
     "looks_like_html",
     "no_http_failure",
     "page_title",
+    "proxy_login_failure",
     "redact",
     "retry_after",
     "web_page_failure",
@@ -54,23 +55,23 @@ def connection_failure(
     port: int,
     proxy: str = "",
     connect: float = 10.0,
+    at_proxy: bool = False,
     start: str = "Start the server, or change the address.",
 ) -> APIError:
     """Return what `error`, raised by the HTTP library or a socket before any answer, means for the user.
 
-    `connect` is the deadline in seconds that was allowed; `proxy` the origin of the proxy that was used, or ""; `start` what
-    to do where nothing listens on this machine.
+    `connect` is the deadline in seconds that was allowed; `proxy` the origin of the proxy that was used, or ""; `at_proxy`
+    whether the way through it was not open yet; `start` what to do where nothing listens on this machine.
     """
 
     def failed(message: str, next_step: str, kind: str) -> ConnectionFailedError:
         return ConnectionFailedError(message, provider=provider, kind=kind, next_step=next_step)
 
+    if proxy and getattr(error, "status", None) == 407:
+        return proxy_login_failure(proxy, provider)
+    no_way = f"The proxy {proxy} could not be reached or refused.", "Check the proxy settings of this machine.", "proxy"
     if proxy and type(error).__name__ in ("ClientProxyConnectionError", "ClientHttpProxyError"):
-        if getattr(error, "status", None) == 407:
-            return failed(f"The proxy {proxy} asks for a login.", "Ask your administrator for the proxy's address.", "proxy")
-        return failed(
-            f"The proxy {proxy} could not be reached or refused.", "Check the proxy settings of this machine.", "proxy"
-        )
+        return failed(*no_way)
     if isinstance(error, asyncio.TimeoutError):
         return RequestTimeoutError(
             f"{host} did not answer in {connect:.0f} s." if connect >= 1 else f"{host} did not answer in {connect:g} s.",
@@ -85,6 +86,16 @@ def connection_failure(
             return _certificate_failure(cause, host, failed)
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
+            # aiohttp's own error is one by type here too, without the fields.
+            reasons = [str(getattr(each, "reason", "")) for each in causes]
+            alert = next((reason for reason in reasons if "ALERT" in reason), "")
+            if alert:
+                words = alert.replace("_", " ").lower()
+                return failed(
+                    f"{host}:{port} refused this TLS connection ({words}).",
+                    "It may want another TLS version or a client certificate; ask whoever runs it.",
+                    "tls",
+                )
             return failed(f"{host}:{port} does not speak TLS.", "Try the address with http://, or another port.", "tls")
         if isinstance(cause, socket.gaierror):
             return failed(f"No such host: {host}.", "Check the spelling, or your VPN.", "name_not_found")
@@ -101,6 +112,8 @@ def connection_failure(
     else:
         if isinstance(error, OSError) and not isinstance(error, ConnectionError) and _is_unreachable(error):
             return failed(f"{host} cannot be reached.", "Check the network, or your VPN.", "unreachable")
+    if proxy and at_proxy:
+        return failed(*no_way)
     return failed(
         f"{host}:{port} closed the connection without an answer.",
         f"Check that {title} is running well and that nothing else listens on this port.",
@@ -159,6 +172,16 @@ def _certificate_failure(
         f"The certificate of {host} was issued by someone this machine does not trust ({error.verify_message}).",
         "Add your studio's CA file in Settings.",
         "certificate_unknown",
+    )
+
+
+def proxy_login_failure(proxy: str, provider: str) -> ConnectionFailedError:
+    """Return the error for a proxy that wants a login, or another one."""
+    return ConnectionFailedError(
+        f"The proxy {proxy} asks for a login.",
+        provider=provider,
+        kind="proxy",
+        next_step="Ask your administrator for the proxy's address.",
     )
 
 

@@ -40,15 +40,18 @@ def ssl_context(ca_file: str = "") -> ssl.SSLContext:
         context = _contexts.get(ca_file)
         if context is None:
             context = ssl.create_default_context()
+            problem = ""
             if ca_file:
                 try:
                     context.load_verify_locations(cafile=ca_file)
                 except (OSError, ssl.SSLError) as error:
-                    raise ConnectionFailedError(
-                        f"The CA file {ca_file!r} cannot be used: {error}.",
-                        kind="ca_file",
-                        next_step="Choose another CA file in Settings, or none.",
-                    ) from error
+                    problem = error.strerror or str(error)
+            if problem:
+                raise ConnectionFailedError(
+                    f"The CA file {ca_file!r} cannot be used: {problem}.",
+                    kind="ca_file",
+                    next_step="Choose another CA file in Settings, or none.",
+                )
             _contexts[ca_file] = context
         return context
 

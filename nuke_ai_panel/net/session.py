@@ -24,6 +24,7 @@ from nuke_ai_panel.net.failures import (
     connection_failure,
     looks_like_html,
     no_http_failure,
+    proxy_login_failure,
     retry_after,
     web_page_failure,
 )
@@ -270,6 +271,8 @@ class ServerSession:
                 return response
             if response.status < 200:
                 return self._no_http()
+            if response.status == 407 and proxy:
+                return proxy_login_failure(origin(proxy), endpoint.provider)
             return await self._refusal(response, deadlines)
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(error, APIError):
@@ -279,9 +282,10 @@ class ServerSession:
             if isinstance(error, aiohttp.ServerDisconnectedError):
                 # Otherwise it holds the part of the headers that came.
                 progress.answered = not isinstance(error.message, str)
-            if isinstance(error, aiohttp.ClientResponseError) and not isinstance(error, aiohttp.ClientHttpProxyError):
+            at_proxy = bool(proxy) and not progress.connected
+            if isinstance(error, aiohttp.ClientResponseError) and not at_proxy:
                 return self._no_http()
-            return self._no_connection(error, deadlines)
+            return self._no_connection(error, deadlines, at_proxy=at_proxy)
         finally:
             if not sending.done():
                 sending.cancel()
@@ -320,7 +324,7 @@ class ServerSession:
     def _no_http(self) -> ProtocolError:
         return no_http_failure(provider=self.endpoint.provider, address=origin(self.endpoint.base_url))
 
-    def _no_connection(self, error: BaseException, deadlines: Deadlines) -> APIError:
+    def _no_connection(self, error: BaseException, deadlines: Deadlines, *, at_proxy: bool = False) -> APIError:
         endpoint, proxy = self.endpoint, self._proxy[0]
         return connection_failure(
             error,
@@ -330,6 +334,7 @@ class ServerSession:
             port=self._port,
             proxy=origin(proxy) if proxy else "",
             connect=deadlines.connect,
+            at_proxy=at_proxy,
             start=endpoint.start_hint,
         )
 

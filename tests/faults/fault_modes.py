@@ -895,3 +895,13 @@ async def forged_answer_while_idle(x: Exchange):
 def _forged(x: Exchange) -> bytes:
     body = (x.wire.word("forged") + x.ending) if x.is_chat else x.wire.models("forged")
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+# in the middle of TLS
+
+
+@mode
+async def tls_alert(x: Exchange):
+    # A fatal alert, "handshake failure": https://www.rfc-editor.org/rfc/rfc8446#section-6
+    await x.raw(b"\x15\x03\x03\x00\x02\x02\x28")
+    await x.close()

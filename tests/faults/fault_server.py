@@ -183,6 +183,10 @@ class GoneError(Exception):
     """The client has left, or this side has closed the connection: nothing more can be said on it."""
 
 
+class NoRequestError(Exception):
+    """What came is no HTTP."""
+
+
 class Exchange:
     """One request and what is answered to it. Modes are written in its verbs."""
 
@@ -378,6 +382,8 @@ class FaultServer:
                 request.port = writer.get_extra_info("peername")[1]
                 if not await self._answer(request, mine, reader, writer):
                     return
+        except NoRequestError:
+            writer.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
         except (GoneError, ConnectionError, OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
@@ -421,9 +427,12 @@ class FaultServer:
 
 async def read_request(reader) -> Received | None:
     """Return the next request on a connection, None at its end."""
-    head = await reader.readuntil(b"\r\n\r\n") if not reader.at_eof() else b""
-    if not head:
+    first = await reader.read(1)
+    if not first:
         return None
+    if not first.isupper():
+        raise NoRequestError
+    head = first + await reader.readuntil(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     method, target, _ = first.split(" ", 2)
     headers = {}

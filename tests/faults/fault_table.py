@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Union
 
-__all__ = ["CHAT", "GROUPS", "LIST", "Answer", "Cell", "Failure", "cells_of"]
+__all__ = ["CHAT", "CONNECTING", "GROUPS", "LIST", "Answer", "Cell", "Failure", "cells_of"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,9 @@ GROUPS = {
     "refusals": "Refusals",
     "redirects": "Redirects",
     "waiting": "Servers that ask to wait",
+    "addresses": "Names and addresses",
+    "tls": "TLS",
+    "proxies": "Proxies",
 }
 
 
@@ -419,4 +422,57 @@ LIST: tuple[Cell, ...] = (
     Cell("waiting", "retry_after_date", "503 with `Retry-After` as a date, then well", Answer("tiny", 2)),
     Cell("waiting", "retry_after_long", "429 with `Retry-After: 3600`", _RATE),
     Cell("waiting", "retry_after_words", "`Retry-After: soon`, then well", Answer("tiny", 2)),
+)
+
+_NOT_CONNECTED = Failure("RequestTimeoutError", "connect_timeout", requests=0)
+
+
+def _unconnected(kind: str) -> Failure:
+    return Failure("ConnectionFailedError", kind, requests=0)
+
+
+CONNECTING: tuple[Cell, ...] = (
+    Cell("addresses", "nothing_listens", "nothing listens on the port", _unconnected("connection_refused")),
+    Cell("addresses", "no_such_host", "no such host", _unconnected("name_not_found")),
+    Cell("addresses", "lookup_never_ends", "a name server that never answers", _NOT_CONNECTED),
+    Cell("addresses", "ipv6", "IPv6", Answer()),
+    Cell("addresses", "first_address_refuses", "the name's first address refuses", Answer()),
+    Cell("addresses", "first_address_is_silent", "the name's first address swallows everything", Answer()),
+    Cell("addresses", "first_address_is_dead_ipv6", "the name's IPv6 address is dead", Answer()),
+    Cell("addresses", "every_address_refuses", "all addresses refuse", _unconnected("connection_refused")),
+    Cell("addresses", "every_address_is_silent", "all addresses swallow everything", _NOT_CONNECTED),
+    Cell("tls", "studio_authority", "a certificate of the studio's authority, with its CA file", Answer()),
+    Cell("tls", "unknown_authority", "the same without its CA file", _unconnected("certificate_unknown")),
+    Cell("tls", "self_signed", "self-signed", _unconnected("certificate_unknown")),
+    Cell("tls", "other_name", "for another name", _unconnected("certificate_name")),
+    Cell("tls", "other_address", "for another address", _unconnected("certificate_name")),
+    Cell("tls", "expired", "expired", _unconnected("certificate_expired")),
+    Cell("tls", "not_yet_valid", "not valid yet", _unconnected("certificate_expired")),
+    Cell("tls", "ca_file_missing", "a CA file that is not there", _unconnected("ca_file")),
+    Cell("tls", "https_at_an_http_port", "`https://` at a plain port", _unconnected("tls")),
+    Cell("tls", "http_at_an_https_port", "`http://` at a TLS port", _unconnected("connection_lost")),
+    Cell("tls", "handshake_stalls", "a handshake that stalls", _NOT_CONNECTED),
+    Cell("tls", "handshake_refused", "no common version or cipher", _unconnected("tls")),
+    Cell("tls", "handshake_broken", "closed in the handshake", _unconnected("connection_lost")),
+    Cell(
+        "tls",
+        "cut_without_goodbye",
+        "text, then cut without TLS's own end",
+        Failure("StreamInterruptedError", "interrupted", "kept"),
+    ),
+    Cell("proxies", "plain_proxy", "`http://` through a proxy", Answer()),
+    Cell("proxies", "tunnel", "`https://` through a proxy", Answer()),
+    Cell("proxies", "plain_proxy_with_login", "`http://` through a proxy with a login", Answer()),
+    Cell("proxies", "tunnel_with_login", "`https://` through a proxy with a login", Answer()),
+    Cell("proxies", "plain_proxy_wants_login", "`http://`, and the proxy wants a login (407)", _unconnected("proxy")),
+    Cell("proxies", "tunnel_wants_login", "`https://`, and the proxy wants a login (407)", _unconnected("proxy")),
+    Cell("proxies", "tunnel_refused", "the proxy refuses (403)", _unconnected("proxy")),
+    Cell("proxies", "tunnel_fails", "the proxy cannot reach the server (502)", _unconnected("proxy")),
+    Cell("proxies", "proxy_is_dead", "nothing listens at the proxy's port", _unconnected("proxy")),
+    Cell("proxies", "proxy_is_silent", "the proxy never answers", _NOT_CONNECTED),
+    Cell("proxies", "proxy_closes", "the proxy closes the connection", _unconnected("proxy")),
+    Cell("proxies", "proxy_is_none", "what is called a proxy speaks SSH", _unconnected("proxy")),
+    Cell(
+        "proxies", "certificate_behind_proxy", "a certificate nobody knows, behind a proxy", _unconnected("certificate_unknown")
+    ),
 )
