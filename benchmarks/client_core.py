@@ -74,6 +74,8 @@ class Bench:
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
             "LITELLM_LOG": "ERROR",
         }
+        # Installed packages have their bytecode; so does ours, from its first run on.
+        self.environment.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def once(self, client: str, load: str, where: str, model: str, **more: int) -> dict[str, float] | str:
         """Return what one client measured, or why it could not."""
@@ -182,42 +184,47 @@ def calls(bench: Bench) -> None:
 
 
 _IMPORT = """
-import json, sys, time
+import json, os, sys, time
 began = time.perf_counter()
 exec(sys.argv[1])
 took = (time.perf_counter() - began) * 1000
 peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(json.dumps({"ms": took, "mb": peak / 1024, "modules": len(sys.modules)}))
+print(json.dumps({"ms": took, "mb": peak / 1024, "modules": len(sys.modules)}), flush=True)
+os._exit(0)
 """
 
 
 def imports(bench: Bench) -> None:
-    """Time and memory of an import; ours twice: the name alone, and with all that the first request loads."""
-    loaded = "from nuke_ai_panel import ChatCompletion; import aiohttp, nuke_ai_panel.providers.registry"
-    cases = {
-        "python alone": ("pass", "aiohttp"),
-        "nuke_ai_panel": ("from nuke_ai_panel import ChatCompletion", "aiohttp"),
-        "with its HTTP": (loaded, "aiohttp"),
-        "aiohttp": ("import aiohttp", "aiohttp"),
-        "ollama": ("import ollama", "ollama"),
-        "openai": ("from openai import AsyncOpenAI", "openai"),
-        "litellm": ("import litellm", "litellm"),
-        "onellm": ("from onellm import ChatCompletion", "onellm"),
-        "symbolicai": ("import symai", "symbolicai"),
+    """Time and memory of an import alone, and of an import with one request, because some load the rest only then."""
+    named = {
+        "python alone": "pass",
+        "ours": "from nuke_ai_panel import ChatCompletion",
+        "aiohttp": "import aiohttp",
+        "ollama": "import ollama",
+        "openai": "from openai import AsyncOpenAI",
+        "litellm": "import litellm",
+        "onellm": "from onellm import ChatCompletion",
+        "symbolicai": "from symai.backend import transport",
     }
+    peers = usable(["aiohttp", "ours", "ours sync", "ollama", "openai", "litellm", "onellm", "symbolicai sync"])
+    _imported(bench, "Import in a fresh interpreter", {name: named[name] for name in usable(list(named))})
+    asked = {name: f"from benchmarks.clients import ask_once; ask_once({name!r}, {bench.servers['plain']!r})" for name in peers}
+    _imported(bench, "Import and one short request in a fresh interpreter", asked)
+
+
+def _imported(bench: Bench, title: str, cases: dict[str, str]) -> None:
     taken: dict[str, list[dict[str, float]]] = {}
-    for _ in range(max(5, bench.rounds)):
-        for name, (code, distribution) in cases.items():
-            if not is_installed(distribution):
-                continue
+    for number in range(max(5, bench.rounds) + 1):
+        for name, code in cases.items():
             command = [sys.executable, "-c", _IMPORT, code]
             done = subprocess.run(command, cwd=ROOT, env=bench.environment, capture_output=True, text=True, check=True)
-            taken.setdefault(name, []).append(json.loads(done.stdout.splitlines()[-1]))
+            if number:
+                taken.setdefault(name, []).append(json.loads(done.stdout.splitlines()[-1]))
     rows: dict[str, dict[str, float] | str] = {
         name: {key: statistics.median(each[key] for each in runs) for key in runs[0]} for name, runs in taken.items()
     }
     columns = {"ms": "ms|.1f", "mb": "peak MB|.1f", "modules": "modules|.0f"}
-    table("Import in a fresh interpreter", rows, columns, against="ollama" if "ollama" in rows else "")
+    table(title, rows, columns, against="ollama" if "ollama" in rows else "")
 
 
 ROWS = {

@@ -430,6 +430,15 @@ async def at_once(client: Any, parameters: dict[str, Any]) -> dict[str, float]:
 LOADS = {"stream": stream, "first_token": first_token, "sequence": sequence, "at_once": at_once}
 
 
+def ask_once(name: str, url: str) -> None:
+    """Make the client and let it answer one short request."""
+    client = CLIENTS[name](url, "c4-w1-d0")
+    if client.is_async:
+        asyncio.run(_short(client))
+    else:
+        assert client.short()
+
+
 async def _run(client: Any, load: Callable[..., Awaitable[dict[str, float]]], parameters: dict[str, Any]) -> dict[str, float]:
     found = await load(client, parameters)
     close = getattr(client, "close", None)
