@@ -173,10 +173,17 @@ class Tally:
     open: int = 0
     sent: int = 0
     all_gone: asyncio.Event = field(default_factory=asyncio.Event)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def requests(self):
         return len(self.received)
+
+    async def until(self, requests: int) -> None:
+        """Return when so many requests have come."""
+        while self.requests < requests:
+            self.arrived.clear()
+            await asyncio.wait_for(self.arrived.wait(), 20)
 
 
 class GoneError(Exception):
@@ -420,6 +427,7 @@ class FaultServer:
         tally = self.tally(name, call)
         self._enter(tally, mine)
         tally.received.append(request)
+        tally.arrived.set()
         exchange = Exchange(self, self.wire, request, tally, call == "chat", reader, writer)
         await self.modes[name](exchange)
         return exchange.keeps_alive
