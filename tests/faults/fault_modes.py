@@ -94,6 +94,12 @@ async def keep_alives_after_text(x: Exchange):
 
 
 @mode
+async def keep_alives_at_full_speed(x: Exchange):
+    await x.begin()
+    await x.forever(x.wire.keep_alive * 20_000, every=0)
+
+
+@mode
 async def drip_that_makes_no_record(x: Exchange):
     await x.begin()
     await x.drip(x.wire.word("x" * 4000))
@@ -585,6 +591,23 @@ async def line_without_end(x: Exchange):
 async def event_of_endless_lines(x: Exchange):
     await x.begin()
     await x.forever((b"data: " + b"a" * 8000 + b"\n") * 32, every=0)
+
+
+@mode
+async def record_of_tiny_values(x: Exchange):
+    # Seven megabytes that would be two hundred as objects.
+    await x.begin()
+    await x.piece(x.wire.record(b'{"x":[' + b"{}," * 2_400_000 + b"{}]}"))
+    await x.piece(x.ending)
+    await x.end()
+
+
+@mode
+async def record_of_wide_characters(x: Exchange):
+    await x.begin()
+    await x.piece(x.wire.word("a" * 6_000_000 + "😀"))
+    await x.piece(x.ending)
+    await x.end()
 
 
 @mode

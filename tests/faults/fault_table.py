@@ -129,6 +129,12 @@ _CHAT: tuple[Cell, ...] = (
     ),
     Cell(
         "silence",
+        "keep_alives_at_full_speed",
+        "text, then keep-alives as fast as they go",
+        Failure("StreamStalledError", "stalled", "kept", says="signs of life"),
+    ),
+    Cell(
+        "silence",
         "drip_that_makes_no_record",
         "text, then bytes that drip and never make a record",
         Failure("StreamStalledError", "stalled", "kept", says="signs of life"),
@@ -247,6 +253,14 @@ _CHAT: tuple[Cell, ...] = (
     Cell("contents", "blank_lines_between", "more blank lines than needed", Answer()),
     Cell("contents", "text_after_end", "text after the end mark", Answer()),
     Cell("contents", "line_without_end", "a line without end", _TOO_LONG),
+    Cell("contents", "record_of_tiny_values", "a record of 7 MB of tiny values", _TOO_LONG),
+    Cell("contents", "record_of_wide_characters", "a record of 6 MB of text with one emoji", _TOO_LONG),
+    Cell(
+        "contents",
+        "answer_without_end_at_full_speed",
+        "text without end",
+        Failure("ProtocolError", "too_long", "a" * 500),
+    ),
     Cell("contents", "event_of_endless_lines", "an event whose lines never end", _openai(_TOO_LONG)),
     Cell("encodings", "gzip_body", "gzip", Answer()),
     Cell("encodings", "gzip_in_flushed_pieces", "gzip in pieces", Answer()),

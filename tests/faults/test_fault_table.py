@@ -34,7 +34,17 @@ PATIENT = {"connect": 20.0, "first_byte": 20.0, "call": 20.0, "silence": 20.0, "
 #: Rows that a deadline ends although it is not what they fail with.
 WAITS = ("stall_after_finish_reason", "keep_alives_after_finish_reason", "status_500_body_stalls", "status_500_body_drips")
 #: Rows that push data as fast as they can take turns, because they keep the loop busy.
-BUSY = ("line_without_end", "event_of_endless_lines", "gzip_bomb", "list_without_end", "number_without_end")
+BUSY = (
+    "keep_alives_at_full_speed",
+    "record_of_tiny_values",
+    "record_of_wide_characters",
+    "answer_without_end_at_full_speed",
+    "line_without_end",
+    "event_of_endless_lines",
+    "gzip_bomb",
+    "list_without_end",
+    "number_without_end",
+)
 #: Seconds a row may take beyond its deadlines; it is there to catch a hang, not to measure.
 MARGIN = 8.0
 
