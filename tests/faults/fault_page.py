@@ -19,8 +19,8 @@ _HEAD = """# What happens when the network misbehaves
 Every row is played by a server that does it for real (`tests/faults/fault_server.py`), against each of the three providers. The
 tests hold that the call ends within its deadline, with exactly this error or with the right answer where the oddity is legal;
 that the text so far is kept in `partial_text`; that the error names the provider and holds no key, no prompt and no object of
-the HTTP library; that the request was sent as often as the row says; and that no task, no connection and no thread is left behind.
-Whatever is sent, a call takes 64 MiB of memory at most. Run them with
+the HTTP library; that the request was sent as often as the row says; and that no task, no connection and no thread is left
+behind. Whatever is sent, a call takes 64 MiB of memory at most. Run them with
 
     python -m pytest tests/faults
 
