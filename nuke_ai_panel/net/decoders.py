@@ -9,8 +9,6 @@ Memory is bounded whatever is sent: a record has a longest length, and a long on
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from nuke_ai_panel.errors import ProtocolError
 
 __all__ = ["LONGEST_LINE", "NdjsonDecoder", "SseDecoder", "WholeDecoder"]
@@ -46,8 +44,8 @@ class _Lines:
 
     def __init__(self, longest: int) -> None:
         self._longest = longest
+        self._short = min(longest, _LONG)
         self._pending = bytearray()
-        self._searched = 0
         self._at_start = True
         self._too_long = False
 
@@ -67,51 +65,57 @@ class _Lines:
         if self._too_long:
             raise _too_long(self._longest)
         pending = self._pending
-        pending += piece
+        end = piece.rfind(b"\n") + 1
+        if not end:
+            pending += piece
+            if len(pending) > self._longest:
+                pending.clear()
+                self._too_long = True
+                raise _too_long(self._longest)
+            return []
+        whole: bytes | bytearray = piece
+        if pending:
+            # The buffer is handed over instead of being copied: it may be large.
+            pending += piece[:end]
+            whole, self._pending = pending, bytearray(piece[end:])
+        elif end != len(piece):
+            whole = piece[:end]
+            pending += piece[end:]
+        if self._at_start or len(whole) > self._short:
+            return self._one_by_one(bytearray(whole) if isinstance(whole, bytes) else whole)
+        lines = whole.decode("utf-8", "replace").split("\n")
+        lines.pop()
+        return lines
+
+    def _one_by_one(self, whole: bytearray) -> list[str]:
+        """Return the lines of `whole`, each looked at before it is read."""
+        if self._at_start:
+            self._at_start = False
+            if whole.startswith(_BYTE_ORDER_MARK):
+                del whole[: len(_BYTE_ORDER_MARK)]
         lines: list[str] = []
-        begin = 0
-        while (end := pending.find(b"\n", max(begin, self._searched))) >= 0:
-            if begin == 0 and end > _LONG:
-                # A large line is handed over as it is instead of being copied.
-                line, pending = pending, pending[end + 1 :]
-                self._pending = pending
-                self._searched = 0
-                del line[end:]
-            else:
-                line = pending[begin:end]
-                begin = end + 1
+        while whole:
+            end = whole.find(b"\n")
+            line, whole = whole, whole[end + 1 :]
+            del line[end:]
             if _is_costly(line, self._longest):
                 self._too_long = True
-                pending.clear()
+                self._pending.clear()
                 break
-            lines.append(self._clean(line))
-        else:
-            del pending[:begin]
-            # A long line that arrives in small pieces is searched once, not once a piece.
-            self._searched = len(pending)
-            if len(pending) > self._longest:
-                self._too_long = True
-                pending.clear()
+            lines.append(line.decode("utf-8", "replace"))
+            if len(whole) <= self._short:
+                lines.extend(whole.decode("utf-8", "replace").split("\n")[:-1])
+                break
         if self._too_long and not lines:
             raise _too_long(self._longest)
         return lines
 
     def close(self) -> list[str]:
         """Return what is left when the body has ended without a line end: no line, or one."""
-        if self._too_long or _is_costly(self._pending, self._longest):
+        if self._too_long:
             raise _too_long(self._longest)
         rest, self._pending = self._pending, bytearray()
-        self._searched = 0
-        return [self._clean(rest)] if rest else []
-
-    def _clean(self, line: bytearray) -> str:
-        if self._at_start:
-            self._at_start = False
-            if line.startswith(_BYTE_ORDER_MARK):
-                del line[: len(_BYTE_ORDER_MARK)]
-        if line.endswith(b"\r"):
-            del line[-1:]
-        return line.decode("utf-8", "replace")
+        return self._one_by_one(rest + b"\n") if rest else []
 
 
 class NdjsonDecoder:
@@ -119,7 +123,6 @@ class NdjsonDecoder:
 
     def __init__(self, longest_line: int = LONGEST_LINE) -> None:
         self._lines = _Lines(longest_line)
-        self._fast = min(longest_line, _LONG)
 
     def feed(self, piece: bytes) -> list[str]:
         """Return the records that `piece` (any number of bytes) completes.
@@ -127,9 +130,6 @@ class NdjsonDecoder:
         Raises:
             ProtocolError: a line is longer than allowed.
         """
-        if self._lines.is_empty and piece.endswith(b"\n") and len(piece) < self._fast:
-            # Nearly every piece of a stream is whole lines.
-            return _records(piece.decode("utf-8", "replace").split("\n"))
         return _records(self._lines.feed(piece))
 
     def close(self) -> list[str]:
@@ -138,8 +138,7 @@ class NdjsonDecoder:
 
 
 def _records(lines: list[str]) -> list[str]:
-    # A carriage return at the end is white space, to JSON as well.
-    return [line for line in lines if line and not line.isspace()]
+    return [line[:-1] if line[-1] == "\r" else line for line in lines if line and not line.isspace()]
 
 
 class SseDecoder:
@@ -164,11 +163,16 @@ class SseDecoder:
         """
         if b"\r" in piece or self._after_return:
             piece = self._with_line_feeds(piece)
-        if piece.endswith(b"\n\n") and not self._data and self._lines.is_empty and len(piece) < self._fast:
-            # Nearly every piece of a stream is whole events of one line.
-            if piece.startswith(b"data: ") and piece.count(b"\n") == 2:
-                return [piece[6:-2].decode("utf-8", "replace")]
-            return self._events(piece[:-1].decode("utf-8", "replace").split("\n"))
+        if (
+            piece.endswith(b"\n\n")
+            and piece.startswith(b"data: ")
+            and piece.count(b"\n") == 2
+            and not self._data
+            and self._lines.is_empty
+            and len(piece) < self._fast
+        ):
+            # Nearly every piece of a stream is one event of one line.
+            return [piece[6:-2].decode("utf-8", "replace")]
         return self._events(self._lines.feed(piece))
 
     def close(self) -> list[str]:
@@ -191,7 +195,7 @@ class SseDecoder:
             self._after_return = piece.endswith(b"\r")
         return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-    def _events(self, lines: Iterable[str]) -> list[str]:
+    def _events(self, lines: list[str]) -> list[str]:
         events: list[str] = []
         data = self._data
         for line in lines:
@@ -200,15 +204,20 @@ class SseDecoder:
                     events.append(data[0] if len(data) == 1 else "\n".join(data))
                     data.clear()
                     self._size = 0
-                continue
-            field, _, value = line.partition(":")
-            if field == "data":
-                # A short line takes more room as an object than as text.
-                self._size += len(value) + 64
-                if self._size > self._longest and data:
-                    raise _too_long(self._longest)
-                data.append(value[1:] if value.startswith(" ") else value)
+            elif line.startswith("data: "):
+                if data:
+                    self._bound(line)
+                data.append(line[6:])
+            elif line == "data" or line.startswith("data:"):
+                self._bound(line)
+                data.append(line[5:])
         return events
+
+    def _bound(self, line: str) -> None:
+        # A short line takes more room as an object than as text.
+        self._size += len(line) + 64
+        if self._size > self._longest:
+            raise _too_long(self._longest)
 
 
 class WholeDecoder:

@@ -25,7 +25,17 @@ def parse(source: str | bytes, *, halves: bool = False) -> object:
     Raises:
         ProtocolError: it is not JSON, or is nested too deeply to be read.
     """
-    value = _read(source)
+    value = _BROKEN
+    if len(source) < _MOST_DIGITS and isinstance(source, str):
+        # The way of nearly every piece of an answer; a little faster than json.loads.
+        try:
+            value, end = _decode(source)
+        except (ValueError, RecursionError):
+            end = 0
+        if end != len(source):
+            value = _read(source)
+    else:
+        value = _read(source)
     if value is _BROKEN:
         start = source[:200].decode("utf-8-sig", "replace") if isinstance(source, bytes) else source[:200]
         raise ProtocolError(
@@ -47,7 +57,6 @@ def _read(source: str | bytes) -> object:
             source = source.decode("utf-8-sig")
         if source[:1].isspace():
             source = source.lstrip()
-        # A little faster than json.loads, and called for every piece of an answer.
         value, end = decode(source)
         if end != len(source) and not source[end:].isspace():
             return _BROKEN

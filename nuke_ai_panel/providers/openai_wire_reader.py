@@ -118,14 +118,16 @@ class OpenaiReader(AnswerReader):
     def _read_choice(self, choice: dict[str, object], events: list[StreamEvent]) -> None:
         if choice.get("error"):
             raise failure_in_answer(choice, self.speaker, model=self.asked_model)
-        place = integer(choice.get("index")) or 0
+        place = choice.get("index")
+        if type(place) is not int:
+            place = integer(place) or 0
         if not self.is_open(place):
             return
         # An answer that is not streamed has a message where a streamed one has a delta.
         delta = choice.get("delta") or choice.get("message")
         if isinstance(delta, dict):
             content = delta.get("content")
-            if len(delta) == 1 and isinstance(content, str):
+            if isinstance(content, str) and (len(delta) == 1 or (len(delta) == 2 and "role" in delta)):
                 # Nearly every piece of an answer is this one.
                 self.say(events, content, place)
             else:
