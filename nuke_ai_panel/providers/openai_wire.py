@@ -22,7 +22,7 @@ from nuke_ai_panel.providers.capabilities import Capabilities, CapabilityCache
 from nuke_ai_panel.providers.http_provider import HttpProvider
 from nuke_ai_panel.providers.openai_wire_body import chat_body
 from nuke_ai_panel.providers.openai_wire_embeddings import embeddings_of
-from nuke_ai_panel.providers.openai_wire_models import ListedModel, listed_models
+from nuke_ai_panel.providers.openai_wire_models import ListedModel, listed_models, tools_of_template
 from nuke_ai_panel.providers.openai_wire_reader import OpenaiReader
 from nuke_ai_panel.providers.refusals import failure_in_answer
 from nuke_ai_panel.validators import validate_embedding
@@ -88,10 +88,21 @@ class OpenaiWire(HttpProvider):
                 kind="no_model_list",
                 next_step="Check the address; it usually ends in /v1.",
             )
+        if len(models) == 1 and models[0].owner == "llamacpp":
+            models = [await self._with_template(models[0], deadlines)]
         self._listed = {model.info.name: model.capabilities for model in models}
         for name, found in ((_ANY, Capabilities(source="/models")), *self._listed.items()):
             self._capabilities.put(name, found)
         return models
+
+    async def _with_template(self, model: ListedModel, deadlines: Deadlines) -> ListedModel:
+        """Return `model` with what llama.cpp knows of its template: it ignores tools that a template has no place for."""
+        try:
+            # The properties lie beside the folder of the protocol, not in it.
+            properties = await self._call("GET", "/../props", None, what="models", deadlines=deadlines)
+        except APIError:
+            return model
+        return replace(model, capabilities=replace(model.capabilities, tools=tools_of_template(properties)))
 
     # chat
 

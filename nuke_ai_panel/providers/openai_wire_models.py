@@ -12,7 +12,7 @@ from nuke_ai_panel.messages import ModelInfo
 from nuke_ai_panel.net.json_values import array, integer, number, record, text
 from nuke_ai_panel.providers.capabilities import Capabilities, capabilities_of
 
-__all__ = ["ListedModel", "listed_models"]
+__all__ = ["ListedModel", "listed_models", "tools_of_template"]
 
 #: LiteLLM's words for what a model is for, to the modality it answers with.
 _MODES = {
@@ -34,11 +34,15 @@ _SOURCE = "/models"
 
 @dataclass(frozen=True)
 class ListedModel:
-    """An entry of a list. ``capabilities`` are what it says of the model; ``is_chat`` is False where it is for other work."""
+    """An entry of a list. ``capabilities`` are what it says of the model; ``is_chat`` is False where it is for other work.
+
+    ``owner`` is the server's word for where the model is from, e.g. ``"llamacpp"``.
+    """
 
     info: ModelInfo
     capabilities: Capabilities
     is_chat: bool
+    owner: str = ""
 
 
 def listed_models(answer: object) -> list[ListedModel] | None:
@@ -51,6 +55,12 @@ def listed_models(answer: object) -> list[ListedModel] | None:
     second = {text(record(item).get("name")): array(record(item).get("capabilities")) for item in array(fields.get("models"))}
     found = (_listed(record(item), second) for item in models)
     return [model for model in found if model is not None]
+
+
+def tools_of_template(properties: object) -> bool | None:
+    """Return whether llama.cpp's properties say that the model's template knows tools; None where they do not tell."""
+    said = record(record(properties).get("chat_template_caps")).get("supports_tools")
+    return said if isinstance(said, bool) else None
 
 
 def _listed(item: dict[str, object], second: dict[str, list[object]]) -> ListedModel | None:
@@ -90,7 +100,7 @@ def _listed(item: dict[str, object], second: dict[str, list[object]]) -> ListedM
     if not (mode or pricing):
         # llama.cpp lists a server of embeddings as one of text.
         capabilities = replace(capabilities, embeddings=capabilities.embeddings or None)
-    return ListedModel(info, capabilities, is_chat=outputs is None or "text" in outputs)
+    return ListedModel(info, capabilities, is_chat=outputs is None or "text" in outputs, owner=text(item.get("owned_by")))
 
 
 def _names(value: object) -> frozenset[str] | None:

@@ -22,13 +22,6 @@ SCHEMA = {
 ASK = ChatRequest("tiny-chat", (Message("user", "Set the blur."),), max_tokens=400, carry_features=True)
 
 
-class WithoutTools(OpenaiProvider):
-    """The server as it is, with its model's lack of tools known: the list of models does not tell."""
-
-    async def capabilities(self, model):
-        return replace(await super().capabilities(model), tools=False)
-
-
 @pytest.fixture
 def provider():
     try:
@@ -36,7 +29,7 @@ def provider():
             pass
     except OSError:
         pytest.skip("no llama.cpp listens on port 18080; tools/start_llamacpp.sh of the shared material starts it")
-    return WithoutTools(Server(ADDRESS))
+    return OpenaiProvider(Server(ADDRESS))
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -144,6 +144,22 @@ async def test_capabilities_are_what_each_kind_of_server_tells(scripted, reply, 
     assert {field: getattr(found, field) for field in expected} == expected
 
 
+@pytest.mark.parametrize(
+    ("properties", "tools"),
+    [
+        (b'{"chat_template_caps": {"supports_tools": true}}', True),
+        (b'{"chat_template_caps": {"supports_tools": false}}', False),
+        (b'{"chat_template_caps": {}}', None),
+        (b"<html></html>", None),
+    ],
+)
+async def test_tools_of_llamacpp_are_what_its_template_knows(scripted, reply, properties, tools):
+    routes = {"GET /v1/models": reply((json.dumps(LLAMACPP).encode(),)), "GET /props": reply((properties,))}
+    async with scripted(routes) as server:
+        found = await using(server, lambda provider: provider.capabilities("tiny-vision"))
+    assert (found.tools, found.images) == (tools, True)
+
+
 async def test_models_for_other_work_are_not_listed_for_chat(scripted, reply):
     listed = {"data": [{"id": "e", "mode": "embedding"}, {"id": "c", "mode": "chat"}, {"id": "u"}, {"id": "p", "mode": "new"}]}
     async with scripted({"GET /v1/models": reply((json.dumps(listed).encode(),))}) as server:
