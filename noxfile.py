@@ -81,7 +81,7 @@ def check(session: nox.Session) -> None:
 @nox.session
 def test(session: nox.Session) -> None:
     """Run every test on this Python."""
-    _install(session, "qt,test,test-qt")
+    _install(session, "qt,test,test-qt,test-real")
     session.run("pytest", *(session.posargs or ["tests"]))
 
 
