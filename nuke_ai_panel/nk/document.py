@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Union
 
-from nuke_ai_panel.errors import NkError, NodeNotFoundError, ScriptChangedError
-from nuke_ai_panel.nk.node import GROUP_CLASSES, Node, Scope, SetTop, Verbatim
+from nuke_ai_panel.errors import EncryptedScriptError, NkError, NkSyntaxError, NodeNotFoundError, ScriptChangedError
+from nuke_ai_panel.nk.node import GROUP_CLASSES, Item, Node, Scope, SetTop, Verbatim
 from nuke_ai_panel.nk.node_text import NodeText
-from nuke_ai_panel.nk.parser import parse
-from nuke_ai_panel.nk.wiring import arranged, connect_as_written, first_written
+from nuke_ai_panel.nk.parser import ENCRYPTED, parse
+from nuke_ai_panel.nk.wiring import arranged, first_written
 from nuke_ai_panel.nk.words import list_words
 
 __all__ = ["Document", "load", "loads", "new_script"]
@@ -31,6 +31,7 @@ Root {
 }
 """
 _FIRST_VARIABLE = 0x7F0A1C00
+_ENCRYPTED_SUFFIXES = (".nknc", ".gznc", ".nkind", ".gzind", ".nkple")
 
 
 class Document:
@@ -40,18 +41,26 @@ class Document:
     :meth:`mark` before it and :meth:`roll_back` to it.
     """
 
-    def __init__(self, data: bytes = b"", path: str = "") -> None:
+    def __init__(self, data: bytes = b"", path: str = "", *, recover: bool = False) -> None:
         self.path = path
+        #: What could not be read, in file order; only a document that was loaded to `recover` has any.
+        self.damage: list[NkSyntaxError] = []
         self.root_node: Node | None = None
         # Undecodable bytes of old files survive as lone surrogates and are written back as they were.
         text = data.decode("utf-8", "surrogateescape")
         self.newline = "\r\n" if "\r\n" in text else "\n"
+        # Files of a classic Mac end their lines with CR alone. They are read and changed with LF and written with CR.
+        self._ends_with_cr = "\r" in text and "\n" not in text
+        if self._ends_with_cr:
+            text = text.replace("\r", "\n")
         self.names_read: dict[str, Node | None] = {}
+        #: The nodes that have clones, each with its clones.
+        self.cloned: dict[Node, dict[Node, None]] = {}
         self._variables: dict[Node, str] = {}
+        self._next_variable = _FIRST_VARIABLE
         self._log: list[Callable[[], None]] = []
         self._known_on_disk = hashlib.sha256(data).digest() if path else b""
-        self.top = parse(self, text)
-        connect_as_written(self.top, self.names_read)
+        self.top = parse(self, text, self.damage if recover else None)
 
     def __repr__(self) -> str:
         return f"<nk.Document {self.path or 'unsaved'}: {len(self.top.nodes)} nodes>"
@@ -62,12 +71,37 @@ class Document:
         """Return the nodes in file order, new ones last; with `recurse` those inside groups too, each after its group."""
         return list(self.walk()) if recurse else list(self.top.nodes)
 
+    def nodes_of_class(self, class_name: str, *, recurse: bool = False) -> list[Node]:
+        """Return the nodes of a class in file order; with `recurse` those inside groups too."""
+        found = self.top.of_class(class_name)
+        if recurse:
+            scopes = self._group_scopes(self.top)
+            for scope in scopes:
+                found.extend(scope.of_class(class_name))
+                scopes.extend(self._group_scopes(scope))
+        return found
+
+    @staticmethod
+    def _group_scopes(scope: Scope) -> list[Scope]:
+        groups = [node for name in GROUP_CLASSES for node in scope.of_class(name)]
+        return [node.children for node in groups if node.children is not None]
+
+    def clones_of(self, node: Node) -> list[Node]:
+        """Return the nodes that share the knobs of `node`, in file order; none for a node that is a clone itself."""
+        clones = self.cloned.get(node)
+        return sorted(clones, key=_place_in_file) if clones else []
+
     def walk(self, scope: Scope | None = None) -> Iterator[Node]:
         """Yield every node of a scope (the script's by default) and of the groups in it."""
-        for node in (scope or self.top).nodes:
-            yield node
-            if node.children is not None:
-                yield from self.walk(node.children)
+        todo = [iter((scope or self.top).nodes)]
+        while todo:
+            for node in todo[-1]:
+                yield node
+                if node.children is not None:
+                    todo.append(iter(node.children.nodes))
+                    break
+            else:
+                todo.pop()
 
     def paths(self) -> Iterator[tuple[str, Node]]:
         """Yield every node with its full name, in the order of :meth:`walk`."""
@@ -106,7 +140,7 @@ class Document:
 
     def selected(self) -> list[Node]:
         """Return the selected nodes of the root in file order."""
-        return [node for node in self.top.nodes if node.selected]
+        return self.top.selected()
 
     def layer_channels(self) -> list[str]:
         """Return the channels that ``add_layer`` declares, e.g. ``"id.red"``, in file order."""
@@ -126,40 +160,51 @@ class Document:
         copy of the session that code is tried on.
         """
         parts: list[str] = []
-        self._write(self.top, parts, with_selection)
-        return "".join(parts).encode("utf-8", "surrogateescape")
+        self._write_items(arranged(self.top), self.top, parts, with_selection)
+        text = "".join(parts)
+        if self._ends_with_cr:
+            text = text.replace("\n", "\r")
+        return text.encode("utf-8", "surrogateescape")
 
     def text_of(self, node: Node, *, with_selection: bool = False) -> str:
         """Return one node's text with all that is inside of it."""
         parts: list[str] = []
-        self._write_node(node, parts, with_selection)
+        self._write_items([node], None, parts, with_selection)
         return "".join(parts)
 
-    def _write(self, scope: Scope, parts: list[str], with_selection: bool) -> None:
-        for item in arranged(scope):
-            if parts and scope.rewired and not parts[-1].endswith(("\n", ";", "\ufeff")):
-                parts.append(self.newline)
-            if isinstance(item, Node):
-                self._write_node(item, parts, with_selection)
+    def _write_items(self, items: Sequence[Item], scope: Scope | None, parts: list[str], with_selection: bool) -> None:
+        todo: list[tuple[Scope | None, Iterator[Item]]] = [(scope, iter(items))]
+        while todo:
+            current, rest = todo[-1]
+            rewired = current is not None and current.rewired
+            for item in rest:
+                if rewired and parts and not parts[-1].endswith(("\n", ";", "\ufeff")):
+                    parts.append(self.newline)
+                if not isinstance(item, Node):
+                    parts.append(item.text)
+                    continue
+                text = item.text
+                parts.append(text.head)
+                parts.append(self._body_with_selection(item) if with_selection else text.body)
+                parts.append(text.tail)
+                if item.children is not None:
+                    todo.append((item.children, iter(arranged(item.children))))
+                    break
             else:
-                parts.append(item.text)
+                todo.pop()
+                owner = current.owner if current is not None else None
+                if owner is not None and todo:
+                    if owner.end_text and parts and not parts[-1].endswith(("\n", ";")):
+                        parts.append(self.newline)
+                    parts.append(owner.end_text)
 
-    def _write_node(self, node: Node, parts: list[str], with_selection: bool) -> None:
+    def _body_with_selection(self, node: Node) -> str:
         text = node.text
-        body = text.body
-        if with_selection and node.selected != (text.value("selected") == "true"):
-            if node.selected:
-                body = text.with_value("selected", "true", class_name=node.class_name, newline=self.newline)
-            else:
-                body = text.without("selected")
-        parts.append(text.head)
-        parts.append(body)
-        parts.append(text.tail)
-        if node.children is not None:
-            self._write(node.children, parts, with_selection)
-            if parts and not parts[-1].endswith(("\n", ";")):
-                parts.append(self.newline)
-            parts.append(node.end_text)
+        if node.selected == (text.value("selected") == "true"):
+            return text.body
+        if node.selected:
+            return text.with_value("selected", "true", class_name=node.class_name, newline=self.newline)
+        return text.without("selected")
 
     # Changing
 
@@ -223,12 +268,11 @@ class Document:
         self._check(node)
         if node is self.root_node:
             raise NkError("The script's Root cannot be deleted.")
-        heirs = [other for other in self.walk() if other.clone_of is node]
+        heirs = self.clones_of(node)
         through = node._inputs[0] if node._inputs and node._inputs[0] is not node else None
         for reader in node.dependents:
-            for index, source in enumerate(list(reader._inputs)):
-                if source is node:
-                    self.connect(reader, index, through)
+            # What the deleted node read from cannot read from its reader, so no loop comes of it.
+            self._set_inputs(reader, [through if source is node else source for source in reader._inputs])
         if heirs:
             self._hand_on(node, heirs)
         self._take_out(node)
@@ -269,13 +313,13 @@ class Document:
             raise NkError("A knob needs a name.")
         holder = node if node.clone_of is None or knob in ("xpos", "ypos") else node.clone_of
         body = holder.text.with_value(knob, value, class_name=holder.class_name, newline=self.newline, scalar=scalar)
-        self._set_body(holder, body)
+        self._set_body(holder, body, knob)
 
     def clear_knob(self, node: Node, knob: str) -> None:
         """Take a knob's line out, so that it stands at its default."""
         self._check(node)
         holder = node if node.clone_of is None or knob in ("xpos", "ypos") else node.clone_of
-        self._set_body(holder, holder.text.without(knob))
+        self._set_body(holder, holder.text.without(knob), knob)
 
     def set_body(self, node: Node, body: str) -> None:
         """Replace the inside of a node's braces."""
@@ -293,7 +337,7 @@ class Document:
             raise NkError(f"There is a node {name!r} already.")
         holder = node.clone_of or node
         body = holder.text.with_value("name", name, class_name=holder.class_name, newline=self.newline, scalar=True)
-        self._set_body(holder, body)
+        self._set_body(holder, body, "name")
 
     def select(self, node: Node, selected: bool = True) -> None:
         """Select a node or take it out of the selection; the script's text does not change by it."""
@@ -307,21 +351,33 @@ class Document:
         """Return the first name made of `stem` (its number cut off) and a number that nobody but `bearer` has."""
         scope = self._scope(group)
         base = stem.rstrip("0123456789") or stem
-        number = 1
-        while scope.find(f"{base}{number}") not in (None, bearer):
-            number += 1
-        return f"{base}{number}"
+        free = scope.free_name(base)
+        if bearer is not None and bearer.scope is scope and scope.find(bearer.name) is bearer:
+            number = bearer.name[len(base) :]
+            if bearer.name.startswith(base) and number.isdecimal() and number == str(int(number[:9])) and int(number) > 0:
+                return min(free, bearer.name, key=lambda name: int(name[len(base) :]))
+        return free
 
     def variable_for(self, node: Node) -> str:
         """Return a stack variable for `node` that the script does not use yet; the same each time."""
         found = self._variables.get(node)
-        if found is None:
-            number = _FIRST_VARIABLE + 0x400 * len(self._variables)
-            taken = set(self._variables.values())
-            while f"N{number:x}" in self.names_read or f"N{number:x}" in taken:
-                number += 0x400
-            found = self._variables[node] = f"N{number:x}"
+        while found is None:
+            name = f"N{self._next_variable:x}"
+            self._next_variable += 0x400
+            if name not in self.names_read:
+                found = self._variables[node] = name
         return found
+
+    def note_clone(self, node: Node, original: Node | None) -> None:
+        """Let a node share the knobs of `original`, or of none."""
+        if node.clone_of is not None:
+            clones = self.cloned.get(node.clone_of, {})
+            clones.pop(node, None)
+            if not clones:
+                self.cloned.pop(node.clone_of, None)
+        node.clone_of = original
+        if original is not None:
+            self.cloned.setdefault(original, {})[node] = None
 
     # The way back
 
@@ -384,38 +440,41 @@ class Document:
             taken = scope.find(name) is not None
             if taken or name == _stem(node.class_name):
                 name = self.free_name(name, group=scope.owner)
-        node.text.body = node.text.with_value("name", name, class_name=node.class_name, newline=self.newline, scalar=True)
-        node.text.forget()
+        body = node.text.with_value("name", name, class_name=node.class_name, newline=self.newline, scalar=True)
+        node.text.put(body, "name")
         before = scope.rewired
-        scope.nodes.append(node)
+        scope.add(node)
         scope.rewired = True
-        scope.forget_names()
 
         def back() -> None:
-            scope.nodes.remove(node)
+            scope.take_out(node)
             node.alive = False
             scope.rewired = before
-            scope.forget_names()
 
         self._log.append(back)
 
     def _take_out(self, node: Node) -> None:
         scope = node.scope
-        place = scope.nodes.index(node)
         before = scope.rewired
         inside = [node, *(self.walk(node.children) if node.children else ())]
-        scope.nodes.pop(place)
+        cloned = [(one, one.clone_of) for one in inside if one.clone_of is not None]
+        scope.take_out(node)
         scope.rewired = True
-        scope.forget_names()
         for one in inside:
             one.alive = False
+        for one, original in cloned:
+            # It keeps what it stood for, but is no longer among those that would inherit.
+            self.note_clone(one, None)
+            one.clone_of = original
 
         def back() -> None:
-            scope.nodes.insert(place, node)
-            scope.rewired = before
-            scope.forget_names()
             for one in inside:
                 one.alive = True
+            for one, original in cloned:
+                one.clone_of = None
+                self.note_clone(one, original)
+            scope.put_back(node)
+            scope.rewired = before
 
         self._log.append(back)
 
@@ -425,18 +484,26 @@ class Document:
         was = [(node, node.text, node.clone_of) for node in (original, *heirs)]
         head = first.text.head
         first.text = self._with_place_of(original.text, first.text, first.class_name)
-        first.clone_of = None
+        self.note_clone(first, None)
         if stays:
             place = NodeText(head, self.newline + " " * original.scope.depth, "}" + self.newline)
             original.text = self._with_place_of(place, original.text, first.class_name)
             others.append(original)
         for other in others:
-            other.clone_of = first
+            self.note_clone(other, first)
+        scopes = list(dict.fromkeys(node.scope for node, _, _ in was))
+
+        def forget() -> None:
+            for scope in scopes:
+                scope.forget_names()
 
         def back() -> None:
             for node, text, source in was:
-                node.text, node.clone_of = text, source
+                node.text = text
+                self.note_clone(node, source)
+            forget()
 
+        forget()
         self._log.append(back)
 
     def _with_place_of(self, text: NodeText, place: NodeText, class_name: str) -> NodeText:
@@ -452,25 +519,32 @@ class Document:
 
     def _settle_clones(self, scope: Scope) -> None:
         """Let the clone that is written first carry the knobs, where the original would come after one of its clones."""
-        if all(node.clone_of is None for node in scope.nodes):
+        if not any(clone.scope is scope for clones in self.cloned.values() for clone in clones):
             return
         try:
             arranged(scope)
         except NkError:
             for original, first in first_written(scope).items():
                 if first is not original:
-                    heirs = [node for node in self.walk() if node.clone_of is original and node is not first]
+                    heirs = [node for node in self.clones_of(original) if node is not first]
                     self._hand_on(original, [first, *heirs], stays=True)
 
-    def _set_body(self, node: Node, body: str) -> None:
+    def _set_body(self, node: Node, body: str, knob: str = "") -> None:
+        """Replace a body, of which only `knob` changed if one is named."""
         before = node.text.body
         if body == before:
             return
+        text = node.text
+        renames = knob in ("", "name")
 
-        def put(text: str) -> None:
-            node.text.body = text
-            node.text.forget()
-            node.scope.forget_names()
+        def put(body: str) -> None:
+            name = node.name if renames else ""
+            text.put(body, knob)
+            if not renames or node is self.root_node or node.name == name:
+                return
+            node.scope.renamed(node, name)
+            for clone in self.cloned.get(node, ()):
+                clone.scope.forget_names()
 
         put(body)
         self._log.append(lambda: put(before))
@@ -485,47 +559,80 @@ class Document:
         keeps_count = not forced and len(wanted) == len(node.inputs) and len(wanted) <= node.pops
 
         def back() -> None:
-            node._inputs = before
+            scope.rewire(node, before)
             scope.rewired = before_rewired
 
-        node._inputs = wanted
+        scope.rewire(node, wanted)
         scope.rewired = True
         self._log.append(back)
         if keeps_count:
             return
         count = _inputs_text(node.class_name, len(wanted))
         if count == "1":
-            self._set_body(node, node.text.without("inputs"))
+            body = node.text.without("inputs")
         else:
-            self._set_body(node, node.text.with_value("inputs", count, class_name=node.class_name, newline=self.newline))
+            body = node.text.with_value("inputs", count, class_name=node.class_name, newline=self.newline)
+        self._set_body(node, body, "inputs")
 
     @staticmethod
     def _reads_from(start: Node, wanted: Node) -> bool:
-        todo, seen = [start], {start}
-        while todo:
-            node = todo.pop()
-            if node is wanted:
-                return True
-            for source in node._inputs:
-                if source is not None and source not in seen:
-                    seen.add(source)
-                    todo.append(source)
+        """Return whether `start` reads from `wanted`; looked for from both ends, so that the smaller side decides."""
+        if start is wanted:
+            return True
+        above, seen_above = [start], {start}
+        below, seen_below = [wanted], {wanted}
+        while above and below:
+            for source in above.pop()._inputs:
+                if source is wanted:
+                    return True
+                if source is not None and source not in seen_above:
+                    seen_above.add(source)
+                    above.append(source)
+            for reader in below.pop().dependents:
+                if reader is start:
+                    return True
+                if reader not in seen_below:
+                    seen_below.add(reader)
+                    below.append(reader)
         return False
 
 
-def load(path: Union[str, os.PathLike[str]]) -> Document:
-    """Load a script from disk. Raises: OSError, NkSyntaxError, EncryptedScriptError."""
-    return Document(Path(path).read_bytes(), os.fspath(path))
+def load(path: Union[str, os.PathLike[str]], *, recover: bool = False) -> Document:
+    """Load a script from disk; with `recover` the readable part of a damaged one, see :func:`loads`.
+
+    Raises: OSError, NkSyntaxError, EncryptedScriptError.
+    """
+    name = os.fspath(path)
+    data = Path(path).read_bytes()
+    try:
+        return Document(data, name, recover=recover and not name.endswith(_ENCRYPTED_SUFFIXES))
+    except NkSyntaxError:
+        if not name.endswith(_ENCRYPTED_SUFFIXES):
+            raise
+    raise EncryptedScriptError(ENCRYPTED)
 
 
-def loads(data: bytes) -> Document:
-    """Load a script from bytes. Raises: NkSyntaxError, EncryptedScriptError."""
-    return Document(data)
+def loads(data: bytes, *, recover: bool = False) -> Document:
+    """Load a script from bytes.
+
+    With `recover` damage is noted in :attr:`Document.damage` and reading goes on at the next line that begins a command; what
+    could not be read is kept, and written back as it was. Raises: NkSyntaxError, EncryptedScriptError.
+    """
+    return Document(data, recover=recover)
 
 
 def new_script() -> Document:
     """Return an empty script with a header and a Root, as a new session has it."""
     return Document(_NEW_SCRIPT)
+
+
+def _place_in_file(node: Node) -> tuple[int, ...]:
+    places = [node.order]
+    owner = node.scope.owner
+    while owner is not None:
+        places.append(owner.order)
+        owner = owner.scope.owner
+    return tuple(reversed(places))
 
 
 def _stem(class_name: str) -> str:

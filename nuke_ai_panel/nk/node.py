@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
 
 from nuke_ai_panel.nk.node_text import USER_KNOB, NodeText
@@ -18,27 +17,33 @@ GROUP_CLASSES = frozenset({"Group", "Gizmo", "LiveGroup", "VariableGroup"})
 _NOT_SETTINGS = frozenset({"inputs", "name", "selected", "xpos", "ypos", USER_KNOB})
 
 
-@dataclass(frozen=True)
 class Verbatim:
-    """Text that is no node and no stack command: header, comments, blank lines, ``add_layer``."""
+    """Text that is no node and no stack command: header, comments, blank lines, ``add_layer``, what is damaged."""
 
-    text: str
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
 
 
-@dataclass(frozen=True)
 class SetTop:
     """``set NAME [stack 0]``: a name for what lies on top of the stack."""
 
-    text: str
-    variable: str
+    __slots__ = ("text", "variable")
+
+    def __init__(self, text: str, variable: str) -> None:
+        self.text = text
+        self.variable = variable
 
 
-@dataclass(frozen=True)
 class Push:
     """``push $NAME``, or ``push 0`` (`variable` None) for no node."""
 
-    text: str
-    variable: str | None
+    __slots__ = ("text", "variable")
+
+    def __init__(self, text: str, variable: str | None) -> None:
+        self.text = text
+        self.variable = variable
 
 
 class Node:
@@ -48,7 +53,18 @@ class Node:
     the names and the way back consistent. A node of a document that was deleted has `alive` False.
     """
 
-    __slots__ = ("_inputs", "alive", "children", "class_name", "clone_of", "end_text", "scope", "selected", "text")
+    __slots__ = (
+        "_inputs",
+        "_selected",
+        "alive",
+        "children",
+        "class_name",
+        "clone_of",
+        "end_text",
+        "order",
+        "scope",
+        "text",
+    )
 
     def __init__(self, scope: Scope, class_name: str, text: NodeText) -> None:
         self.scope = scope
@@ -58,7 +74,8 @@ class Node:
         self.end_text = ""
         self.clone_of: Node | None = None
         self.alive = True
-        self.selected = False
+        self.order = 0
+        self._selected = False
         self._inputs: list[Node | None] = []
 
     def __repr__(self) -> str:
@@ -67,7 +84,7 @@ class Node:
     @property
     def name(self) -> str:
         """The node's name; the class name where the script gives none. A clone bears the name of its original."""
-        written = self.text.value("name")
+        written = self.text.name
         if written:
             return written
         if self.clone_of is not None and self.clone_of is not self:
@@ -75,10 +92,29 @@ class Node:
         return self.class_name
 
     @property
+    def selected(self) -> bool:
+        """Whether the node is selected; the document's :meth:`select` changes it with a way back."""
+        return self._selected
+
+    @selected.setter
+    def selected(self, selected: bool) -> None:
+        self._selected = selected
+        if selected:
+            self.scope.selection[self] = None
+        else:
+            self.scope.selection.pop(self, None)
+
+    @property
     def path(self) -> str:
         """The full name: ``"Group1.Grade1"`` for a node inside of a group."""
         owner = self.scope.owner
-        return f"{owner.path}.{self.name}" if owner is not None else self.name
+        if owner is None:
+            return self.name
+        names = [self.name]
+        while owner is not None:
+            names.append(owner.name)
+            owner = owner.scope.owner
+        return ".".join(reversed(names))
 
     @property
     def inputs(self) -> tuple[Node | None, ...]:
@@ -135,18 +171,17 @@ class Node:
     @property
     def dependents(self) -> list[Node]:
         """The nodes of the same scope that read from this one, in file order."""
-        return [node for node in self.scope.nodes if any(source is self for source in node._inputs)]
+        return self.scope.readers_of(self)
+
+    @property
+    def clones(self) -> list[Node]:
+        """The nodes that share this node's knobs and name, wherever they stand; none for a node that is a clone itself."""
+        return self.document.clones_of(self)
 
     @property
     def pops(self) -> int:
         """How many inputs the node takes from the stack, as its ``inputs`` knob says; one where it is not written."""
-        written = self.text.value("inputs")
-        if written is None:
-            return 1
-        try:
-            return sum(int(part) for part in written.split("+"))
-        except ValueError:
-            return 1
+        return self.text.pops
 
     @property
     def clone_variable(self) -> str:
@@ -164,9 +199,24 @@ Item = Union[Verbatim, SetTop, Push, Node]
 
 
 class Scope:
-    """The nodes of the script or of one group. ``base`` is the text as read, item by item; ``nodes`` what stands now."""
+    """The nodes of the script or of one group. ``base`` is the text as read, item by item; ``nodes`` what stands now.
 
-    __slots__ = ("_index", "base", "document", "nodes", "owner", "rewired")
+    What nodes are found by (name, class, who reads from them) is indexed when it is first asked for and kept under changes.
+    """
+
+    __slots__ = (
+        "_classes",
+        "_free_from",
+        "_index",
+        "_readers",
+        "_shared_names",
+        "base",
+        "document",
+        "nodes",
+        "owner",
+        "rewired",
+        "selection",
+    )
 
     def __init__(self, document: Document, owner: Node | None) -> None:
         self.document = document
@@ -174,28 +224,164 @@ class Scope:
         self.base: list[Item] = []
         self.nodes: list[Node] = []
         self.rewired = False
+        self.selection: dict[Node, None] = {}
         self._index: dict[str, Node] | None = None
+        self._shared_names: set[str] = set()
+        self._free_from: dict[str, int] = {}
+        self._classes: dict[str, dict[Node, None]] | None = None
+        self._readers: dict[Node, dict[Node, None]] | None = None
+
+    # Finding
 
     def find(self, name: str) -> Node | None:
         """Return the node of that name; of clones the original."""
         if self._index is None:
-            self._index = {}
+            index: dict[str, Node] = {}
+            self._index = index
+            self._shared_names.clear()
             for node in self.nodes:
-                self._index.setdefault(node.name, node)
+                own = node.name
+                if index.setdefault(own, node) is not node:
+                    self._shared_names.add(own)
         return self._index.get(name)
 
-    def forget_names(self) -> None:
-        """Build the index of names anew when it is next asked for."""
-        self._index = None
+    def free_name(self, stem: str) -> str:
+        """Return the first name made of `stem` and a number, from 1, that no node of the scope has."""
+        number = self._free_from.get(stem, 1)
+        while self.find(f"{stem}{number}") is not None:
+            number += 1
+        self._free_from[stem] = number
+        return f"{stem}{number}"
+
+    def of_class(self, class_name: str) -> list[Node]:
+        """Return the nodes of a class in file order."""
+        if self._classes is None:
+            self._classes = {}
+            for node in self.nodes:
+                self._classes.setdefault(node.class_name, {})[node] = None
+        return sorted(self._classes.get(class_name, ()), key=_order)
+
+    def selected(self) -> list[Node]:
+        """Return the selected nodes in file order."""
+        return sorted(self.selection, key=_order)
+
+    def readers_of(self, node: Node) -> list[Node]:
+        """Return the nodes that read from `node` in file order."""
+        if self._readers is None:
+            readers: dict[Node, dict[Node, None]] = {}
+            self._readers = readers
+            for reader in self.nodes:
+                for source in reader._inputs:
+                    if source is not None:
+                        readers.setdefault(source, {})[reader] = None
+        return sorted(self._readers.get(node, ()), key=_order)
 
     @property
     def depth(self) -> int:
         """How many groups enclose the scope; Nuke indents by as many blanks."""
-        return 0 if self.owner is None else self.owner.scope.depth + 1
+        depth, owner = 0, self.owner
+        while owner is not None:
+            depth, owner = depth + 1, owner.scope.owner
+        return depth
+
+    # Changing; the document calls these and keeps the way back
+
+    def add(self, node: Node) -> None:
+        """Put a new node after all others."""
+        node.order = self.nodes[-1].order + 1 if self.nodes else 1
+        self.nodes.append(node)
+        self._enter(node)
+
+    def put_back(self, node: Node) -> None:
+        """Put a node back to where it stood."""
+        self.nodes.insert(self._place_of(node), node)
+        self._enter(node)
+
+    def take_out(self, node: Node) -> None:
+        """Take a node out; what its inputs read from stays noted in it."""
+        place = self._place_of(node)
+        if place >= len(self.nodes) or self.nodes[place] is not node:
+            raise ValueError(f"{node!r} is not in its scope")
+        del self.nodes[place]
+        self.selection.pop(node, None)
+        self._drop_name(node, node.name)
+        if self._classes is not None:
+            self._classes.get(node.class_name, {}).pop(node, None)
+        if self._readers is not None:
+            for source in node._inputs:
+                if source is not None:
+                    self._readers.get(source, {}).pop(node, None)
+
+    def renamed(self, node: Node, before: str) -> None:
+        """Note that a node's name is no longer `before`."""
+        self._drop_name(node, before)
+        self._enter_name(node)
+
+    def rewire(self, node: Node, inputs: list[Node | None]) -> None:
+        """Set what a node's inputs read from."""
+        if self._readers is not None:
+            for source in node._inputs:
+                if source is not None:
+                    self._readers.get(source, {}).pop(node, None)
+            for source in inputs:
+                if source is not None:
+                    self._readers.setdefault(source, {})[node] = None
+        node._inputs = inputs
+
+    def forget_names(self) -> None:
+        """Build the index of names anew when it is next asked for."""
+        self._index = None
+        self._free_from.clear()
+
+    def _enter(self, node: Node) -> None:
+        if node.selected:
+            self.selection[node] = None
+        self._enter_name(node)
+        if self._classes is not None:
+            self._classes.setdefault(node.class_name, {})[node] = None
+        if self._readers is not None:
+            for source in node._inputs:
+                if source is not None:
+                    self._readers.setdefault(source, {})[node] = None
+
+    def _enter_name(self, node: Node) -> None:
+        if self._index is None:
+            return
+        name = node.name
+        other = self._index.setdefault(name, node)
+        if other is not node:
+            self._shared_names.add(name)
+            if node.order < other.order:
+                self._index[name] = node
+
+    def _drop_name(self, node: Node, name: str) -> None:
+        stem = name.rstrip("0123456789")
+        number = name[len(stem) :]
+        first_free = self._free_from.get(stem)
+        if first_free is not None and 0 < len(number) < 10:
+            self._free_from[stem] = max(min(int(number), first_free), 1)
+        if name in self._shared_names:
+            self.forget_names()
+        elif self._index is not None:
+            self._index.pop(name, None)
+
+    def _place_of(self, node: Node) -> int:
+        low, high = 0, len(self.nodes)
+        while low < high:
+            middle = (low + high) // 2
+            if self.nodes[middle].order < node.order:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+
+def _order(node: Node) -> int:
+    return node.order
 
 
 def _whole(text: str | None) -> int:
     try:
         return int(float(text)) if text else 0
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from nuke_ai_panel.nk.knob_order import rank
-from nuke_ai_panel.nk.words import quote, skip_blank, unquote, word_end, written
+from nuke_ai_panel.nk.words import PLAIN_NAME, PLAIN_VALUE, quote, skip_blank, unquote, word_end, written
 
 __all__ = ["KnobSpan", "NodeText"]
 
 USER_KNOB = "addUserKnob"
 
+_PLAIN_LINE = re.compile(rf"\s*({PLAIN_NAME})(?:[ \t]+({PLAIN_VALUE}))?[ \t]*\r?(?:\n|\Z)", re.ASCII | re.DOTALL)
+_BLANKS = " \t\r\n\f\v"
+# The spans of a long body are kept once they were read; those of a short one would be larger than what they describe.
+_LONG_BODY = 1024
+# More than any node has; a damaged file may say anything.
+_MOST_INPUTS = 999
 
-@dataclass(frozen=True)
-class KnobSpan:
-    """Where a knob stands: `start`/`end` of the whole entry, `value_start`/`value_end` of its value word."""
+
+class KnobSpan(NamedTuple):
+    """Where a knob stands: `start` of the whole entry, `value_start` and `value_end` of its value word."""
 
     name: str
     start: int
@@ -26,27 +33,62 @@ class KnobSpan:
 class NodeText:
     """A node's ``Class {...}`` text. ``head`` is everything up to the opening brace, ``tail`` from the closing one."""
 
-    __slots__ = ("_spans", "body", "head", "tail")
+    __slots__ = ("_name", "_pops", "_spans", "body", "head", "tail")
 
-    def __init__(self, head: str, body: str, tail: str) -> None:
+    def __init__(self, head: str, body: str, tail: str, *, name: str | None = None, pops: int = -1) -> None:
         self.head = head
         self.body = body
         self.tail = tail
         self._spans: list[KnobSpan] | None = None
+        self._name = name
+        self._pops = pops
 
     def __str__(self) -> str:
         return self.head + self.body + self.tail
 
     def forget(self) -> None:
-        """Read the spans anew when they are next asked for: the body changed."""
+        """Read the spans, the name and the inputs anew when they are next asked for: the body changed."""
         self._spans = None
+        self._name = None
+        self._pops = -1
+
+    def put(self, body: str, knob: str = "") -> None:
+        """Replace the body, of which only `knob` changed if one is named."""
+        self.body = body
+        self._spans = None
+        if knob in ("", "name"):
+            self._name = None
+        if knob in ("", "inputs"):
+            self._pops = -1
 
     @property
     def spans(self) -> list[KnobSpan]:
-        """The knobs in file order, ``addUserKnob`` entries among them."""
-        if self._spans is None:
-            self._spans = list(_read_spans(self.body))
-        return self._spans
+        """The knobs in file order, ``addUserKnob`` entries among them. Raises: DamagedWordError."""
+        if self._spans is not None:
+            return self._spans
+        found = list(_read_spans(self.body))
+        if len(self.body) >= _LONG_BODY:
+            self._spans = found
+        return found
+
+    @property
+    def name(self) -> str:
+        """The ``name`` that is written, "" where none is."""
+        if self._name is None:
+            self._name = self.value("name") or ""
+        return self._name
+
+    @property
+    def pops(self) -> int:
+        """How many inputs are taken from the stack, as ``inputs`` says; one where it is not written."""
+        if self._pops < 0:
+            written_count = self.value("inputs")
+            try:
+                count = 1 if written_count is None else sum(int(part) for part in written_count.split("+"))
+                self._pops = min(max(count, 0), _MOST_INPUTS)
+            except ValueError:
+                self._pops = 1
+        return self._pops
 
     def word(self, span: KnobSpan) -> str:
         """Return a knob's value as written."""
@@ -54,6 +96,9 @@ class NodeText:
 
     def find(self, name: str) -> KnobSpan | None:
         """Return the span that sets a knob; the last one counts, as when Nuke reads the file."""
+        # A name without quotes and escapes stands in the text as it is, and most knobs are written nowhere.
+        if name not in self.body and '"' not in self.body and "\\" not in self.body:
+            return None
         for span in reversed(self.spans):
             if span.name == name:
                 return span
@@ -122,8 +167,18 @@ class NodeText:
 
 def _read_spans(body: str) -> Iterator[KnobSpan]:
     pos, size = 0, len(body)
+    plain = _PLAIN_LINE.match
     while True:
-        while pos < size and (body[pos] in " \t\r\n\f\v" or body.startswith(("\\\n", "\\\r\n"), pos)):
+        line = plain(body, pos)
+        if line is not None:
+            start, name_end = line.span(1)
+            value_start, value_end = line.span(2)
+            if value_start < 0:
+                value_start = value_end = name_end
+            yield KnobSpan(line.group(1), start, value_start, value_end)
+            pos = line.end()
+            continue
+        while pos < size and (body[pos] in _BLANKS or body.startswith(("\\\n", "\\\r\n"), pos)):
             pos += 1 if body[pos] != "\\" else 2
         if pos >= size:
             return

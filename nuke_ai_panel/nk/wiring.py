@@ -16,9 +16,11 @@ from nuke_ai_panel.nk.node import Item, Node, Push, Scope, SetTop, Verbatim
 if TYPE_CHECKING:
     from nuke_ai_panel.nk.document import Document
 
-__all__ = ["arranged", "connect_as_written", "first_written"]
+__all__ = ["arranged", "first_written"]
 
+# Each place that is tried costs one run of the program.
 _PLACED_ONE_BY_ONE = 200
+_STEPS_TO_PLACE = 1_000_000
 
 
 class _Run:
@@ -47,29 +49,6 @@ class _Run:
             elif isinstance(item, SetTop):
                 self.names[item.variable] = stack[-1] if stack else None
         self.stack = stack
-
-
-def connect_as_written(scope: Scope, names: dict[str, Node | None]) -> None:
-    """Set the inputs of the scope's nodes, and what clones stand for, from the text; `names` is shared by the whole script."""
-    stack: list[Node | None] = []
-    for item in scope.base:
-        if isinstance(item, Node):
-            if item is scope.document.root_node:
-                continue
-            item._inputs = [stack.pop() if stack else None for _ in range(item.pops)]
-            stack.append(item)
-            if item.clone_variable:
-                original = names.get(item.clone_variable)
-                item.clone_of = original.clone_of or original if original is not None else None
-                item.class_name = item.clone_of.class_name if item.clone_of else "clone"
-            if item.children is not None:
-                connect_as_written(item.children, names)
-        elif isinstance(item, Push):
-            stack.append(None if item.variable is None else names.get(item.variable))
-        elif isinstance(item, SetTop):
-            names[item.variable] = stack[-1] if stack else None
-            if item.variable == "cut_paste_input":
-                names[item.variable] = None
 
 
 def arranged(scope: Scope) -> list[Item]:
@@ -153,7 +132,7 @@ def _sources_first(new: Sequence[Node]) -> list[Node]:
 
 
 def _place_all(program: list[Item], new: list[Node], known: dict[str, Node | None], scope: Scope) -> list[Item] | None:
-    if len(new) > _PLACED_ONE_BY_ONE:
+    if len(new) > _PLACED_ONE_BY_ONE or len(new) * len(program) > _STEPS_TO_PLACE:
         return None
     unplaced = set(new)
     for node in new:
@@ -314,9 +293,12 @@ def first_written(scope: Scope) -> dict[Node, Node]:
 def _originals_in_order(scope: Scope) -> dict[Node, dict[str, None]]:
     """Return the nodes that have clones, each after those it needs, with the variables their clones name them by."""
     variables: dict[Node, dict[str, None]] = {}
-    for node in scope.document.walk(scope):
-        if node.clone_of is not None:
-            variables.setdefault(node.clone_of, {})[node.clone_variable] = None
+    for original, clones in scope.document.cloned.items():
+        if original.scope is scope:
+            # Clones in groups of this scope count too; those elsewhere name the original by the same variable.
+            variables[original] = {clone.clone_variable: None for clone in clones}
+    if not variables:
+        return {}
     ordered: dict[Node, dict[str, None]] = {}
     seen: set[Node] = set()
     for first in [node for node in scope.nodes if node in variables]:

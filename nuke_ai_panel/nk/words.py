@@ -1,22 +1,44 @@
 """Words of the .nk language: finding their ends, quoting and unquoting them.
 
 A word is ``{...}`` with nested braces, ``"..."`` with backslash escapes, or a bare run in which ``[...]`` nests. A backslash
-takes the next character with it everywhere.
+takes the next character with it everywhere. White space is that of ASCII: a no-break space is a letter here.
 """
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["DamagedWordError", "list_words", "needs_quotes", "quote", "skip_blank", "unquote", "word_end", "written"]
+__all__ = [
+    "PLAIN_NAME",
+    "PLAIN_VALUE",
+    "DamagedWordError",
+    "list_words",
+    "needs_quotes",
+    "quote",
+    "skip_blank",
+    "unquote",
+    "word_end",
+    "written",
+]
 
-_BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
+
+def _nested(depth: int) -> str:
+    """Return a pattern for a brace word with at most `depth` levels of braces inside of it."""
+    inner = rf"\\.|{_nested(depth - 1)}" if depth else r"\\."
+    return rf"\{{[^{{}}\\]*(?:(?:{inner})[^{{}}\\]*)*\}}"
+
+
+# What proves a word plain: it ends where the pattern does, for a reader of the list as for one that only counts braces.
+PLAIN_NAME = r"[^\s\"\\\[{}][^\s\\\[{}]*"
+PLAIN_VALUE = rf'(?:{PLAIN_NAME}|"[^"\\{{}}]*(?:\\.[^"\\{{}}]*)*"|{_nested(3)})'
+
+_BRACES = re.compile(r"\\.|\{[^{}\\]*\}|[{}]", re.DOTALL)
 _BRACKETS = re.compile(r"\\.|[\[\]]", re.DOTALL)
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_BARE = re.compile(r"[^\s\[\\;]+")
-_BARE_IN_LIST = re.compile(r"[^\s\[\\]+")
+_QUOTED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_BARE = re.compile(r"[^\s\[\\;]+", re.ASCII)
+_BARE_IN_LIST = re.compile(r"[^\s\[\\]+", re.ASCII)
 _BLANK = re.compile(r"(?:[ \t\r\f\v]|\\\r?\n)*")
-_SPACE = re.compile(r"(?:\s|\\\r?\n)*")
+_SPACE = re.compile(r"(?:\s|\\\r?\n)*", re.ASCII)
 _SPECIAL = re.compile(r'[\x00-\x20"\\\[\]{}$;\x7f]')
 _ESCAPED = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\", "[": "\\[", "{": "\\{", "}": "\\}", "$": "\\$"}
 _TO_ESCAPE = re.compile(r'[\n\t\r"\\\[{}$]')
@@ -48,6 +70,8 @@ def word_end(text: str, pos: int, *, in_list: bool = False) -> int:
             mark = match.group()
             if mark == "{":
                 depth += 1
+            elif not depth and mark[0] == "{":
+                return match.end()
             elif mark == "}":
                 depth -= 1
                 if not depth:
