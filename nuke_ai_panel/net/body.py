@@ -56,6 +56,9 @@ class Body:
     """
 
     def __init__(self, response: aiohttp.ClientResponse, provider: str = "") -> None:
+        import aiohttp
+
+        self._breaks = (aiohttp.ClientError, OSError, RuntimeError)
         self._content = response.content
         self._is_lost = partial(is_lost, response)
         self._provider = provider
@@ -80,19 +83,24 @@ class Body:
 
         Raises:
             ProtocolError: it is not compressed as announced.
-            aiohttp.ClientError: the connection broke.
-            OSError: the connection broke.
+            ConnectionResetError: the connection broke; :meth:`rescue` has what had come.
         """
         inflate = self._inflate
         if inflate is None:
-            return await self._read()
+            try:
+                return await self._content.readany()
+            except self._breaks as error:
+                if self._is_foreign(error):
+                    raise
+            # Raised here, because what the library raises must not hang on it.
+            raise ConnectionResetError("the connection is gone")
         while True:
             if inflate.waiting:
                 data = inflate.waiting
                 # A little can grow to very much; others on the loop must have their turn.
                 await asyncio.sleep(0)
             else:
-                data = await self._read()
+                data = await self._compressed()
             if not data:
                 return b""
             failed = False
@@ -105,14 +113,17 @@ class Body:
             if part:
                 return part
 
-    async def _read(self) -> bytes:
+    async def _compressed(self) -> bytes:
         try:
             return await self._content.readany()
-        except RuntimeError:
-            # How aiohttp 3.13 says that the connection was gone before the reader looked.
-            if self._content.exception() is None and not self._is_lost():
+        except self._breaks as error:
+            if self._is_foreign(error):
                 raise
         raise ConnectionResetError("the connection is gone")
+
+    def _is_foreign(self, error: Exception) -> bool:
+        # A plain RuntimeError is how aiohttp 3.13 says that the connection was gone before the reader looked.
+        return isinstance(error, RuntimeError) and self._content.exception() is None and not self._is_lost()
 
     def rescue(self) -> bytes:
         """Return what had arrived before the connection broke and was not read yet."""

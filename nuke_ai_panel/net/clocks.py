@@ -71,9 +71,12 @@ class SilenceWatch:
     """Two clocks over one stream: how long no byte came, and how long no event.
 
     Time counts only while the reader is waiting (:attr:`waiting`), so that a slow consumer is not taken for a silent server,
-    and only while the loop was alive. One timer serves a whole stream. `on_silence` is called once, on the loop. `total` is the
-    seconds that are left for the whole stream, waiting or not; None is no limit. `is_lost` tells whether the connection is
-    gone, in case nobody else says so: aiohttp 3.13 closes it over a broken chunk without waking the reader.
+    and only while the loop was alive. One timer serves a whole stream. The reader sets :attr:`byte_silence` to 0 when something
+    came and :attr:`event_silence` when that carried the answer on; it does so for every piece, so they are no methods.
+
+    `on_silence` is called once, on the loop. `total` is the seconds that are left for the whole stream, waiting or not; None is
+    no limit. `is_lost` tells whether the connection is gone, in case nobody else says so: aiohttp 3.13 closes it over a broken
+    chunk without waking the reader.
     """
 
     def __init__(
@@ -91,8 +94,8 @@ class SilenceWatch:
         self._was_lost = False
         self._clock = AliveClock()
         self._loop = asyncio.get_running_loop()
-        self._bytes = 0.0
-        self._events = 0.0
+        self.byte_silence = 0.0
+        self.event_silence = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self.waiting = False
         self.silent: Literal["", "bytes", "events", "total", "lost"] = ""
@@ -108,19 +111,11 @@ class SilenceWatch:
             self._timer.cancel()
             self._timer = None
 
-    def bytes_came(self) -> None:
-        """Note that the server sent something."""
-        self._bytes = 0.0
-
-    def event_came(self) -> None:
-        """Note that the server sent something that carries the answer on."""
-        self._events = 0.0
-
     def limit_to(self, seconds: float) -> None:
         """Allow only `seconds` of silence from now on, where that is less than before. It may be called again and again."""
         if seconds < self._limit:
             self._limit = seconds
-            self._bytes = self._events = 0.0
+            self.byte_silence = self.event_silence = 0.0
 
     def _arm(self) -> None:
         self._timer = self._loop.call_later(min(TICK, self._limit / 2, max(self._total, 0.01)), self._look)
@@ -132,10 +127,10 @@ class SilenceWatch:
             self._run_out("total")
             return
         if self.waiting:
-            self._bytes += step
-            self._events += step
-            if max(self._bytes, self._events) >= self._limit:
-                self._run_out("bytes" if self._bytes >= self._limit else "events")
+            self.byte_silence += step
+            self.event_silence += step
+            if max(self.byte_silence, self.event_silence) >= self._limit:
+                self._run_out("bytes" if self.byte_silence >= self._limit else "events")
                 return
         lost = self.waiting and self._is_lost()
         # What tells the reader in good order may be under way, so it is looked at twice.

@@ -148,8 +148,6 @@ class ServerSession:
         Raises:
             APIError: it was cut, cannot be decoded, or is larger than `longest` bytes.
         """
-        import aiohttp
-
         gathered = bytearray()
         failure: APIError | None = None
         body = Body(response, self.endpoint.provider)
@@ -167,9 +165,7 @@ class ServerSession:
                         next_step="Check that the address is that of a model server.",
                     )
                     break
-        except (aiohttp.ClientError, OSError) as error:
-            if isinstance(error, APIError):
-                raise
+        except ConnectionResetError:
             failure = ConnectionFailedError(
                 f"{self._host} closed the connection in the middle of its answer.",
                 provider=self.endpoint.provider,
@@ -339,8 +335,6 @@ class ServerSession:
         )
 
     async def _refusal(self, response: aiohttp.ClientResponse, deadlines: Deadlines) -> Refusal:
-        import aiohttp
-
         body = bytearray()
 
         async def read() -> None:
@@ -350,7 +344,7 @@ class ServerSession:
 
         try:
             await asyncio.wait_for(read(), min(5.0, deadlines.call / 2))
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError, ProtocolError):
+        except (OSError, asyncio.TimeoutError, ProtocolError):
             # The status says enough; what came of the body is used.
             pass
         finally:

@@ -116,7 +116,7 @@ class AnswerStream:
         self._response = response
         self._content = Body(response, endpoint.provider)
         try:
-            return await within(self._read(self._content), deadlines.first_byte)
+            return await within(self._read_first(self._content), deadlines.first_byte)
         except asyncio.TimeoutError as error:
             if isinstance(error, APIError):
                 raise
@@ -149,20 +149,27 @@ class AnswerStream:
         assert content is not None
         watch.waiting = True
         try:
-            piece = await self._read(content)
+            piece = await content.piece()
+            watch.byte_silence = 0.0
+            return piece
+        except ConnectionResetError:
+            # What is raised instead is raised outside of this block.
+            pass
         finally:
             watch.waiting = False
-        watch.bytes_came()
-        return piece
+        return self._rescued(content)
 
-    async def _read(self, content: Body) -> bytes:
-        import aiohttp
-
-        try:
+    async def _read_first(self, content: Body) -> bytes:
+        with contextlib.suppress(ConnectionResetError):
             return await content.piece()
-        except (aiohttp.ClientError, OSError) as error:
-            if isinstance(error, APIError):
-                raise
+        return self._rescued(content)
+
+    def _rescued(self, content: Body) -> bytes:
+        """Return what had come when the connection broke.
+
+        Raises:
+            APIError: nothing is left of it.
+        """
         rescued = content.rescue()
         if rescued:
             return rescued
@@ -205,7 +212,7 @@ class AnswerStream:
         """Note that what was read carried the answer on."""
         self.pieces += 1
         if self._watch is not None:
-            self._watch.event_came()
+            self._watch.event_silence = 0.0
 
     def limit_silence(self, seconds: float) -> None:
         """Allow only `seconds` of silence from now on: all that matters has come."""
@@ -235,7 +242,6 @@ class AnswerStream:
             self._watch.stop()
         if response is None or content is None:
             return
-        import aiohttp
 
         async def rest() -> None:
             size = 0
@@ -245,7 +251,7 @@ class AnswerStream:
         try:
             if not response.content.at_eof():
                 await asyncio.wait_for(rest(), DRAIN)
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError, ProtocolError):
+        except (OSError, asyncio.TimeoutError, ProtocolError):
             # The answer is complete; only the connection is lost.
             pass
         finally:

@@ -235,7 +235,13 @@ class HttpProvider(Provider):
                     reader.expect(answer.content_type)
                     first = True
                     while not reader.terminated:
-                        piece = await self._read(answer, reader)
+                        try:
+                            piece = await answer.read()
+                        except APIError:
+                            if not reader.has_ended:
+                                raise
+                            # It has said why it ended, so nothing of it is missing.
+                            piece = b""
                         if first and looks_like_html(answer.content_type, piece):
                             raise self._session.web_page(await answer.beginning(piece), 200)
                         first = False
@@ -269,15 +275,6 @@ class HttpProvider(Provider):
         if fitted.make_splitter is None:
             return reader
         return CarryingReader(reader, fitted.make_splitter, fitted.first_call)
-
-    async def _read(self, answer: AnswerStream, reader: _Reader) -> bytes:
-        try:
-            return await answer.read()
-        except APIError:
-            if not reader.has_ended:
-                raise
-        # The answer has said why it ended, so nothing of it is missing.
-        return b""
 
     def _cut_short(self, reader: _Reader) -> StreamInterruptedError:
         state = "ended in the middle" if reader.started else "is empty"

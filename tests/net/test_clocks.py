@@ -91,7 +91,7 @@ async def test_silence_watch_tells_bytes_from_events():
 
     async def signs_of_life():
         while True:
-            watch.bytes_came()
+            watch.byte_silence = 0.0
             await asyncio.sleep(0.02)
 
     life = asyncio.ensure_future(signs_of_life())
