@@ -113,6 +113,12 @@ class Body:
             if part:
                 return part
 
+    def ready(self) -> bytes:
+        """Return what has come already and can be had without waiting, b"" where that is nothing."""
+        if self._inflate is not None or self._content.exception() is not None:
+            return b""
+        return self._content.read_nowait()
+
     async def _compressed(self) -> bytes:
         try:
             return await self._content.readany()

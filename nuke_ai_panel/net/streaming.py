@@ -115,6 +115,9 @@ class AnswerStream:
         )
         self._response = response
         self._content = Body(response, endpoint.provider)
+        ready = self._content.ready()
+        if ready:
+            return ready
         try:
             return await within(self._read_first(self._content), deadlines.first_byte)
         except asyncio.TimeoutError as error:
