@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import os
 import stat
@@ -60,7 +61,14 @@ class Document:
         self._next_variable = _FIRST_VARIABLE
         self._log: list[Callable[[], None]] = []
         self._known_on_disk = hashlib.sha256(data).digest() if path else b""
-        self.top = parse(self, text, self.damage if recover else None)
+        # A script is many objects that all stay; looking for garbage among them at every few thousand costs as much as reading.
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            self.top = parse(self, text, self.damage if recover else None)
+        finally:
+            if collects:
+                gc.enable()
 
     def __repr__(self) -> str:
         return f"<nk.Document {self.path or 'unsaved'}: {len(self.top.nodes)} nodes>"
