@@ -13,6 +13,7 @@ from nuke_ai_panel.agent.session_events import (
     AnswerFailed,
     AnswerFinished,
     AnswerStarted,
+    NoticeArrived,
     PromptAdded,
     ProposalApplied,
     ProposalReviewed,
@@ -83,7 +84,8 @@ def test_send_streams_an_answer_and_reviews_its_script_without_touching_the_host
     before = conversation.host.snapshot()
     conversation.run(lambda: conversation.session.send("Add a blur after the selected node"))
     kinds = [type(event) for event in conversation.events]
-    assert kinds[:3] == [PromptAdded, AnswerStarted, TextArrived]
+    assert kinds[:4] == [PromptAdded, AnswerStarted, NoticeArrived, TextArrived]
+    assert "tokens" in conversation.of(NoticeArrived)[0].text
     assert "".join(event.text for event in conversation.of(TextArrived)) == conversation.of(AnswerFinished)[0].text
     (reviewed,) = conversation.of(ProposalReviewed)
     assert [node.class_name for node in reviewed.review.diff.added] == ["Blur"]
