@@ -1,7 +1,9 @@
-"""Build the catalogue of node classes that comes with the package from the measured data.
+"""Build the catalogue of node classes in ``resources`` from measured data, the same each time.
 
-Run it as ``python tools/build_catalogue.py [DATA_FOLDER]``; without an argument ``shared/data`` beside the repository is
-read. The result is written to ``nuke_ai_panel/nk/catalogue_data.json``.
+Run it as ``python tools/build_catalogue.py [DATA_FOLDER [TARGET]]``; without arguments ``shared/data`` beside the repository
+is read and ``resources/node_classes.json`` written. The file is JSON with one class a line, so that a reader can take single
+classes without parsing the rest. A knob is ``[type, default, size, choices, label]``, what is usual at the end left out;
+``choices`` keep Nuke's tabs (name, shown name, tooltip, other names), ``seen`` says in which versions' scripts it was met.
 """
 
 from __future__ import annotations
@@ -13,129 +15,53 @@ import sys
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import catalogue_facts as facts
+
 ROOT = Path(__file__).resolve().parent.parent
-TARGET = ROOT / "nuke_ai_panel" / "nk" / "catalogue_data.json"
-
-# The classes of Nuke itself that old scripts hold and that the measured session no longer offered.
-OLDER = [
-    "Root",
-    "BackdropNode",
-    "Shuffle",
-    "ShuffleCopy",
-    "Text",
-    "Merge",
-    "Camera",
-    "Camera2",
-    "Axis",
-    "Axis2",
-    "Glow",
-    "VectorBlur",
-    "Gizmo",
-    "LiveGroup",
-    "VariableGroup",
-    "DeepMerge",
-    "Light2",
-    "Light",
-    "Card",
-    "ReadGeo",
-    "Bezier",
-    "Kronos",
-    "OFlow",
-    "OFlow2",
-    "Tracker",
-    "Tracker3",
-    "SplineWarp",
-    "SplineWarp2",
-    "Roto2",
-    "MergeMat",
-    "Paint",
-    "CornerPin2D",
-    "Keyer",
-    "Primatte",
-    "Ultimatte",
-    "MotionBlur2D",
-    "MotionBlur",
-    "TimeOffset",
-    "ParticleEmitter",
-    "ColorLookup",
-    "Sphere",
-    "Cube",
-    "Cylinder",
-    "TransformGeo",
-    "WriteGeo",
-    "ScanlineRender",
-    "Scene",
-    "Project3D",
-    "Project3D2",
-    "DeepRead",
-    "DeepWrite",
-    "Noise",
-    "Dissolve",
-    "AddMix",
-]
-# Measured in a session of this format; what equals its width, height or middle follows the format.
-FORMAT_WORDS = {"2048": "@w", "1556": "@h", "1024": "@w/2", "778": "@h/2"}
-PLACED = ("XY_Knob", "BBox_Knob", "Box3_Knob", "WH_Knob", "UV_Knob", "XYZ_Knob")
-SKIPPED = ("Obsolete_Knob",)
-BARE = ("Root",)
-ROOT_KNOBS: dict[str, list[Any]] = {
-    "name": ["File_Knob", ""],
-    "project_directory": ["File_Knob", ""],
-    "label": ["Multiline_Eval_String_Knob", ""],
-    "frame": ["Double_Knob", "1"],
-    "first_frame": ["Double_Knob", "1"],
-    "last_frame": ["Double_Knob", "100"],
-    "lock_range": ["Boolean_Knob", "false"],
-    "fps": ["Double_Knob", "24"],
-    "format": ["Format_Knob", "2048 1556 0 0 2048 1556 1 2K_Super_35(full-ap)"],
-    "proxy": ["Boolean_Knob", "false"],
-    "proxy_type": ["Enumeration_Knob", "format", 1, ["format", "scale"]],
-    "proxy_scale": ["Double_Knob", "0.5"],
-    "proxy_format": ["Format_Knob", "1024 778 0 0 1024 778 1 1K_Super_35(full-ap)"],
-    "colorManagement": ["Enumeration_Knob", "Nuke", 1, ["Nuke", "OCIO"]],
-    "OCIO_config": ["Enumeration_Knob", None],
-    "workingSpaceLUT": ["Enumeration_Knob", None],
-    "monitorLut": ["Enumeration_Knob", None],
-    "int8Lut": ["Enumeration_Knob", None],
-    "int16Lut": ["Enumeration_Knob", None],
-    "logLut": ["Enumeration_Knob", None],
-    "floatLut": ["Enumeration_Knob", None],
-    "onScriptLoad": ["PythonKnob", ""],
-    "onScriptSave": ["PythonKnob", ""],
-    "onScriptClose": ["PythonKnob", ""],
-}
-EXTRA_KNOBS: dict[str, dict[str, list[Any]]] = {
-    "BackdropNode": {
-        "bdwidth": ["Array_Knob", "80"],
-        "bdheight": ["Array_Knob", "50"],
-        "z_order": ["Double_Knob", "0"],
-        "border_width": ["Double_Knob", None],
-        "appearance": ["Enumeration_Knob", "Fill", 1, ["Fill", "Border"]],
-    },
-}
-EXTRA_INPUTS = {"BackdropNode": [0, 0], "Root": [0, 0], "Camera2": [0, 2], "Shuffle": [1, 1], "Text": [1, 2], "Merge": [2, 2]}
+TARGET = ROOT / "resources" / "node_classes.json"
+ABOUT = (
+    "Built by tools/build_catalogue.py from node_knobs_17.0v3.json (a live Nuke 17.0v3), class_knob_versions_from_corpus.json "
+    "and knob_write_order_from_corpus.json (real scripts of Nuke 6 to 17) and tools/catalogue_facts.py. Do not edit by hand."
+)
+_TEXTS = ("File_Knob", "PythonKnob", "Font_Knob", "Script_Knob")
+_CLASS_NAME = re.compile(r"[\w.]+")
+_KNOB_NAME = re.compile(r"[A-Za-z_][\w. ]*")
+_GONE = "Obsolete_Knob"
 
 
-def entry(knob: dict[str, Any]) -> list[Any]:
-    """Return a knob as ``[type, default, size, choices]``, what is usual at the end left out."""
+def entry(knob: dict[str, Any], name: str) -> list[Any]:
+    """Return a knob as ``[type, default, size, choices, label]``, what is usual at the end left out."""
     kind = knob["type"]
     default = knob["raw"]
     size = int(knob.get("n", 1))
-    choices = [str(choice).split("\t")[0] for choice in knob.get("enum", [])]
+    choices = [str(choice).rstrip("\t") for choice in knob.get("enum", [])]
     if kind == "Format_Knob" or (isinstance(default, str) and default.startswith("<")):
         default = None
-    elif default is None and ("String" in kind or kind in ("File_Knob", "PythonKnob", "Font_Knob", "Script_Knob")):
+    elif default is None and ("String" in kind or kind in _TEXTS):
         default = ""
     if kind == "Enumeration_Knob" and isinstance(default, str):
         default = default.split("\t")[0]
-    if kind in PLACED and isinstance(default, str) and size > 1:
-        default = " ".join(FORMAT_WORDS.get(word, word) for word in default.split())
-    out: list[Any] = [kind, default, size, choices]
-    if not choices:
-        out.pop()
-        if size == 1:
-            out.pop()
-    return out
+    if kind in facts.PLACED and isinstance(default, str) and size > 1:
+        default = " ".join(facts.FORMAT_WORDS.get(word, word) for word in default.split())
+    return trimmed([kind, default, size, choices, shown(knob.get("label", ""), name)])
+
+
+def shown(label: str, name: str) -> str:
+    """Return a label worth keeping: what the panel shows, where it is more than the knob's name."""
+    text = re.sub(r"<[^>]*>|^@\w+;", "", label).strip(" :\n\t")
+    plain = re.sub(r"[\W_]+", "", text).lower()
+    if text == "INVISIBLE" or not plain or plain == re.sub(r"[\W_]+", "", name).lower() or len(text) > 40:
+        return ""
+    return text
+
+
+def trimmed(values: list[Any]) -> list[Any]:
+    """Return the values of a knob without the usual ones at the end."""
+    usual = [None, None, 1, [], ""]
+    while len(values) > 2 and values[-1] == usual[len(values) - 1]:
+        values = values[:-1]
+    return values
 
 
 def mask_input(knobs: dict[str, Any], limits: list[int]) -> int | None:
@@ -145,76 +71,136 @@ def mask_input(knobs: dict[str, Any], limits: list[int]) -> int | None:
     return None
 
 
-def main(folder: Path) -> None:
-    """Read the data, write the catalogue."""
-    measured = json.loads((folder / "node_knobs_17.0v3.json").read_text(encoding="utf-8"))["classes"]
+def seen_knobs(known: dict[str, Any]) -> dict[str, list[Any]]:
+    """Return the knobs met in scripts by their names without quotes, leaving out what is no name."""
+    found: dict[str, list[Any]] = {}
+    for written, versions in known.get("knobs", {}).items():
+        name = written.strip('"')
+        if _KNOB_NAME.fullmatch(name) and name not in facts.NO_KNOBS:
+            found[name] = versions
+    return found
+
+
+def measured(raw: dict[str, Any]) -> tuple[dict[str, list[Any]], list[str], set[str]]:
+    """Return a measured class's knobs, the names of those that only old scripts write, and of those no panel shows."""
+    knobs: dict[str, list[Any]] = {}
+    old: list[str] = []
+    for group in ("knobs", "internal"):
+        for name, value in raw[group].items():
+            if value["type"] == _GONE:
+                old.append(name)
+            else:
+                knobs[name] = entry(value, name)
+    for name, value in (("name", ""), ("xpos", "0"), ("ypos", "0"), ("selected", "false")):
+        if name in knobs:
+            knobs[name][1] = value
+    return knobs, sorted(old), {name for name in raw["internal"] if name in knobs}
+
+
+def common_knobs(classes: dict[str, dict[str, list[Any]]]) -> dict[str, list[Any]]:
+    """Return the knobs that nine classes in ten have alike."""
+    counts: collections.Counter[tuple[str, str]] = collections.Counter()
+    for knobs in classes.values():
+        counts.update((name, json.dumps(value)) for name, value in knobs.items())
+    return {name: json.loads(text) for (name, text), count in sorted(counts.items()) if count > len(classes) * 0.9}
+
+
+def build(folder: Path) -> str:
+    """Return the text of the catalogue made from the data in `folder`."""
+    raw = json.loads((folder / "node_knobs_17.0v3.json").read_text(encoding="utf-8"))
     seen = json.loads((folder / "class_knob_versions_from_corpus.json").read_text(encoding="utf-8"))
     orders = json.loads((folder / "knob_write_order_from_corpus.json").read_text(encoding="utf-8"))
-    unfolded: dict[str, dict[str, list[Any]]] = {}
-    counts: collections.Counter[str] = collections.Counter()
-    for name, facts in measured.items():
-        knobs = {
-            knob: entry(value)
-            for group in ("knobs", "internal")
-            for knob, value in facts[group].items()
-            if value["type"] not in SKIPPED
-        }
-        unfolded[name] = knobs
-        counts.update(f"{knob}\0{json.dumps(value)}" for knob, value in knobs.items())
-    for knob, value in (("name", ""), ("xpos", "0"), ("ypos", "0"), ("selected", "false")):
-        for knobs in unfolded.values():
-            if knob in knobs:
-                knobs[knob][1] = value
-    counts = collections.Counter(f"{knob}\0{json.dumps(value)}" for knobs in unfolded.values() for knob, value in knobs.items())
-    common: dict[str, list[Any]] = {}
-    for key, count in counts.items():
-        if count > len(unfolded) * 0.9:
-            knob, value = key.split("\0")
-            common[knob] = json.loads(value)
-    types: list[str] = []
+    parts = {name: measured(value) for name, value in raw["classes"].items()}
+    common = common_knobs({name: knobs for name, (knobs, _, _) in parts.items()})
+    types = sorted({value[0] for knobs, _, _ in parts.values() for value in knobs.values()} | {""})
+    number = {name: index for index, name in enumerate(types)}
 
     def numbered(value: list[Any]) -> list[Any]:
-        if value[0] not in types:
-            types.append(value[0])
-        return [types.index(value[0]), *value[1:]]
+        return [number[value[0]], *value[1:]]
 
     classes: dict[str, dict[str, Any]] = {}
-    for name, knobs in unfolded.items():
-        facts = measured[name]
-        limits = [facts["inputs_min"], facts["inputs_max"]]
-        own = {knob: numbered(value) for knob, value in knobs.items() if common.get(knob) != value}
-        classes[name] = {"inputs": limits, "knobs": own}
-        mask = mask_input(knobs, limits)
-        if mask is not None:
-            classes[name]["mask"] = mask
-    for name in OLDER:
-        if name in classes or (name not in seen and name not in EXTRA_KNOBS and name not in BARE):
+    menus: dict[str, list[str]] = collections.defaultdict(list)
+    for name, (knobs, old, internal) in parts.items():
+        facts_of = raw["classes"][name]
+        met = seen_knobs(seen.get(name, {}))
+        limits = [facts_of["inputs_min"], facts_of["inputs_max"]]
+        known: dict[str, Any] = {"inputs": limits}
+        known["knobs"] = {knob: numbered(value) for knob, value in knobs.items() if common.get(knob) != value}
+        known["internal"] = sorted(knob for knob in internal if knob not in common)
+        gone = () if name in facts.DYNAMIC else (knob for knob in met if knob not in knobs and knob not in common)
+        known["old"] = sorted({*old, *gone})
+        known["without"] = sorted(knob for knob in common if knob not in knobs and knob not in met)
+        known["mask"] = mask_input(knobs, limits)
+        known["menu"] = facts_of["menu"]
+        known["shown"] = facts_of["display"] if facts_of["display"] != name else None
+        if known["shown"]:
+            menus[known["shown"]].append(name)
+        classes[name] = known
+    for name, replaced_by in facts.OLDER.items():
+        if name in classes or (name not in seen and name not in facts.EXTRA_KNOBS and name not in facts.BARE):
             continue
-        limits = EXTRA_INPUTS.get(name, [1, 1])
-        own = {}
-        for knob in seen.get(name, {}).get("knobs", {}):
-            if knob not in common and knob != "inputs" and name not in BARE:
-                own[knob] = numbered(["", None])
-        own.update({knob: numbered(value) for knob, value in EXTRA_KNOBS.get(name, {}).items()})
-        if name == "Root":
-            own = {knob: numbered(value) for knob, value in ROOT_KNOBS.items()}
-        classes[name] = {"inputs": limits, "knobs": own, "partial": 1}
-        if name in BARE:
-            classes[name]["bare"] = 1
-    for name, facts in classes.items():
+        own: dict[str, list[Any]] = {}
+        if name in facts.BARE:
+            own = facts.ROOT_KNOBS
+        else:
+            own = {knob: ["", None] for knob in seen_knobs(seen.get(name, {})) if knob not in common}
+            own.update(facts.EXTRA_KNOBS.get(name, {}))
+        classes[name] = {
+            "inputs": facts.EXTRA_INPUTS.get(name, [1, 1]),
+            "knobs": {knob: numbered(trimmed(value)) for knob, value in own.items()},
+            "partial": 1,
+            "bare": 1 if name in facts.BARE else None,
+            "replaced": replaced_by,
+        }
+    for name, known in classes.items():
+        add_history(name, known, seen.get(name, {}), common)
         order = [knob for knob in orders.get(name, []) if knob not in common and knob != "inputs"]
-        if order and re.fullmatch(r"[\w.]+", name):
-            facts["order"] = order
-    data = {
-        "nuke": "17.0",
+        known["order"] = order if _CLASS_NAME.fullmatch(name) else None
+    head = {
+        "about": ABOUT,
+        "nuke": raw["nuke"],
         "types": types,
-        "common": {knob: numbered(value) for knob, value in sorted(common.items())},
-        "classes": {name: classes[name] for name in sorted(classes)},
+        "menus": menus,
+        "since": {name: since for name, since in facts.CLASS_SINCE.items() if name in classes},
+        "common": {knob: numbered(value) for knob, value in common.items()},
     }
-    data["types"] = types
-    TARGET.write_text(json.dumps(data, separators=(",", ":"), ensure_ascii=False) + "\n", encoding="utf-8")
-    sys.stdout.write(f"{len(classes)} classes, {TARGET.stat().st_size} bytes in {TARGET}\n")
+    lines = [f"{dumped(key)}:{dumped(value)}," for key, value in head.items()]
+    rows = [f"{dumped(name)}:{dumped(without_empty(classes[name]))}" for name in sorted(classes)]
+    return "{\n" + "\n".join(lines) + '\n"classes":{\n' + ",\n".join(rows) + "\n}}\n"
+
+
+def add_history(name: str, known: dict[str, Any], seen: dict[str, Any], common: dict[str, Any]) -> None:
+    """Add what is known of a class's versions: facts it is judged by, and in which scripts it was met."""
+    known["since"] = facts.CLASS_SINCE.get(name)
+    known["dynamic"] = 1 if name in facts.DYNAMIC else None
+    known["names"] = facts.INPUT_NAMES.get(name)
+    known["knob_since"] = facts.KNOB_SINCE.get(name)
+    known["knob_until"] = facts.KNOB_UNTIL.get(name)
+    if seen:
+        known["seen"] = seen["seen"][:2]
+        met = {knob: versions[:2] for knob, versions in seen_knobs(seen).items() if knob not in common}
+        known["met"] = {knob: "-".join(dict.fromkeys(versions)) for knob, versions in sorted(met.items())}
+
+
+def without_empty(known: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known without what says nothing."""
+    return {key: value for key, value in known.items() if value not in (None, [], {}, "")}
+
+
+def dumped(value: Any) -> str:
+    """Return a value as compact JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def main(folder: Path, target: Path) -> None:
+    """Build the catalogue and write it."""
+    text = build(folder)
+    target.write_bytes(text.encode("utf-8"))
+    sys.stdout.write(f"{len(json.loads(text)['classes'])} classes, {target.stat().st_size} bytes in {target}\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT.parent / "shared" / "data")
+    main(
+        Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT.parent / "shared" / "data",
+        Path(sys.argv[2]) if len(sys.argv) > 2 else TARGET,
+    )

@@ -14,24 +14,28 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PLACES = {"nuke_ai_panel": ROOT, "nuke_ai_panel_ui": ROOT / "src" / "ui"}
+PLACES = {
+    "nuke_ai_panel": ROOT / "nuke_ai_panel",
+    "nuke_ai_panel_resources": ROOT / "resources",
+    "nuke_ai_panel_ui": ROOT / "src" / "ui" / "nuke_ai_panel_ui",
+}
 
 
 def package_folders() -> dict[str, Path]:
     """Every folder of the tree with Python in it, by package name."""
     found: dict[str, Path] = {}
     for top, place in PLACES.items():
-        for path in (place / top).rglob("*.py"):
-            found[".".join(path.parent.relative_to(place).parts)] = path.parent
+        for path in place.rglob("*.py"):
+            found[".".join((top, *path.parent.relative_to(place).parts))] = path.parent
     return found
 
 
 def shipped_files() -> set[str]:
     """Every file that an installed package must hold, by its place in the wheel."""
     return {
-        path.relative_to(place).as_posix()
+        f"{top}/{path.relative_to(place).as_posix()}"
         for top, place in PLACES.items()
-        for path in (place / top).rglob("*")
+        for path in place.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
 
@@ -105,6 +109,46 @@ def test_the_wheel_alone_can_do_the_demo(built, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "DemoGrade" in (tmp_path / "demo.nk").read_text(encoding="utf-8")
+
+
+_ASKS_THE_CATALOGUE = """
+import nuke_ai_panel.nk.catalogue as catalogue, nuke_ai_panel.nk.catalogue_store as store
+found = catalogue.Catalogue.for_version("15.1")
+print(store.__file__)
+print(found.knob_info("Blur", "size").size, found.check_knob("Grade", "gain").suggestion, len(found.names()) > 400)
+"""
+
+
+@pytest.mark.parametrize("place", ["wheel", "source"])
+def test_the_catalogue_is_found_in_a_wheel_and_in_a_bare_checkout(built, tmp_path, place):
+    if place == "wheel":
+        with zipfile.ZipFile(built["wheel"]) as wheel:
+            wheel.extractall(tmp_path / "site")
+    folder = tmp_path / "site" if place == "wheel" else built["source"]
+    command = [sys.executable, "-c", _ASKS_THE_CATALOGUE]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    where, answer = done.stdout.splitlines()
+    assert where.startswith(str(folder))
+    assert answer == "2 white True"
+
+
+def test_the_catalogue_is_found_where_the_checkout_is_installed_to_be_edited(built, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    backend = "from setuptools import build_meta as b; import sys; print(b.build_editable(sys.argv[1]))"
+    command = [sys.executable, "-c", backend, str(tmp_path)]
+    done = subprocess.run(command, cwd=built["source"], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(tmp_path / done.stdout.splitlines()[-1]) as wheel:
+        wheel.extractall(tmp_path)
+    # A folder on PYTHONPATH is no site folder, so its .pth files are read by hand.
+    command = [sys.executable, "-c", f"import site; site.addsitedir({str(tmp_path)!r})\n{_ASKS_THE_CATALOGUE}"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    where, answer = done.stdout.splitlines()
+    assert where.startswith(str(built["source"]))
+    assert answer == "2 white True"
 
 
 def test_the_version_is_said_once(built):
