@@ -45,6 +45,10 @@ MATRIX = [version for version in _present() if version != os.environ.get("MATRIX
 #: Most tests wait for a server or a process, so three at a time are well over twice as fast even on two cores.
 IN_PARALLEL = ("-n", "3")
 
+#: What depends on the Python least and takes longest: played on the oldest and the newest one, and by `test`.
+LONG = ("tests/faults", "tests/secrets", "tests/nk/test_corpus.py")
+EVERYWHERE = ("3.9", "3.13")
+
 
 def _requirements(extras: str) -> list[str]:
     config = configparser.ConfigParser()
@@ -82,7 +86,7 @@ def check(session: nox.Session) -> None:
 def test(session: nox.Session) -> None:
     """Run every test on this Python."""
     _install(session, "qt,test,test-qt,test-real")
-    session.run("pytest", *(session.posargs or ["tests"]))
+    session.run("pytest", *IN_PARALLEL, *(session.posargs or ["tests"]))
 
 
 @nox.session(python=MATRIX)
@@ -90,7 +94,8 @@ def matrix(session: nox.Session) -> None:
     """Run the tests on each Python that is here: 3.9 and 3.10 with PySide2, newer ones with PySide6."""
     _install(session, "qt,test,test-qt")
     # The real host application brings its own Python and Qt: `test` has met it once, and it is the same one here.
-    session.run("pytest", "-q", *IN_PARALLEL, *(session.posargs or ["tests", "--ignore=tests/hosts"]))
+    left_out = ("tests/hosts", *(() if session.python in EVERYWHERE else LONG))
+    session.run("pytest", "-q", *IN_PARALLEL, *(session.posargs or ["tests", *(f"--ignore={path}" for path in left_out)]))
 
 
 @nox.session
@@ -98,7 +103,8 @@ def core(session: nox.Session) -> None:
     """Run the tests of the core where no Qt is installed."""
     _install(session, "test")
     session.run("python", "-c", "import importlib.util as u; assert not u.find_spec('PySide6') and not u.find_spec('PySide2')")
-    session.run("pytest", "-q", *IN_PARALLEL, *(session.posargs or ["tests", "--ignore=tests/hosts"]))
+    left_out = ("tests/hosts", *LONG)
+    session.run("pytest", "-q", *IN_PARALLEL, *(session.posargs or ["tests", *(f"--ignore={path}" for path in left_out)]))
 
 
 @nox.session
