@@ -1,0 +1,462 @@
+"""Where the expressions of a script lead, which of them lead nowhere, and how they read after a node was renamed.
+
+Nothing is evaluated here: names that Tcl puts together are told as ``"composed"``, and both sides of a ``?:`` count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, Union
+
+from nuke_ai_panel.nk.curves import parse_value
+from nuke_ai_panel.nk.document import Document
+from nuke_ai_panel.nk.expressions import syntax
+from nuke_ai_panel.nk.expressions.functions import CONSTANTS, FUNCTIONS, NOT_SIMULATED
+from nuke_ai_panel.nk.expressions.names import (
+    Computed,
+    KnobPlace,
+    KnobShape,
+    Lost,
+    Place,
+    Unknown,
+    knob_shape,
+    resolve,
+    step_to_node,
+)
+from nuke_ai_panel.nk.expressions.results import ExpressionStopped, LimitReached, Problem
+from nuke_ai_panel.nk.expressions.tcl_words import Word, commands, parts
+from nuke_ai_panel.nk.node import Node
+from nuke_ai_panel.nk.words import DamagedWordError, list_words, quote, unquote
+
+__all__ = [
+    "Broken",
+    "KnobExpression",
+    "Reference",
+    "expressions",
+    "references",
+    "referring_nodes",
+    "rename_edits",
+    "renamed",
+    "unresolved_references",
+]
+
+#: ``outside``: it leads to what the file does not hold, as the Root of a gizmo; ``unknown``: not all knobs of the class are
+#: known; ``composed``: Tcl puts the name together when it is evaluated.
+Status = Literal["resolved", "missing", "outside", "unknown", "composed"]
+_VARIABLES = frozenset({"frame", "t", "x", "y", "curve", "value", "keys", "$gui"})
+_KNOB_COMMANDS = frozenset({"value", "knob", "numvalue", "exists", "class", "node", "full_name", "topnode", "input", "name"})
+# Text that Nuke does not evaluate: code, interface state, and what nodes keep in formats of their own.
+_NOT_EVALUATED_TYPES = frozenset(
+    [
+        "PythonKnob",
+        "PyScript_Knob",
+        "PyCustom_Knob",
+        "Script_Knob",
+        "Tab_Knob",
+        "Text_Knob",
+        "String_Knob",
+        "Toolbox_Knob",
+        "ControlPointsKnob",
+        "Table_Knob",
+        "PythonCustomKnob",
+        "BlinkEditorKnob",
+        "SerializeKnob",
+    ]
+)
+_NOT_EVALUATED = frozenset(
+    [
+        "name",
+        "inputs",
+        "onCreate",
+        "onDestroy",
+        "knobChanged",
+        "updateUI",
+        "autolabel",
+        "beforeRender",
+        "afterRender",
+        "beforeFrameRender",
+        "afterFrameRender",
+        "renderProgress",
+        "onScriptLoad",
+        "onScriptSave",
+        "onScriptClose",
+        "curves",
+        "toolbox",
+        "toolbar_visibility_all",
+        "kernelSource",
+        "KernelDescription",
+        "ProgramGroup",
+        "rebuild",
+        "tracks",
+        "expressionString",
+        "panel",
+        "expr0",
+        "expr1",
+        "expr2",
+        "expr3",
+        "temp_expr0",
+        "temp_expr1",
+        "temp_expr2",
+        "temp_expr3",
+        "initial_cursor_position",
+        "group_animations",
+        "animation_layers",
+        "transforms",
+        "old_message",
+        "old_expression_markers",
+        "cursor_position",
+        "helpText",
+        "points",
+        "point_selection",
+        "geo_select",
+        "gl_color",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class KnobExpression:
+    """An expression as it stands in a knob, as Tcl in its text (`kind` ``"tcl"``), or as what a Link knob stands for."""
+
+    node: Node
+    knob: str
+    component: int
+    kind: Literal["expression", "tcl", "link"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A name in an expression: `name` as written, the node and the knob it leads to, or why it leads nowhere."""
+
+    source: KnobExpression
+    name: str
+    status: Status
+    target: Node | None = None
+    knob: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """An expression that cannot be read."""
+
+    source: KnobExpression
+    problem: Problem
+
+
+def expressions(node: Node) -> Iterator[KnobExpression]:
+    """Yield what a node's knobs hold of expressions, Tcl text and links, in the order of the file."""
+    text = node.text
+    body = text.body
+    if "{{" not in body and "[" not in body and "{41 " not in body and "{ {" not in body:
+        return
+    for span in text.spans:
+        word = text.word(span)
+        if span.name == "addUserKnob":
+            if word.startswith("{41 "):
+                link = _link_of(word)
+                if link is not None:
+                    yield KnobExpression(node, link[0], 0, "link", link[1])
+            continue
+        inner = word[1:]
+        if ("{" not in inner and "[" not in word) or span.name in _NOT_EVALUATED:
+            continue
+        shape = knob_shape(node, span.name)
+        if shape is not None and shape.type in _NOT_EVALUATED_TYPES:
+            continue
+        if word.startswith("{") and "{" in inner:
+            yield from _in_numbers(node, span.name, word)
+        elif "[" in word and not (
+            shape is not None and shape.is_user and shape.type in ("EvalString_Knob", "") and "\n" in word
+        ):
+            yield KnobExpression(node, span.name, 0, "tcl", unquote(word))
+
+
+def _in_numbers(node: Node, knob: str, word: str) -> Iterator[KnobExpression]:
+    try:
+        value = parse_value(word)
+    except DamagedWordError:
+        return
+    for view in value.views:
+        for index, part in enumerate(value.views[view]):
+            if part.has_expression:
+                yield KnobExpression(node, knob, index, "expression", part.expression)
+
+
+def _link_of(word: str) -> tuple[str, str] | None:
+    try:
+        words = list_words(word[1:-1])
+    except DamagedWordError:
+        return None
+    for option, value in zip(words[2:], words[3:]):
+        if option == "T":
+            return unquote(words[1]), unquote(value)
+    return None
+
+
+def references(node: Node, knob: str = "") -> list[Union[Reference, Broken]]:
+    """Return every name in the expressions of a node, or of one knob of it, and the expressions that cannot be read."""
+    return [each for source in expressions(node) if knob in ("", source.knob) for each in _of(source)]
+
+
+def unresolved_references(document: Document) -> list[Union[Reference, Broken]]:
+    """Return the references of a whole script that lead nowhere, and the expressions that cannot be read, in file order."""
+    return [
+        each
+        for node in _all(document)
+        for source in expressions(node)
+        for each in _of(source)
+        if isinstance(each, Broken) or each.status == "missing"
+    ]
+
+
+def referring_nodes(node: Node) -> list[Node]:
+    """Return the other nodes with an expression, a Tcl text or a Link knob that leads to `node`, in file order."""
+    name = node.name
+    own = node.clone_of or node
+    found: list[Node] = []
+    for other in _all(node.document):
+        if other is node or not _may_refer(other, name):
+            continue
+        if any(isinstance(each, Reference) and each.target in (node, own) for each in references(other)):
+            found.append(other)
+    return found
+
+
+def _may_refer(other: Node, name: str) -> bool:
+    body = other.text.body
+    if "{{" not in body and "[" not in body and "{41 " not in body:
+        return False
+    return name in body or "input" in body or "parent" in body or "topnode" in body
+
+
+def _all(document: Document) -> Iterator[Node]:
+    if document.root_node is not None:
+        yield document.root_node
+    yield from document.walk()
+
+
+def _of(source: KnobExpression) -> Iterator[Union[Reference, Broken]]:
+    shape = knob_shape(source.node, source.knob)
+    try:
+        if source.kind == "link":
+            yield _reference(source, source.text, None)
+        elif source.kind == "tcl":
+            yield from _of_text(source, source.text)
+        else:
+            yield from _of_program(source, source.text, shape)
+    except ExpressionStopped as stopped:
+        yield Broken(source, stopped.problem)
+
+
+def _of_program(source: KnobExpression, text: str, shape: KnobShape | None, *, tcl: bool = False) -> list[Reference]:
+    program = syntax.parse(text, tcl=tcl)
+    found: list[Reference] = []
+    for name in program.names:
+        word = name.text
+        if name.is_composed:
+            found.append(Reference(source, word, "composed"))
+            found.extend(_of_text(source, word))
+        elif tcl or word in _VARIABLES or (name.called and (word in FUNCTIONS or word in NOT_SIMULATED)):
+            continue
+        else:
+            reference = _reference(source, word, shape)
+            if reference.status == "resolved" or word not in CONSTANTS:
+                found.append(reference)
+    for script in program.scripts:
+        # A quoted text of Tcl's expr may hold brackets, a bracket is a script.
+        found.extend(_of_script(source, script) if f"[{script}]" in text else _of_text(source, script))
+    return found
+
+
+def _of_text(source: KnobExpression, text: str) -> list[Reference]:
+    if len(text) > syntax.MAX_LENGTH:
+        raise ExpressionStopped(LimitReached(f"The text is longer than {syntax.MAX_LENGTH:,} characters."))
+    return [each for part in parts(text) if part.kind == "script" for each in _of_script(source, part.text)]
+
+
+def _of_script(source: KnobExpression, script: str, depth: int = 0) -> list[Reference]:
+    if depth > 50:
+        raise ExpressionStopped(LimitReached("Tcl commands are nested more than 50 deep."))
+    found: list[Reference] = []
+    for words in commands(script):
+        first = words[0].text
+        if first in ("python", "pyrs", "py", "pyexec"):
+            continue
+        args = words[1:]
+        if first in _KNOB_COMMANDS and args:
+            found.extend(_named(source, first, args[0]))
+        elif first in ("expr", "expression") and all(word.is_verbatim or word.is_static for word in args):
+            text = " ".join(word.text for word in args)
+            found.extend(_of_program(source, text, None, tcl=first == "expr"))
+            continue
+        for word in args:
+            if not word.is_verbatim:
+                for part in parts(word.text):
+                    if part.kind == "script":
+                        found.extend(_of_script(source, part.text, depth + 1))
+            elif first in ("if", "catch") and word.text.strip():
+                found.extend(_of_body(source, word.text, depth))
+    return found
+
+
+def _of_body(source: KnobExpression, text: str, depth: int) -> list[Reference]:
+    return [each for part in parts(text) if part.kind == "script" for each in _of_script(source, part.text, depth + 1)]
+
+
+def _named(source: KnobExpression, command: str, word: Word) -> list[Reference]:
+    if not word.is_static:
+        return [Reference(source, word.text, "composed")]
+    name = unquote(word.text)
+    if name in _VARIABLES or not name or not all(mark.isalnum() or mark in "._" for mark in name):
+        return []
+    reference = _reference(source, name, None)
+    # To ask whether something exists is no mistake where it does not.
+    return [] if command == "exists" and reference.status == "missing" else [reference]
+
+
+def _reference(source: KnobExpression, name: str, shape: KnobShape | None) -> Reference:
+    place = resolve(source.node, name, knob=shape)
+    if isinstance(place, Lost):
+        return Reference(source, name, "missing", None, "", place.message)
+    if isinstance(place, Unknown):
+        return Reference(source, name, "outside" if place.is_outside else "unknown", None, "", place.reason)
+    if isinstance(place, KnobPlace):
+        return Reference(source, name, "resolved", place.node, place.shape.name)
+    if isinstance(place, Computed):
+        return Reference(source, name, "resolved", place.node, ".".join(place.fields))
+    return Reference(source, name, "resolved", place)
+
+
+# Renaming
+
+
+def renamed(node: Node, text: str, target: Node, name: str) -> str:
+    """Return an expression or Tcl text of `node` as it reads when `target` is called `name`.
+
+    Only words that lead to `target` itself are changed, so another node of that name in another group keeps its own.
+    """
+    old = target.name
+    own = target.clone_of or target
+
+    def put(match: re.Match[str]) -> str:
+        path = match.group()
+        return _renamed_path(node, path, own, target, old, name)
+
+    return re.sub(r"(?<![\w.\]$])[^\W\d]\w*(?:\.\w+)*", put, text)
+
+
+def _renamed_path(node: Node, path: str, own: Node, target: Node, old: str, name: str) -> str:
+    words = path.split(".")
+    for at, word in enumerate(words):
+        if word != old:
+            continue
+        place: Place = resolve(node, ".".join(words[: at + 1]))
+        if (
+            isinstance(place, Node)
+            and (place is target or (place.clone_of or place) is own)
+            and step_to_node(node, word) is None
+        ):
+            words[at] = name
+            return ".".join(words)
+    return path
+
+
+def rename_edits(target: Node, name: str) -> list[tuple[Node, str]]:
+    """Return the nodes whose expressions name `target`, each with its new body for :meth:`Document.set_body`.
+
+    Ask before the renaming, set the bodies, then rename: the names are followed in the script as it stands.
+    """
+    old = target.name
+    edits: list[tuple[Node, str]] = []
+    for node in _all(target.document):
+        body = node.text.body
+        if old in body and ("{{" in body or "[" in body or "{41 " in body):
+            changed = _renamed_body(node, lambda text, node=node: renamed(node, text, target, name))  # type: ignore[misc]
+            if changed != body:
+                edits.append((node, changed))
+    return edits
+
+
+def _renamed_body(node: Node, change: Callable[[str], str]) -> str:
+    text = node.text
+    body = text.body
+    shown = {(each.knob, each.kind) for each in expressions(node)}
+    for span in reversed(text.spans):
+        word = text.word(span)
+        if span.name == "addUserKnob":
+            new = _renamed_link(word, change) if word.startswith("{41 ") else word
+        elif (span.name, "tcl") in shown:
+            value = unquote(word)
+            changed = _changed_scripts(value, change)
+            new = quote(changed) if changed != value else word
+        elif (span.name, "expression") in shown:
+            new = _renamed_value(word, change)
+        else:
+            continue
+        if new != word:
+            body = body[: span.value_start] + new + body[span.value_end :]
+    return body
+
+
+def _changed_scripts(text: str, change: Callable[[str], str]) -> str:
+    """Change what stands in brackets only; the rest of a label is prose."""
+    made: list[str] = []
+    depth = start = 0
+    pos = 0
+    while pos < len(text):
+        mark = text[pos]
+        if mark == "\\":
+            pos += 2
+            continue
+        if mark == "[":
+            if not depth:
+                made.append(text[start:pos])
+                start = pos
+            depth += 1
+        elif mark == "]" and depth:
+            depth -= 1
+            if not depth:
+                made.append(change(text[start : pos + 1]))
+                start = pos + 1
+        pos += 1
+    return "".join([*made, text[start:]])
+
+
+def _renamed_value(word: str, change: Callable[[str], str]) -> str:
+    value = parse_value(word)
+    text = word
+    for view in value.views:
+        for index, part in enumerate(value.views[view]):
+            if not part.has_expression:
+                continue
+            new = change(part.expression)
+            if new != part.expression:
+                text = parse_value(text).with_component(index, replace(part, text=_with_expression(part.text, new)), view=view)
+    return text
+
+
+def _with_expression(text: str, expression: str) -> str:
+    """Return an element ``{expression i keys}`` with its first word replaced."""
+    first = list_words(text[1:-1])[0]
+    start = text.index(first, 1)
+    word = "{" + expression + "}" if first.startswith("{") else quote(expression)
+    return text[:start] + word + text[start + len(first) :]
+
+
+def _renamed_link(word: str, change: Callable[[str], str]) -> str:
+    link = _link_of(word)
+    if link is None:
+        return word
+    new = change(link[1])
+    if new == link[1]:
+        return word
+    at = re.search(r"\sT\s+", word)
+    if at is None:
+        return word
+    start = at.end()
+    old = next((each for each in list_words(word[start:-1])), "")
+    return word[:start] + quote(new) + word[start + len(old) :]
