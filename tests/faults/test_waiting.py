@@ -316,3 +316,30 @@ async def test_cancelling_at_any_moment_leaves_nothing():
         assert (await provider.complete(ASK)).text == "kept"
         await provider.aclose()
         await asyncio.wait_for(server.accepted.all_gone.wait(), 5)
+
+
+@pytest.mark.parametrize("name", WIRE_OF)
+@pytest.mark.parametrize("ending", ["close", "reset"])
+async def test_last_words_before_a_break_reach_a_reader_that_was_busy(name, ending):
+    broken = asyncio.Event()
+
+    async def mode(x):
+        await x.begin()
+        await asyncio.sleep(0.05)
+        await x.piece(x.wire.word(" last") + x.ending)
+        broken.set()
+        await getattr(x, ending)()
+
+    async with serving(name, mode) as server:
+        provider = provider_at(name, server)
+        texts = []
+        async for event in provider.stream(ASK):
+            if isinstance(event, TextDelta):
+                if not texts:
+                    await broken.wait()
+                    await asyncio.wait_for(server.tally("busy").all_gone.wait(), 5)
+                    # The break has to arrive on this side as well, which nothing tells but time.
+                    await asyncio.sleep(0.2)
+                texts.append(event.text)
+        await provider.aclose()
+    assert texts == ["kept", " last"]
