@@ -18,6 +18,7 @@ from nuke_ai_panel.hosts.base import NodeInfo, RunResult
 from nuke_ai_panel.nk.document import Document, load, new_script
 from nuke_ai_panel.nk.emulation import emulate
 from nuke_ai_panel.nk.emulation.module import session_of
+from nuke_ai_panel.nk.emulation.session import NotRun
 from nuke_ai_panel.nk.node import Node
 
 __all__ = ["DocumentHost"]
@@ -31,6 +32,7 @@ class DocumentHost:
     def __init__(self, document: Document | None = None) -> None:
         self._document = document if document is not None else new_script()
         self._steps: list[int] = []
+        self._not_run: list[NotRun] = []
 
     @classmethod
     def open(cls, path: Union[str, os.PathLike[str]]) -> DocumentHost:
@@ -138,17 +140,25 @@ class DocumentHost:
         del title
         output = io.StringIO()
         nuke = emulate(self._document, write=output.write)
+        self._not_run = session_of(nuke).not_run
         mark = self._document.mark()
         try:
             program = compile(code, _FILE_NAME, "exec", dont_inherit=True)
             with _captured(output):
                 exec(program, _namespace(nuke))  # noqa: S102  running generated code is what this is for
+                while session_of(nuke).main_calls.serve():
+                    pass
         except BaseException as error:  # noqa: BLE001  SystemExit and KeyboardInterrupt end the script, not the host
             self._document.roll_back(mark)
             return RunResult(output.getvalue(), _traceback(error, code))
         if self._document.mark() > mark:
             self._steps.append(mark)
         return RunResult(output.getvalue())
+
+    @property
+    def not_run(self) -> Sequence[NotRun]:
+        """The code in nodes that the last script has read from text, which Nuke would have run; nothing of it was run here."""
+        return tuple(self._not_run)
 
     # Saving
 
@@ -183,10 +193,13 @@ def _namespace(nuke: types.ModuleType) -> dict[str, Any]:
         if level == 0:
             if name == "nuke":
                 return nuke
+            if name == "nukescripts":
+                return library
             if name.split(".")[0] in ("nuke", "nukescripts", "hiero"):
                 raise NotSimulatedError(f"The module {name} is not simulated.")
         return builtins.__import__(name, globals, locals, fromlist, level)
 
+    library: types.ModuleType = session_of(nuke).library
     own = dict(vars(builtins))
     own["__import__"] = import_module
     return {"__name__": "__main__", "__file__": _FILE_NAME, "__builtins__": own, "nuke": nuke}

@@ -294,7 +294,8 @@ class NukeHost:
 
     def _walk(self, group: Any, recurse: bool) -> Iterator[Any]:
         # allNodes(recurseGroups=True) would also enter gizmos, whose nodes are not part of the script.
-        for node in self._nuke.allNodes(group=group):
+        # Nuke lists the newest node first; the order of the script is the other way round.
+        for node in reversed(self._nuke.allNodes(group=group)):
             yield node
             if recurse and node.Class() in _GROUPS:
                 yield from self._walk(node, recurse)
@@ -370,7 +371,7 @@ class NukeHost:
                 yield f"add_layer {{{layer} {' '.join(members)}}}"
 
     def _written(self, group: Any) -> list[WrittenNode]:
-        nodes = list(self._nuke.allNodes(group=group))
+        nodes = list(reversed(self._nuke.allNodes(group=group)))
         found: dict[tuple[str, int, int], WrittenNode] = {}
         firsts: dict[str, WrittenNode] = {}
         pairs: list[tuple[Any, WrittenNode]] = []

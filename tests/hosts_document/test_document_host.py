@@ -71,8 +71,9 @@ def test_run_python_leaves_the_modules_alone() -> None:
     [
         ("nuke.execute('Write1', 1, 10)", "nuke.execute is not simulated"),
         ("nuke.toNode('Grade1').sample('red', 0, 0)", "Node.sample is not simulated"),
-        ("nuke.toNode('Grade1')['white'].setVisible(False)", "AColor_Knob.setVisible is not simulated"),
-        ("import nukescripts", "nukescripts is not simulated"),
+        ("nuke.toNode('Grade1')['white'].getDerivative(1)", "AColor_Knob.getDerivative is not simulated"),
+        ("import nukescripts\nnukescripts.panels.PythonPanel()", "nukescripts.panels is not simulated"),
+        ("import hiero.core", "hiero.core is not simulated"),
         ("nuke.toNode('Write1')['compression'].value()", "not known"),
     ],
 )

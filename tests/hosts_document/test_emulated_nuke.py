@@ -42,7 +42,7 @@ def test_all_nodes_filters_and_recurses(nuke: Any) -> None:
     assert names(nuke.allNodes("Grade")) == ["Grade1"]
     assert names(nuke.allNodes("Blur")) == []
     assert names(nuke.allNodes("Blur", recurseGroups=True)) == ["Blur1"]
-    assert names(nuke.allNodes(group=nuke.toNode("Group1"))) == ["Input1", "Blur1", "Output1"]
+    assert names(nuke.allNodes(group=nuke.toNode("Group1"))) == ["Output1", "Blur1", "Input1"], "the newest first"
 
 
 def test_create_node_without_selection_connects_nothing(nuke: Any) -> None:
@@ -168,8 +168,7 @@ def test_expressions_are_written_and_cleared(nuke: Any, document: nk.Document) -
     size.setExpression("frame > 5 ? 1 : 0")
     assert document.node("Group1.Blur1").knobs == {"size": '{{"frame > 5 ? 1 : 0"}}'}
     assert size.hasExpression()
-    with pytest.raises(NotSimulatedError, match="expression"):
-        size.value()
+    assert size.value() == 1
     with pytest.raises(NotSimulatedError, match="clearAnimated"):
         size.setValue(3)
     size.clearAnimated()

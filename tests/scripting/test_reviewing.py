@@ -67,20 +67,20 @@ def test_review_keeps_the_traceback_with_the_line_of_the_script(reviewed):
 
 
 def test_review_says_which_call_cannot_be_known(reviewed):
-    found = reviewed("import nuke\nnuke.createNode('Blur')\nnuke.thisIsNoFunctionOfNuke(3)\n")
+    found = reviewed("import nuke\nnuke.createNode('Blur')\nnuke.executeMultiple(3)\n")
     assert found.diff is None
     assert found.error == ""
     assert found.unknown.startswith("cannot be known here: ")
-    assert "thisIsNoFunctionOfNuke" in found.unknown
+    assert "executeMultiple" in found.unknown
     # Without a diff, what the script says about itself is shown.
     assert [text for text in found.warnings if text.startswith("Creates nodes")]
 
 
 def test_review_notes_what_a_script_hides_behind_its_own_except(reviewed):
-    code = "import nuke\ntry:\n    nuke.thisIsNoFunctionOfNuke()\nexcept Exception:\n    pass\nnuke.createNode('Blur')\n"
+    code = "import nuke\ntry:\n    nuke.executeMultiple()\nexcept Exception:\n    pass\nnuke.createNode('Blur')\n"
     found = reviewed(code)
     assert found.diff is not None
-    assert [text for text in found.warnings if "thisIsNoFunctionOfNuke" in text]
+    assert [text for text in found.warnings if "executeMultiple" in text]
 
 
 def test_review_says_that_a_module_may_exist_in_the_host_only(reviewed):

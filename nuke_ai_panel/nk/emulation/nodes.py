@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from nuke_ai_panel.errors import KnobNotFoundError, NkError, NotSimulatedError
-from nuke_ai_panel.nk.emulation.knobs import Format, Knob, String_Knob, make_knob
+from nuke_ai_panel.nk.emulation.api import absent_method
+from nuke_ai_panel.nk.emulation.formats import Format
+from nuke_ai_panel.nk.emulation.knob import Knob
+from nuke_ai_panel.nk.emulation.knobs import make_knob
+from nuke_ai_panel.nk.emulation.placing import is_free
 from nuke_ai_panel.nk.emulation.session import DETACHED
+from nuke_ai_panel.nk.emulation.text_knobs import Tab_Knob
+from nuke_ai_panel.nk.emulation.user_knobs import UserKnob, with_definition, without_spans
 from nuke_ai_panel.nk.node import Node as ScriptNode
-from nuke_ai_panel.nk.node_text import USER_KNOB
-from nuke_ai_panel.nk.words import quote
+from nuke_ai_panel.nk.node_text import USER_KNOB, NodeText
+from nuke_ai_panel.nk.words import DamagedWordError, quote, unquote, written
 
 if TYPE_CHECKING:
     from nuke_ai_panel.nk.emulation.session import Session
@@ -20,19 +26,20 @@ __all__ = [
     "EXPRESSIONS",
     "HIDDEN_INPUTS",
     "INPUTS",
+    "LINKINPUTS",
     "TO_SCRIPT",
     "TO_VALUE",
     "WRITE_ALL",
     "WRITE_NON_DEFAULT_ONLY",
     "WRITE_USER_KNOB_DEFS",
-    "Group",
     "Node",
-    "Root",
+    "root_of",
 ]
 
 EXPRESSIONS = 1
 INPUTS = 2
 HIDDEN_INPUTS = 4
+LINKINPUTS = 8
 TO_SCRIPT = 1
 TO_VALUE = 2
 WRITE_USER_KNOB_DEFS = 4
@@ -41,6 +48,9 @@ WRITE_NON_DEFAULT_ONLY = 16
 _NO_SETTINGS = frozenset({"inputs", "name", "selected", "xpos", "ypos", USER_KNOB})
 _WIDTH, _HEIGHT = 80, 18
 _DOT = 12
+_GAP = 26
+_COLUMN = 110
+_WITHOUT_OUTPUT = frozenset({"BackdropNode", "StickyNote", "Viewer", "Root"})
 _PICTURE_HEIGHT = 78
 _WITH_PICTURE = frozenset({"Read", "Constant", "CheckerBoard2", "ColorBars", "ColorWheel", "DeepRead"})
 _REFERENCE = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\.")
@@ -48,6 +58,8 @@ _REFERENCE = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\.")
 
 class Node:
     """A node as Nuke's Python shows it. One whose node is gone raises ValueError, as in Nuke."""
+
+    _API_CLASS = "Node"
 
     def __init__(self, session: Session, node: ScriptNode) -> None:
         self._session = session
@@ -59,10 +71,14 @@ class Node:
             return "<Node: detached>"
         return f"<{self.Class()} {self.fullName()}>"
 
-    def __getattr__(self, name: str) -> object:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise NotSimulatedError(f"Node.{name} is not simulated.")
+    def __getattr__(self, name: str) -> Any:
+        return absent_method("Node", self._API_CLASS, name)
+
+    def __len__(self) -> int:
+        return self.numKnobs()
+
+    def __bool__(self) -> bool:
+        return True
 
     def _attached(self) -> ScriptNode:
         if not self._script_node.alive:
@@ -89,8 +105,9 @@ class Node:
         Raises: ValueError for what is no name or is taken.
         """
         node = self._attached()
-        if updateExpressions:
-            raise NotSimulatedError("Node.setName with updateExpressions is not simulated.")
+        if not isinstance(name, str):
+            raise TypeError(f"setName() argument 1 must be str, not {type(name).__name__}")
+        before = node.name
         other = node.scope.find(name)
         if other is not None and other is not node and uncollide:
             name = node.document.free_name(name, group=node.scope.owner, bearer=node)
@@ -98,19 +115,21 @@ class Node:
             node.document.rename(node, name)
         except NkError as error:
             raise ValueError(str(error)) from error
+        if updateExpressions and node.name != before:
+            self._session.rename_references(node, before)
 
     def parent(self) -> Node:
         """Return the group the node stands in, the root for the others."""
         owner = self._attached().scope.owner
-        return self._session.handle(owner) if owner is not None else _root(self._session)
+        return self._session.handle(owner) if owner is not None else root_of(self._session)
 
     # Inputs
 
     def input(self, index: int) -> Node | None:
         """Return what input `index` reads from."""
         inputs = self._attached().inputs
-        source = inputs[index] if 0 <= index < len(inputs) else None
-        return None if source is None else self._session.handle(source)
+        found: Node | None = self._session.hand_out(inputs[index] if 0 <= index < len(inputs) else None)
+        return found
 
     def inputs(self) -> int:
         """Return the number of the highest connected input plus one."""
@@ -128,6 +147,15 @@ class Node:
         except NkError:
             return False
         return True
+
+    def canSetInput(self, index: int, source: Node | None) -> bool:  # noqa: N802  Nuke's name
+        """Return whether :meth:`setInput` would connect; changes nothing."""
+        document = self._attached().document
+        mark = document.mark()
+        try:
+            return self.setInput(index, source)
+        finally:
+            document.roll_back(mark)
 
     def connectInput(self, index: int, source: Node | None) -> bool:  # noqa: N802  Nuke's name
         """Connect an input; the first free one where `index` is taken."""
@@ -153,6 +181,9 @@ class Node:
         if node.children is not None or (known is not None and known.complete):
             return self.maxInputs() if known is None or node.children is not None else known.min_inputs
         raise NotSimulatedError(f"How many inputs {node.class_name} has is not known here.")
+
+    maximumInputs = maxInputs  # noqa: N815  Nuke's name
+    minimumInputs = minInputs  # noqa: N815  Nuke's name
 
     def optionalInput(self) -> int:  # noqa: N802  Nuke's name
         """Return the number of the mask input, -1 where the node has none."""
@@ -209,10 +240,96 @@ class Node:
         known = self._session.facts(node.class_name)
         if known is None or not known.complete:
             raise NotSimulatedError(f"The knobs of {node.class_name} are not all known here.")
-        names = dict.fromkeys([*known.knobs, *node.knobs, *node.user_knobs])
+        source = node.clone_of or node
+        names = dict.fromkeys([*known.knobs, *source.knobs, *source.user_knobs])
         return {name: self[name] for name in names}
 
-    allKnobs = knobs  # noqa: N815  Nuke's name
+    def allKnobs(self) -> list[Knob]:  # noqa: N802  Nuke's name
+        """Return the knobs as a list, those without a name among them in Nuke."""
+        return list(self.knobs().values())
+
+    def numKnobs(self) -> int:  # noqa: N802  Nuke's name
+        """Return how many knobs there are."""
+        return len(self.knobs())
+
+    getNumKnobs = numKnobs  # noqa: N815  Nuke's name
+
+    def addKnob(self, knob: Knob) -> None:  # noqa: N802  Nuke's name
+        """Give the node a knob of its own; a tab called User before it where there is no tab yet.
+
+        Raises: TypeError for what is no knob, NotSimulatedError for a name or a type that cannot be written.
+        """
+        if not isinstance(knob, Knob):
+            raise TypeError(f"addKnob() argument 1 must be a Knob, not {type(knob).__name__}")
+        if knob._node_or_none is not None:
+            raise ValueError("the knob belongs to a node already")
+        node = self._attached()
+        holder = node.clone_of or node
+        name = knob.name()
+        if not knob._definition.type_id:
+            raise NotSimulatedError(f"Node.addKnob of a {type(knob).__name__} is not simulated.")
+        if name and (name in holder.user_knobs or self._session.knob_facts(node, name) is not None):
+            raise NotSimulatedError(f"Node.addKnob of {name!r}, a knob the node has already, is not simulated.")
+        newline = node.document.newline
+        if not holder.user_knobs and not isinstance(knob, Tab_Knob):
+            tab = UserKnob("20", "User")
+            node.document.set_body(holder, with_definition(holder.text, tab, None, newline))
+        text = knob._loose_text
+        value = None if text is None else quote(text) if knob._facts.type.endswith("String_Knob") else written(text)
+        node.document.set_body(holder, with_definition(holder.text, knob._definition, value, newline))
+        knob._node_or_none = self
+        knob._facts = self._session.knob_facts(node, name) or knob._facts
+        self._knobs[name] = knob
+
+    def removeKnob(self, knob: Knob) -> None:  # noqa: N802  Nuke's name
+        """Take a knob of its own from the node. Raises: ValueError for a knob of the class."""
+        node = self._attached()
+        holder = node.clone_of or node
+        name = knob.name()
+        if name not in holder.user_knobs:
+            raise ValueError(f"{self.fullName()}.{name} is not a user knob and cannot be removed")
+        spans = [
+            span
+            for span in holder.text.spans
+            if (UserKnob.read(holder.text.word(span)).name if span.name == USER_KNOB else span.name) == name
+        ]
+        node.document.set_body(holder, without_spans(holder.text, spans))
+        self._knobs.pop(name, None)
+
+    def setTab(self, index: int) -> None:  # noqa: N802  Nuke's name
+        """Show a tab of the panel: there is none here."""
+        self._attached()
+
+    def linkableKnobs(self, *_args: object) -> object:  # noqa: N802  Nuke's name
+        """Refuse. Raises: NotSimulatedError."""
+        raise NotSimulatedError("Node.linkableKnobs is not simulated.")
+
+    def resetKnobsToDefault(self) -> None:  # noqa: N802  Nuke's name
+        """Set every knob of the class that is written to its default."""
+        node = self._attached()
+        for name in list((node.clone_of or node).knobs):
+            if name not in (node.clone_of or node).user_knobs:
+                node.document.clear_knob(node, name)
+
+    def readKnobs(self, text: str) -> None:  # noqa: N802  Nuke's name
+        """Set knobs from ``name value`` pairs, as :meth:`writeKnobs` returns them. Others are left out."""
+        node = self._attached()
+        try:
+            pairs = [(span.name, body.word(span)) for body in [NodeText("", text, "")] for span in body.spans]
+        except DamagedWordError as error:
+            raise RuntimeError(f"the knobs cannot be read: {error}") from error
+        holder = node.clone_of or node
+        for name, word in pairs:
+            if name == USER_KNOB:
+                own = UserKnob.read(word)
+                if own.name not in holder.user_knobs:
+                    node.document.set_body(holder, with_definition(holder.text, own, None, node.document.newline))
+            elif name != "inputs":
+                knob = self.knob(name) if self._session.knows_all_knobs(node) or name in holder.user_knobs else None
+                if knob is not None:
+                    knob.fromScript(unquote(word))
+                elif not self._session.knows_all_knobs(node):
+                    node.document.set_knob(node, name, unquote(word))
 
     def writeKnobs(self, flags: int = 0) -> str:  # noqa: N802  Nuke's name
         """Return the knobs that are not at their default: their names, or ``name value`` lines with TO_SCRIPT or TO_VALUE."""
@@ -229,6 +346,41 @@ class Node:
             elif span.name not in _NO_SETTINGS:
                 lines.append(f"{quote(span.name)} {text.word(span) or quote('')}")
         return "\n".join(lines)
+
+    # Errors, as far as they can be told without an image
+
+    def help(self) -> str:
+        """Return the node's own help text, "" where it has none; that of the class is not known here."""
+        return self._attached().knob("help") or ""
+
+    def clones(self) -> int:
+        """Return how many clones the node has."""
+        node = self._attached()
+        family = node.clone_of or node
+        return sum(1 for other in node.document.walk() if other is not node and (other is family or other.clone_of is family))
+
+    def isCloneable(self) -> bool:  # noqa: N802  Nuke's name
+        """Return whether the node can be cloned."""
+        return self._attached().children is None
+
+    def rootNode(self) -> Node:  # noqa: N802  Nuke's name
+        """Return the root."""
+        return root_of(self._session)
+
+    def maxOutputs(self) -> int:  # noqa: N802  Nuke's name
+        """Return whether the node has an output, as 1 or 0."""
+        return 0 if self._attached().class_name in _WITHOUT_OUTPUT else 1
+
+    maximumOutputs = maxOutputs  # noqa: N815  Nuke's name
+
+    def shown(self) -> bool:
+        """Return whether the node's panel is open: never here."""
+        self._attached()
+        return False
+
+    def redraw(self) -> None:
+        """Draw the node anew: nothing is drawn here."""
+        self._attached()
 
     # Place and selection
 
@@ -275,6 +427,32 @@ class Node:
             return _DOT
         return _PICTURE_HEIGHT if node.class_name in _WITH_PICTURE else _HEIGHT
 
+    def autoplace(self) -> None:
+        """Move the node below its inputs, or right of the others where it has none, to where nothing stands."""
+        self._place_itself(clear=True)
+
+    def _place_itself(self, *, clear: bool) -> None:
+        node = self._attached()
+        sources = [source for source in node.inputs if source is not None]
+        if sources:
+            above = [self._session.handle(source) for source in sources]
+            first = above[0]
+            x = first.xpos() + (first.screenWidth() - self.screenWidth()) // 2
+            y = max(one.ypos() + one.screenHeight() for one in above) + _GAP
+        else:
+            others = [other for other in node.scope.nodes if other is not node and other.class_name != "BackdropNode"]
+            x = max((other.xpos for other in others), default=-_COLUMN) + _COLUMN
+            y = min((other.ypos for other in others), default=0)
+        while clear and not is_free(node, x, y):
+            x += _COLUMN
+        self.setXYpos(x, y)
+
+    def selectOnly(self) -> None:  # noqa: N802  Nuke's name
+        """Select this node and no other of its group."""
+        node = self._attached()
+        for other in node.scope.nodes:
+            node.document.select(other, other is node)
+
     def setSelected(self, selected: bool = True) -> None:  # noqa: N802  Nuke's signature
         """Select the node, or take it out of the selection."""
         node = self._attached()
@@ -306,120 +484,8 @@ class Node:
         return Format(text or "")
 
 
-class Group(Node):
-    """A node with nodes inside of it."""
-
-    def nodes(self) -> list[Node]:
-        """Return the nodes inside."""
-        children = self._attached().children
-        return [self._session.handle(node) for node in children.nodes] if children is not None else []
-
-    def node(self, name: str) -> Node | None:
-        """Return the node of that name inside, None where there is none."""
-        children = self._attached().children
-        found = children.find(name) if children is not None else None
-        return None if found is None else self._session.handle(found)
-
-    def output(self) -> Node | None:
-        """Return the group's Output node."""
-        return next((node for node in self.nodes() if node.Class() == "Output"), None)
-
-    def numNodes(self) -> int:  # noqa: N802  Nuke's name
-        """Return how many nodes are inside."""
-        return len(self.nodes())
-
-    def begin(self) -> Group:
-        """Let commands work inside of the group until :meth:`end`."""
-        self._session.groups.append(self._attached())
-        return self
-
-    def end(self) -> None:
-        """Let commands work where they did before :meth:`begin`."""
-        if self._session.groups:
-            self._session.groups.pop()
-
-    def run(self, function: object) -> object:
-        """Call `function` with the group as where commands work."""
-        if not callable(function):
-            raise TypeError("run() takes something to call")
-        with self:
-            return function()
-
-    def __enter__(self) -> Group:
-        return self.begin()
-
-    def __exit__(self, *_error: object) -> None:
-        self.end()
-
-
-class Root(Group):
-    """The script's own node: its settings, and the outermost nodes."""
-
-    def name(self) -> str:
-        """Return the script's path, ``"Root"`` for one that was never saved."""
-        return self._session.document.path or self._attached().knob("name") or "Root"
-
-    def fullName(self) -> str:  # noqa: N802  Nuke's name
-        """Return ``"root"``."""
-        return "root"
-
-    def setName(self, name: str, *_args: object, **_kwargs: object) -> None:  # noqa: N802  Nuke's name
-        """Refuse: the script's path is where it is saved. Raises: NotSimulatedError."""
-        raise NotSimulatedError("Renaming the root is not simulated; save the script under another path.")
-
-    def nodes(self) -> list[Node]:
-        """Return the outermost nodes."""
-        self._attached()
-        return [self._session.handle(node) for node in self._session.document.top.nodes]
-
-    def node(self, name: str) -> Node | None:
-        """Return the outermost node of that name."""
-        found = self._session.document.top.find(name)
-        return None if found is None else self._session.handle(found)
-
-    def begin(self) -> Group:
-        """Let commands work in the root until :meth:`end`."""
-        self._session.groups.append(self._attached())
-        return self
-
-    def firstFrame(self) -> int:  # noqa: N802  Nuke's name
-        """Return the first frame of the script's range."""
-        return _whole(self["first_frame"])
-
-    def lastFrame(self) -> int:  # noqa: N802  Nuke's name
-        """Return the last frame of the script's range."""
-        return _whole(self["last_frame"])
-
-    def fps(self) -> float:
-        """Return the frames in a second."""
-        value = self["fps"].value()
-        return float(value) if isinstance(value, (int, float)) else 24.0
-
-    def format(self) -> Format:
-        """Return the script's format."""
-        return self._root_format()
-
-    def knob(self, name: str, *_args: object) -> Knob | None:
-        """Return a setting of the script, None where there is none of that name."""
-        found = super().knob(name)
-        return _RootName(self, found._facts) if name == "name" and found is not None else found
-
-
-class _RootName(String_Knob):
-    def _text(self) -> str:
-        return self._node._session.document.path or self._node._attached().knob("name") or ""
-
-    def _put(self, text: str, *, scalar: bool = False) -> None:
-        node = self._node._attached()
-        node.document.set_knob(node, "name", text, scalar=scalar)
-
-
-def _whole(knob: Knob) -> int:
-    value = knob.value()
-    return int(value) if isinstance(value, (int, float)) else 0
-
-
-def _root(session: Session) -> Node:
+def root_of(session: Session) -> Node:
+    """Return the emulated root. Raises: NotSimulatedError for a gizmo or a snippet, which has none."""
     root = session.document.root_node
     if root is None:
         raise NotSimulatedError("This script has no Root (it is a gizmo or a snippet), so nuke.root() is not simulated.")

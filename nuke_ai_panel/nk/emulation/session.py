@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.catalogue import Catalogue, KnobFacts, NodeClass, default_catalogue
+from nuke_ai_panel.nk.curves import Component
 from nuke_ai_panel.nk.document import Document
+from nuke_ai_panel.nk.emulation.formats import STANDARD_FORMATS, Format
+from nuke_ai_panel.nk.emulation.user_knobs import UserKnob
 from nuke_ai_panel.nk.node import Node as ScriptNode
-from nuke_ai_panel.nk.words import list_words, unquote
 
 if TYPE_CHECKING:
+    from nuke_ai_panel.nk.emulation.knob import Knob
     from nuke_ai_panel.nk.emulation.nodes import Node
+    from nuke_ai_panel.nk.expressions import Evaluation
 
-__all__ = ["DETACHED", "Session"]
+__all__ = ["DETACHED", "Callback", "NotRun", "Session", "UndoStep", "UndoneStep"]
 
 DETACHED = "A PythonObject is not attached to a node"
 
@@ -45,6 +52,9 @@ _USER_KNOB_TYPES = {
     "36": ("Eyedropper_Knob", 1),
     "40": ("ColorChip_Knob", 1),
     "41": ("Link_Knob", 1),
+    "52": ("PyCustom_Knob", 1),
+    "78": ("Array_Knob", 1),
+    "5": ("Bitmask_Knob", 1),
     "43": ("Multiline_Eval_String_Knob", 1),
     "68": ("CascadingEnumeration_Knob", 1),
     "80": ("Disable_Knob", 1),
@@ -54,28 +64,175 @@ _NUMBERS = frozenset({"Double_Knob", "Int_Knob", "XY_Knob", "XYZ_Knob", "WH_Knob
 _PER_FILE_TYPE = frozenset({"Read", "Write", "DeepRead", "DeepWrite", "ReadGeo", "ReadGeo2", "WriteGeo"})
 
 
+#: Node objects that Python gets of a script in a non-commercial Nuke.
+TEN_NODES = 10
+
+
+@dataclass(frozen=True)
+class NotRun:
+    """Code that the script or the text it read carries, and that Nuke would have run: where it stands, and its text."""
+
+    where: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Callback:
+    """A callback that was registered: its kind (``"OnCreate"``), what to call, and for which class of nodes. Never called."""
+
+    kind: str
+    call: Callable[..., object]
+    args: tuple[object, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    node_class: str = "*"
+
+
+@dataclass
+class UndoStep:
+    """A group of changes that ended: its name, and the document's marks at its begin and end."""
+
+    name: str
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
+class UndoneStep:
+    """A group that was taken back: its name, the script after it, what was selected then, and the document's mark now."""
+
+    name: str
+    content: bytes
+    selected: list[str]
+    mark: int
+
+
 class Session:
     """The state behind one emulated module."""
 
-    def __init__(self, document: Document, catalogue: Catalogue | None = None) -> None:
+    def __init__(self, document: Document, catalogue: Catalogue | None = None, *, non_commercial: bool = False) -> None:
         self.document = document
         self.catalogue = catalogue or default_catalogue()
+        self.non_commercial = non_commercial
         self.groups: list[ScriptNode] = []
         self.undo_marks: list[int] = []
         self.undo_names: list[str] = []
-        self.finished: list[int] = []
+        self.finished: list[UndoStep] = []
+        self.undone: list[UndoneStep] = []
+        self.undo_disabled = 0
+        self.callbacks: list[Callback] = []
+        self.not_run: list[NotRun] = []
+        self.knob_defaults: dict[tuple[str, str], object] = {}
+        self.formats = [Format(text) for text in STANDARD_FORMATS]
+        self.clipboard = ""
+        self.has_window = False
+        self.saved_mark = document.mark()
+        self.main_thread = threading.get_ident()
+        self.main_calls: Any = None
+        self.library: Any = None
         self.write: Callable[[str], object] = lambda text: None
         self._handles: dict[ScriptNode, Node] = {}
+        self._handed_out = 0
 
     def handle(self, node: ScriptNode) -> Node:
         """Return the emulated object of a node, the same each time."""
         found = self._handles.get(node)
         if found is None:
-            from nuke_ai_panel.nk.emulation.nodes import Group, Node, Root
+            from nuke_ai_panel.nk.emulation.groups import node_class
 
-            kind = Root if node is self.document.root_node else Group if node.is_group else Node
-            found = self._handles[node] = kind(self, node)
+            found = self._handles[node] = node_class(self, node)(self, node)
         return found
+
+    def hand_out(self, node: ScriptNode | None) -> Any:
+        """Return the object of a node for Python, None for no node.
+
+        In non-commercial mode each object counts, also one that Python has already, and after ten there is None.
+        """
+        if node is None:
+            return None
+        if self.non_commercial:
+            if self._handed_out >= TEN_NODES:
+                return None
+            self._handed_out += 1
+        return self.handle(node)
+
+    def forget_handed_out(self) -> None:
+        """Begin to count anew: the script was cleared."""
+        self._handed_out = 0
+
+    def frame(self) -> int:
+        """Return the current frame."""
+        root = self.document.root_node
+        try:
+            return int(float((root.knob("frame") if root is not None else None) or "1"))
+        except ValueError:
+            return 1
+
+    def format_named(self, text: str) -> Format | None:
+        """Return the format of a name, None where there is none: one of the session's, or one that the script's text holds."""
+        for known in reversed(self.formats):
+            if known.name() == text:
+                return known
+        root = self.document.root_node
+        own = root.knob("format") if root is not None else None
+        return Format(own) if own is not None and own.split()[-1:] == [text] and len(own.split()) in (4, 8) else None
+
+    def relative(self, node: ScriptNode, path: str) -> ScriptNode | None:
+        """Return the node that a path in one of `node`'s knobs names: inside of it, beside it or further out."""
+        words = path.split(".")
+        if words[0] in ("this", ""):
+            words.pop(0)
+        if not words:
+            return node
+        if words[0] == "parent":
+            owner = node.scope.owner or self.document.root_node
+            return None if owner is None else self.relative(owner, ".".join(words[1:]))
+        if words[0] == "root":
+            return self.document.find(".".join(words[1:])) if words[1:] else self.document.root_node
+        scope = node.children if node.children is not None and node.children.find(words[0]) else node.scope
+        while True:
+            found = scope.find(words[0])
+            if found is not None or scope.owner is None:
+                break
+            scope = scope.owner.scope
+        for word in words[1:]:
+            found = found.children.find(word) if found is not None and found.children is not None else None
+        return found
+
+    def rename_references(self, node: ScriptNode, before: str) -> None:
+        """Let expressions that named a node by its name from before name it by its present one."""
+        from nuke_ai_panel.nk.emulation.references import rename_references
+
+        rename_references(self.document, node, before)
+
+    def evaluate_number(self, knob: Knob, part: Component, frame: float | None, index: int) -> float:
+        """Return the value of an expression. Raises: NotSimulatedError where it cannot be told without Nuke."""
+        del part
+        from nuke_ai_panel.nk.expressions import knob_number
+
+        found = knob_number(knob._node._attached(), knob.name(), index, frame=frame)
+        if found.problem is None and found.number is not None:
+            return found.number
+        message = found.problem.message if found.problem is not None else "it is no number"
+        raise NotSimulatedError(f"The value of the expression on {knob._full_name()} is not simulated: {message}")
+
+    def evaluate_text(self, knob: Knob, text: str, frame: float | None) -> str:
+        """Return a text with its Tcl evaluated. Raises: NotSimulatedError where it cannot be told without Nuke."""
+        del text
+        from nuke_ai_panel.nk.expressions import knob_text
+
+        return str(self.outcome(f"Evaluating {knob._full_name()}", knob_text(knob._node._attached(), knob.name(), frame=frame)))
+
+    def outcome(self, call: str, found: Evaluation) -> str | float:
+        """Return the value of an evaluation.
+
+        Raises: RuntimeError for a mistake in the text, NotSimulatedError for what cannot be told without Nuke.
+        """
+        if found.problem is None and found.value is not None:
+            return found.value
+        message = found.problem.message if found.problem is not None else "there is no value"
+        if type(found.problem).__name__ in ("NotSimulated", "LimitReached"):
+            raise NotSimulatedError(f"{call} is not simulated: {message}")
+        raise RuntimeError(message)
 
     @property
     def group(self) -> ScriptNode | None:
@@ -107,19 +264,18 @@ class Session:
 
 
 def _user_knob(name: str, definition: str) -> KnobFacts:
-    words = list_words(definition[1:-1])
-    kind, size = _USER_KNOB_TYPES.get(words[0], ("", 1))
-    choices: tuple[str, ...] = ()
-    if "M" in words[2:]:
-        menu = words[words.index("M", 2) + 1]
-        choices = tuple(unquote(word).split("\t")[0] for word in list_words(menu[1:-1] if menu.startswith("{") else menu))
+    own = UserKnob.read(definition)
+    kind, size = _USER_KNOB_TYPES.get(own.type_id, ("", 1))
+    choices = tuple(entry.split("\t")[0] for entry in own.menu)
     if kind in _NUMBERS:
         default: str | None = "0"
     elif kind in ("Boolean_Knob", "Disable_Knob"):
         default = "false"
     elif kind in ("Enumeration_Knob", "Pulldown_Knob", "Radio_Knob"):
         default = choices[0] if choices else None
-    elif kind in ("String_Knob", "File_Knob", "Multiline_Eval_String_Knob", "Text_Knob", "Tab_Knob"):
+    elif kind in ("Color_Knob", "AColor_Knob", "ColorChip_Knob", "Eyedropper_Knob", "Box3_Knob", "Array_Knob"):
+        default = "0"
+    elif kind in ("String_Knob", "File_Knob", "Multiline_Eval_String_Knob", "Text_Knob", "Tab_Knob", "PyScript_Knob"):
         default = ""
     else:
         default = None
