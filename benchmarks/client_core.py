@@ -151,7 +151,7 @@ def first(bench: Bench) -> None:
 def network(bench: Bench) -> None:
     names = ["aiohttp", "aiohttp fresh", "ours", "ours sync", "openai", "openai sync", "litellm", "litellm sync", "onellm"]
     names += ["onellm sync", "symbolicai sync"]
-    rows = bench.medians(usable(names), "sequence", "slow", "c4-w1-d0", count=200 // max(1, bench.rounds - 1))
+    rows = bench.medians(usable(names), "sequence", "slow", "c4-w4-d0", count=200 // max(1, bench.rounds - 1))
     for found in rows.values():
         if isinstance(found, dict):
             found["beyond"] = found["ms"] - 30
@@ -161,20 +161,20 @@ def network(bench: Bench) -> None:
 
 def together(bench: Bench) -> None:
     names = ["aiohttp", "ours", "openai", "litellm", "onellm"]
-    rows = bench.medians(usable(names), "at_once", "plain", "c4-w1-d200", count=200)
+    rows = bench.medians(usable(names), "at_once", "plain", "c4-w4-d200", count=200)
     table("200 short requests at once, the server takes 200 ms", rows, {"s": "s", "cpu_ms": "CPU ms each"}, against="aiohttp")
 
 
 def batch(bench: Bench) -> None:
     names = ["aiohttp", "ours", "openai", "litellm", "onellm"]
-    rows = bench.medians(usable(names), "at_once", "plain", "c4-w1-d80r", count=64, together=8)
+    rows = bench.medians(usable(names), "at_once", "plain", "c4-w4-d80r", count=64, together=8)
     table("64 requests, 8 at a time, 40 to 160 ms each", rows, {"cpu_ms": "CPU ms each", "s": "s"}, against="aiohttp")
 
 
 def calls(bench: Bench) -> None:
     names = ["aiohttp", "ours", "ours sync", "openai", "openai sync", "litellm", "litellm sync", "onellm", "onellm sync"]
     names += ["symbolicai sync"]
-    rows = bench.medians(usable(names), "sequence", "tls", "c4-w1-d0", count=50)
+    rows = bench.medians(usable(names), "sequence", "tls", "c4-w4-d0", count=50)
     table(
         "Short requests one after another, TLS on this machine",
         rows,

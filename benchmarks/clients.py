@@ -432,7 +432,7 @@ LOADS = {"stream": stream, "first_token": first_token, "sequence": sequence, "at
 
 def ask_once(name: str, url: str) -> None:
     """Make the client and let it answer one short request."""
-    client = CLIENTS[name](url, "c4-w1-d0")
+    client = CLIENTS[name](url, "c4-w4-d0")
     if client.is_async:
         asyncio.run(_short(client))
     else:

@@ -64,12 +64,13 @@ def large_script(nodes: int) -> bytes:
         parts.append(
             f'Read {{\n inputs 0\n file "/shows/demo/sh{block:04d}/plate v01.%04d.exr"\n first 1001\n last 1100\n'
             f" origset true\n name Read{block}\n xpos {block * 110}\n ypos {y}\n}}\nset {variable} [stack 0]\n"
-            f"Grade {{\n white {{1.{block} 1.2 0.9 1}}\n multiply {{{{curve i x1001 1 x1050 1.5 x1100 {block}}}}}\n gamma 1.1\n"
-            f' name Grade{block}\n label "look \\[value white]\\nblock {block}"\n xpos {block * 110}\n ypos {y + 60}\n}}\n'
-            f"Blur {{\n size {{{{parent.Grade{block}.gamma*10}}}}\n name Blur{made + 1}\n xpos {block * 110}\n ypos {y + 90}\n}}\n"
+            f"Grade {{\n white {{1.{block} 1.2 0.9 1}}\n multiply {{{{curve i x1001 1 x1050 1.5 x1100 {block}}}}}\n gamma 1"
+            f'\n name Grade{block}\n label "look \\[value white]\\nblock {block}"\n xpos {block * 110}\n ypos {y + 60}\n}}\n'
+            f"Blur {{\n size {{{{parent.Grade{block}.gamma*10}}}}\n name Blur{made + 1}\n xpos {block * 110}\n"
+            f" ypos {y + 90}\n}}\n"
             f"push ${variable}\n"
-            f"Keyer {{\n operation {{luminance key {block}}}\n name Keyer{block}\n xpos {block * 110 + 90}\n ypos {y + 60}\n}}\n"
-            f"Merge2 {{\n inputs 2\n operation screen\n mix 0.{block}\n name Merge{block}\n xpos {block * 110}\n ypos {y + 150}\n"
+            f"Keyer {{\n operation {{luminance key {block}}}\n name Keyer{block}\n xpos {block * 110}\n ypos {y + 60}\n}}\n"
+            f"Merge2 {{\n inputs 2\n operation screen\n mix 0.{block}\n name Merge{block}\n xpos {block}\n ypos {y + 150}\n"
             f' addUserKnob {{20 User}}\n addUserKnob {{7 amount l Amount t "how much" R 0 10}}\n amount {block}\n}}\n'
             f"Group {{\n name Group{block}\n tile_color 0x8f8f8fff\n xpos {block * 110}\n ypos {y + 200}\n}}\n"
             f" Input {{\n  inputs 0\n  name Input1\n  xpos 0\n }}\nset {variable}a [stack 0]\n"
@@ -209,9 +210,8 @@ def large_figures(count: int, runs: int) -> None:
         peak = subprocess.run(
             [sys.executable, "-c", _MEMORY_CHILD, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout.split()
-        print(
-            f"  memory, open and indexed     {int(peak[0]) / len(data):9.1f} x the file ({int(peak[1]) / len(data):.1f} at its peak)"
-        )
+        held, most = (int(size) / len(data) for size in peak)
+        print(f"  memory, open and indexed     {held:9.1f} x the file ({most:.1f} at its peak)")
 
 
 def _first_diff(before: bytes, after: bytes, runs: int) -> float:

@@ -153,17 +153,22 @@ class Server:
         if not body.get("stream", wire.ollama):
             self._whole(writer, wire.whole("".join(WORDS[:count]), count))
             return
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n\r\n" % wire.media)
+        begin = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n\r\n" % wire.media
         # The first word is the moment of its sending, on the clock that all processes of the machine share.
-        writer.write(chunked(wire.piece(f"{time.perf_counter():.6f}")))
+        begin += chunked(wire.piece(f"{time.perf_counter():.6f}"))
+        end = chunked(wire.end(count)) + b"0\r\n\r\n"
         # Clients watch out for a model that repeats itself, so the words change.
         pieces = [chunked(wire.piece(word)) for word in WORDS]
+        if together >= count:
+            writer.write(begin + b"".join(pieces[number % len(pieces)] for number in range(1, count)) + end)
+            return
+        writer.write(begin)
         for sent in range(1, count, together):
             writer.write(b"".join(pieces[number % len(pieces)] for number in range(sent, min(sent + together, count))))
             await writer.drain()
             if together == 1:
                 await asyncio.sleep(pace)
-        writer.write(chunked(wire.end(count)) + b"0\r\n\r\n")
+        writer.write(end)
 
     @staticmethod
     def _whole(writer: asyncio.StreamWriter, body: bytes, status: bytes = b"200 OK") -> None:
