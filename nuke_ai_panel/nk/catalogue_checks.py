@@ -132,7 +132,8 @@ def _is_past(catalogue: Catalogue, version: str) -> bool:
 
 
 def _is_usual(class_name: str, knob: str, meant: str) -> bool:
-    return bool(usual_mistakes()["knobs"].get(class_name, {}).get(normal(knob)) == meant)
+    table = usual_mistakes()["knobs"]
+    return bool({**table["*"], **table.get(class_name, {})}.get(normal(knob)) == meant)
 
 
 def value_problem(catalogue: Catalogue, class_name: str, knob: str, text: str) -> CatalogueProblem | None:

@@ -26,6 +26,7 @@ _DEEPEST = 6
 _MOST_BYTES = 8 * 1024 * 1024
 _VERSION = re.compile(r"\s*version\s+(\d+\.\d+)")
 _HEADER_ITEMS = 200
+_ANY_NUMBER = 10_000
 _logger = logging.getLogger(__name__)
 
 # Nuke's numbers of knob types in addUserKnob, with how many values such a knob has.
@@ -102,7 +103,7 @@ class GizmoFolder:
         path = self._found().get(name)
         if path is None:
             return None
-        unread = ClassInfo(name, dict(common), 0, 0, complete=False, origin="gizmo")
+        unread = ClassInfo(name, dict(common), 0, _ANY_NUMBER, complete=False, origin="gizmo")
         try:
             if path.stat().st_size > _MOST_BYTES:
                 _logger.warning("the gizmo %s is larger than %d bytes and was not read", path, _MOST_BYTES)
@@ -137,9 +138,13 @@ def _gizmo_files(paths: Iterable[Path]) -> dict[str, Path]:
 
 
 def gizmo_class(name: str, document: Document, common: Mapping[str, KnobInfo]) -> ClassInfo | None:
-    """Return the class that a gizmo's text defines, None where the text holds no group."""
-    outer = next((node for node in document.nodes() if node.children is not None), None)
-    if outer is None or outer.children is None:
+    """Return the class that a gizmo's text defines, None where the text holds no node.
+
+    Usually that is a group. A node of another class gives a class whose inputs and further knobs are not known.
+    """
+    nodes = document.nodes()
+    outer = next((node for node in nodes if node.children is not None), nodes[0] if nodes else None)
+    if outer is None:
         return None
     knobs = dict(common)
     written = outer.knobs
@@ -149,6 +154,8 @@ def gizmo_class(name: str, document: Document, common: Mapping[str, KnobInfo]) -
     for knob, definition in outer.user_knobs.items():
         made = user_knob_info(knob, definition)
         knobs[knob] = replace(made, default=written[knob]) if knob in written else made
+    if outer.children is None:
+        return ClassInfo(name, knobs, 0, _ANY_NUMBER, complete=False, origin="gizmo")
     inputs = _inputs(outer.children.nodes)
     names = tuple(node.name for node in inputs)
     mask = next((number for number, each in enumerate(names) if each.casefold() == "mask"), None)

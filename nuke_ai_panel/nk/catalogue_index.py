@@ -96,10 +96,16 @@ def index_steps(
 def _edition(nuke: Any) -> str:
     """Return the version, e.g. ``"17.0v3"``."""
     for key, edition in (("nc", "Non-commercial"), ("indie", "Indie"), ("ple", "Personal Learning")):
-        with contextlib.suppress(*_REFUSALS):
-            if nuke.env[key]:
-                raise HostError(f"{edition} Nuke gives Python ten nodes of a script, so it cannot be indexed.")
+        if _is_set(nuke, key):
+            raise HostError(f"{edition} Nuke gives Python ten nodes of a script, so it cannot be indexed.")
     return str(nuke.NUKE_VERSION_STRING)
+
+
+def _is_set(nuke: Any, key: str) -> bool:
+    try:
+        return bool(nuke.env[key])
+    except _REFUSALS:
+        return False
 
 
 @contextlib.contextmanager
@@ -143,6 +149,7 @@ class _Rows:
     def __init__(self) -> None:
         self.types: dict[str, int] = {}
         self.rows: dict[str, str] = {}
+        self.common = frozenset(shipped_classes().common())
 
     def add(self, name: str, row: dict[str, Any]) -> None:
         kept = {key: value for key, value in row.items() if value not in (None, [], {}, "")}
@@ -199,7 +206,7 @@ def _row(node: Any, shipped: dict[str, Any], rows: _Rows) -> dict[str, Any]:
     if mask is None and ("maskChannelInput" in knobs or "maskChannelMask" in knobs) and low >= 2:
         mask = low - 1
     row = {key: shipped.get(key) for key in _KEPT}
-    internal = [name for name in knobs if name in shipped_classes().common() or name in shipped.get("internal", ())]
+    internal = [name for name in knobs if name in rows.common or name in shipped.get("internal", ())]
     gone = sorted({*old, *(name for name in shipped.get("old", ()) if name not in knobs)})
     return {**row, "inputs": [low, high], "knobs": knobs, "mask": mask, "old": gone, "internal": internal, "origin": "index"}
 

@@ -1,0 +1,150 @@
+"""Index this Nuke, driven as the panel drives it, against the emulated module."""
+
+from __future__ import annotations
+
+import logging
+import types
+from pathlib import Path
+
+import pytest
+
+from nuke_ai_panel import nk
+from nuke_ai_panel.errors import HostError
+from nuke_ai_panel.nk.catalogue import Catalogue, index_path
+from nuke_ai_panel.nk.catalogue_index import index_steps, plugin_names
+
+SCRIPT = b"""version 17.0 v3
+Root {
+ inputs 0
+ format "1920 1080 0 0 1920 1080 1 HD_1080"
+}
+Blur {
+ inputs 0
+ name Blur1
+ selected true
+ xpos 10
+ ypos 20
+}
+Grade {
+ name Grade1
+ xpos 10
+ ypos 60
+}
+"""
+CLASSES = ["Blur", "Grade", "Merge2", "Transform", "Write", "NoSuchPlugin", "Crop", "FrameHold"]
+
+
+@pytest.fixture
+def document() -> nk.Document:
+    return nk.loads(SCRIPT)
+
+
+@pytest.fixture
+def nuke(document: nk.Document) -> types.ModuleType:
+    return nk.emulate(document)
+
+
+def test_the_script_is_as_it_was_after_every_step(document, nuke, tmp_path):
+    steps = 0
+    for step in index_steps(nuke, tmp_path, class_names=CLASSES, slice_seconds=0):
+        steps += 1
+        assert document.to_bytes() == SCRIPT
+        assert [node.name() for node in nuke.selectedNodes()] == ["Blur1"]
+        assert nuke.Undo.undoSize() == 0
+        assert step.total == len(CLASSES)
+    assert steps == len(CLASSES) + 1, "with no time at all, one class a step and one step for the file"
+    assert step.done == len(CLASSES)
+    assert step.path == index_path(tmp_path, "17.0")
+
+
+def test_more_classes_fit_into_a_longer_step(nuke, tmp_path):
+    assert len(list(index_steps(nuke, tmp_path, class_names=CLASSES, slice_seconds=60))) == 2
+
+
+def test_the_index_holds_what_the_nodes_show_and_is_preferred(nuke, tmp_path):
+    for _ in index_steps(nuke, tmp_path, class_names=CLASSES):
+        pass
+    shipped = Catalogue.for_version("17.0")
+    indexed = Catalogue.for_version("17.0", index_folder=tmp_path)
+    assert indexed is not shipped
+    assert indexed.class_info("Blur").origin == "index"
+    assert indexed.class_info("Sharpen").origin == "nuke"
+    for class_name in ("Blur", "Grade", "Merge2", "Crop", "FrameHold"):
+        mine, theirs = indexed.class_info(class_name), shipped.class_info(class_name)
+        assert (mine.min_inputs, mine.max_inputs, mine.mask_input) == (theirs.min_inputs, theirs.max_inputs, theirs.mask_input)
+        assert {knob.name for knob in mine.own_knobs()} == {knob.name for knob in theirs.own_knobs()}
+        for knob in mine.own_knobs():
+            assert (knob.type, knob.choices) == (theirs.knobs[knob.name].type, theirs.knobs[knob.name].choices)
+    assert indexed.knob_info("Grade", "white").default == "1"
+    assert indexed.check_knob("Grade", "gain").suggestion == "white"
+    assert indexed.check_knob("FrameHold", "first_frame").suggestion == "firstFrame"
+    assert not indexed.is_known("NoSuchPlugin")
+
+
+def test_a_default_that_follows_the_format_stays_one(nuke, tmp_path):
+    for _ in index_steps(nuke, tmp_path, class_names=["Transform", "Crop"]):
+        pass
+    indexed = Catalogue.for_version("17.0", index_folder=tmp_path)
+    assert indexed.knob_info("Transform", "center").default_for(100, 50) == "50 25"
+    assert indexed.knob_info("Crop", "box").default_for(100, 50) == "0 0 100 50"
+
+
+def test_an_index_serves_its_own_version_only(nuke, tmp_path):
+    for _ in index_steps(nuke, tmp_path, class_names=["Blur"]):
+        pass
+    assert Catalogue.for_version("17.0v5", index_folder=tmp_path).class_info("Blur").origin == "index"
+    assert Catalogue.for_version("16.0", index_folder=tmp_path).class_info("Blur").origin == "nuke"
+
+
+def test_stopping_early_writes_nothing_and_leaves_the_script(document, nuke, tmp_path):
+    steps = index_steps(nuke, tmp_path, class_names=CLASSES, slice_seconds=0)
+    next(steps)
+    next(steps)
+    steps.close()
+    assert list(tmp_path.iterdir()) == []
+    assert document.to_bytes() == SCRIPT
+
+
+def test_an_older_index_is_replaced_whole(nuke, tmp_path):
+    path = index_path(tmp_path, "17.0")
+    path.write_text("older", encoding="utf-8")
+    steps = index_steps(nuke, tmp_path, class_names=["Blur"], slice_seconds=0)
+    next(steps)
+    assert path.read_text(encoding="utf-8") == "older"
+    next(steps)
+    assert Catalogue.for_version("17.0", index_folder=tmp_path).class_info("Blur").origin == "index"
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_folder_that_cannot_be_written_is_told(document, nuke, tmp_path):
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    with pytest.raises(OSError, match="file"):
+        list(index_steps(nuke, tmp_path / "file" / "in it", class_names=["Blur"]))
+    assert document.to_bytes() == SCRIPT
+
+
+def test_plug_ins_of_the_installation_are_among_the_names(nuke):
+    nuke.ALL, nuke.NODIR = 1, 2
+    nuke.plugins = lambda switches, *patterns: ["StudioGlow.gizmo", "/x/OtherTool.so", "exrReader.so", "notes.txt"]
+    names = plugin_names(nuke)
+    assert {"StudioGlow", "OtherTool", "Blur", "Merge2"} <= set(names)
+    assert not {"exrReader", "notes", "Root", "Viewer"} & set(names)
+    assert names == sorted(names)
+
+
+def test_an_edition_that_gives_ten_nodes_is_refused_before_anything_is_made(document, nuke, tmp_path):
+    nuke.env = {**nuke.env, "nc": True}
+    with pytest.raises(HostError, match="ten nodes"):
+        next(index_steps(nuke, tmp_path, class_names=CLASSES))
+    assert document.to_bytes() == SCRIPT
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"no catalogue", b'{\n"types":[],\n"classes":{\n', b"\xff\xff", b'{"types":'])
+def test_a_damaged_index_is_left_out(tmp_path, content, caplog):
+    path: Path = index_path(tmp_path, "17.0")
+    path.write_bytes(content)
+    with caplog.at_level(logging.WARNING):
+        catalogue = Catalogue.for_version("17.0", index_folder=tmp_path)
+    assert catalogue.class_info("Blur").origin == "nuke"
+    assert path.name in caplog.text
