@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import hashlib
 import os
-import stat
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Union
 
-from nuke_ai_panel.errors import EncryptedScriptError, NkError, NkSyntaxError, NodeNotFoundError, ScriptChangedError
-from nuke_ai_panel.nk.node import GROUP_CLASSES, Item, Node, Scope, SetTop, Verbatim
+from nuke_ai_panel.errors import EncryptedScriptError, NkError, NkSyntaxError, NodeNotFoundError
+from nuke_ai_panel.nk.node import GROUP_CLASSES, Item, Node, Push, Scope, SetTop, Verbatim
 from nuke_ai_panel.nk.node_text import NodeText
 from nuke_ai_panel.nk.parser import ENCRYPTED, parse
+from nuke_ai_panel.nk.saving import fingerprint, write_script
+from nuke_ai_panel.nk.snippets import placed_as, snippet_of
 from nuke_ai_panel.nk.wiring import arranged, first_written
-from nuke_ai_panel.nk.words import list_words
+from nuke_ai_panel.nk.words import DamagedWordError, list_words, word_end
 
 __all__ = ["Document", "load", "loads", "new_script"]
 
@@ -60,7 +58,7 @@ class Document:
         self._variables: dict[Node, str] = {}
         self._next_variable = _FIRST_VARIABLE
         self._log: list[Callable[[], None]] = []
-        self._known_on_disk = hashlib.sha256(data).digest() if path else b""
+        self._known_on_disk = fingerprint(data) if path else b""
         # A script is many objects that all stay; looking for garbage among them at every few thousand costs as much as reading.
         collects = gc.isenabled()
         gc.disable()
@@ -249,27 +247,58 @@ class Document:
         return node
 
     def paste(self, text: str, *, group: Node | None = None) -> list[Node]:
-        """Add the nodes of a snippet, renamed where a name is taken, connected among themselves as it says."""
+        """Add the nodes of a snippet, renamed where a name is taken, connected among themselves as it says.
+
+        Their texts stay as they are, those of classes that nobody knows too. Raises: NkError, NkSyntaxError.
+        """
         scope = self._scope(group)
         snippet = Document(text.replace("\r\n", "\n").replace("\n", self.newline).encode("utf-8", "surrogateescape"))
+        if any(node.class_name == "clone" for node in snippet.nodes(recurse=True)):
+            raise NkError("The snippet holds a clone without its original; copy the original with it.")
+        fresh = {variable: self._fresh_variable(variable[:1]) for variable in snippet.names_read if variable in self.names_read}
         added: list[Node] = []
         for node in snippet.top.nodes:
-            if node.clone_of is not None:
-                raise NkError("A clone cannot be pasted here; paste its original.")
             for inner in [node, *(snippet.walk(node.children) if node.children else ())]:
-                for own in [inner.scope, *([inner.children] if inner.children else [])]:
-                    own.document = self
-                for variable in (item.variable for item in own.base if isinstance(item, SetTop)):
-                    self.names_read.setdefault(variable, None)
+                if inner.clone_of is not None:
+                    self._adopt_clone(inner, fresh)
+                if inner.children is not None:
+                    inner.children.document = self
+                    _rename_variables(inner.children, fresh)
             wired = node._inputs
             node._inputs = []
             node.scope = scope
-            self._put(node, node.name)
+            self._put(node, None if node.clone_of is not None else node.name)
             node._inputs = wired
             added.append(node)
+        for variable in snippet.names_read:
+            self.names_read.setdefault(fresh.get(variable, variable), None)
         for node in added:
-            self._set_inputs(node, list(node._inputs), forced=True)
+            wired, node._inputs = node._inputs, []
+            self._set_inputs(node, wired, forced=True)
         return added
+
+    def to_snippet(self, nodes: Iterable[Node]) -> str:
+        """Return nodes of one group as the text of a snippet, in Nuke's order and with their texts as they are.
+
+        What they read from outside of `nodes` becomes the node that the snippet is pasted after. Raises: NkError.
+        """
+        chosen = list(nodes)
+        for node in chosen:
+            self._check(node)
+        return snippet_of(self, chosen)
+
+    def copy(self, nodes: Iterable[Node], *, to: Document | None = None, group: Node | None = None) -> list[Node]:
+        """Copy nodes of one group into `group`, here or in the document `to`; return the copies in file order."""
+        return (to or self).paste(self.to_snippet(nodes), group=group)
+
+    def version_line(self) -> str:
+        """Return the line that names the Nuke that wrote the script, such as ``version 15.1 v3``, or ""."""
+        for item in self.top.base:
+            if isinstance(item, Node):
+                break
+            if isinstance(item, Verbatim) and item.text.lstrip().startswith("version "):
+                return item.text.strip(" \t\r\n;")
+        return ""
 
     def delete(self, node: Node) -> None:
         """Delete a node with all that is inside of it; what read from it reads from its first input."""
@@ -330,8 +359,14 @@ class Document:
         self._set_body(holder, holder.text.without(knob), knob)
 
     def set_body(self, node: Node, body: str) -> None:
-        """Replace the inside of a node's braces."""
+        """Replace the inside of a node's braces. Raises: NkError where `body` would not stay inside of them."""
         self._check(node)
+        try:
+            sound = word_end("{" + body + "}", 0) == len(body) + 2 and NodeText("", body, "").spans is not None
+        except DamagedWordError:
+            sound = False
+        if not sound:
+            raise NkError(f"The text for {node.path} has braces, quotes or brackets that are not closed.")
         self._set_body(node, body)
 
     def rename(self, node: Node, name: str) -> None:
@@ -369,12 +404,24 @@ class Document:
     def variable_for(self, node: Node) -> str:
         """Return a stack variable for `node` that the script does not use yet; the same each time."""
         found = self._variables.get(node)
-        while found is None:
-            name = f"N{self._next_variable:x}"
+        if found is None:
+            found = self._variables[node] = self._fresh_variable("N")
+        return found
+
+    def _fresh_variable(self, letter: str) -> str:
+        while True:
+            name = f"{letter}{self._next_variable:x}"
             self._next_variable += 0x400
             if name not in self.names_read:
-                found = self._variables[node] = name
-        return found
+                return name
+
+    def _adopt_clone(self, node: Node, fresh: Mapping[str, str]) -> None:
+        """Take a clone of another document over, by a variable that is not in use here."""
+        variable = node.clone_variable
+        head = node.text.head
+        node.text.head = head.replace(f"${variable}", f"${fresh.get(variable, variable)}", 1)
+        original, node.clone_of = node.clone_of, None
+        self.note_clone(node, original)
 
     def note_clone(self, node: Node, original: Node | None) -> None:
         """Let a node share the knobs of `original`, or of none."""
@@ -411,19 +458,10 @@ class Document:
         if not target:
             raise NkError("The script was never saved; give a path to save it to.")
         data = self.to_bytes()
-        real = os.path.realpath(target)
-        if self.path and os.path.realpath(self.path) == real and not overwrite_changed:
-            try:
-                on_disk = Path(real).read_bytes()
-            except FileNotFoundError:
-                on_disk = None
-            if on_disk is not None and hashlib.sha256(on_disk).digest() != self._known_on_disk:
-                raise ScriptChangedError(
-                    f"{target} changed on disk after it was read. Save under another name, or read it again."
-                )
-        _write_in_one_step(real, data)
+        same = bool(self.path) and os.path.realpath(self.path) == os.path.realpath(target)
+        write_script(target, data, known=self._known_on_disk if same and not overwrite_changed else None)
         self.path = target
-        self._known_on_disk = hashlib.sha256(data).digest()
+        self._known_on_disk = fingerprint(data)
         return target
 
     # Primitives: each leaves its own way back in the log
@@ -442,7 +480,25 @@ class Document:
         if node.scope.document is not self:
             raise NkError(f"{node.path} belongs to another script.")
 
-    def _put(self, node: Node, name: str) -> None:
+    def _put(self, node: Node, name: str | None) -> None:
+        """Add a node under `name` or one like it; with None it bears the name of what it is a clone of."""
+        scope = node.scope
+        if name is not None:
+            self._name(node, name)
+        before = scope.rewired
+        scope.add(node)
+        scope.rewired = True
+
+        def back() -> None:
+            scope.take_out(node)
+            for one in [node, *(self.walk(node.children) if node.children else ())]:
+                self.note_clone(one, None)
+                one.alive = False
+            scope.rewired = before
+
+        self._log.append(back)
+
+    def _name(self, node: Node, name: str) -> None:
         scope = node.scope
         if not name[-1:].isdigit() or scope.find(name) is not None:
             taken = scope.find(name) is not None
@@ -450,16 +506,6 @@ class Document:
                 name = self.free_name(name, group=scope.owner)
         body = node.text.with_value("name", name, class_name=node.class_name, newline=self.newline, scalar=True)
         node.text.put(body, "name")
-        before = scope.rewired
-        scope.add(node)
-        scope.rewired = True
-
-        def back() -> None:
-            scope.take_out(node)
-            node.alive = False
-            scope.rewired = before
-
-        self._log.append(back)
 
     def _take_out(self, node: Node) -> None:
         scope = node.scope
@@ -491,11 +537,11 @@ class Document:
         first, *others = heirs
         was = [(node, node.text, node.clone_of) for node in (original, *heirs)]
         head = first.text.head
-        first.text = self._with_place_of(original.text, first.text, first.class_name)
+        first.text = placed_as(original.text, first.text, first.class_name, self.newline)
         self.note_clone(first, None)
         if stays:
             place = NodeText(head, self.newline + " " * original.scope.depth, "}" + self.newline)
-            original.text = self._with_place_of(place, original.text, first.class_name)
+            original.text = placed_as(place, original.text, first.class_name, self.newline)
             others.append(original)
         for other in others:
             self.note_clone(other, first)
@@ -514,17 +560,6 @@ class Document:
         forget()
         self._log.append(back)
 
-    def _with_place_of(self, text: NodeText, place: NodeText, class_name: str) -> NodeText:
-        made = NodeText(text.head, text.body, text.tail)
-        for knob in ("inputs", "selected", "xpos", "ypos"):
-            value = place.value(knob)
-            if value is None:
-                made.body = made.without(knob)
-            else:
-                made.body = made.with_value(knob, value, class_name=class_name, newline=self.newline)
-            made.forget()
-        return made
-
     def _settle_clones(self, scope: Scope) -> None:
         """Let the clone that is written first carry the knobs, where the original would come after one of its clones."""
         if not any(clone.scope is scope for clones in self.cloned.values() for clone in clones):
@@ -542,6 +577,10 @@ class Document:
         before = node.text.body
         if body == before:
             return
+        try:
+            body.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError as error:
+            raise NkError(f"The text for {node.path} holds half of a character pair and cannot be saved.") from error
         text = node.text
         renames = knob in ("", "name")
 
@@ -634,6 +673,14 @@ def new_script() -> Document:
     return Document(_NEW_SCRIPT)
 
 
+def _rename_variables(scope: Scope, fresh: Mapping[str, str]) -> None:
+    for item in scope.base:
+        if isinstance(item, (SetTop, Push)) and item.variable is not None and item.variable in fresh:
+            name = fresh[item.variable]
+            item.text = item.text.replace(item.variable, name, 1)
+            item.variable = name
+
+
 def _place_in_file(node: Node) -> tuple[int, ...]:
     places = [node.order]
     owner = node.scope.owner
@@ -658,25 +705,3 @@ def _inputs_text(class_name: str, count: int) -> str:
     if known is not None and known.mask_input is not None and count > known.mask_input:
         return f"{count - 1}+1"
     return str(count)
-
-
-def _write_in_one_step(target: str, data: bytes) -> None:
-    folder = os.path.dirname(target) or "."
-    handle, name = tempfile.mkstemp(prefix=".nk-", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        try:
-            mode = stat.S_IMODE(os.stat(target).st_mode)
-        except FileNotFoundError:
-            umask = os.umask(0)
-            os.umask(umask)
-            mode = 0o666 & ~umask
-        os.chmod(name, mode)
-        os.replace(name, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
