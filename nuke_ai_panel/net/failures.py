@@ -97,7 +97,8 @@ def connection_failure(
                     "tls",
                 )
             return failed(f"{host}:{port} does not speak TLS.", "Try the address with http://, or another port.", "tls")
-        if isinstance(cause, socket.gaierror):
+        # aiohttp's error for an address that it cannot take apart is a ValueError as well.
+        if isinstance(cause, (socket.gaierror, ValueError)) and not isinstance(cause, ssl.SSLError):
             return failed(f"No such host: {host}.", "Check the spelling, or your VPN.", "name_not_found")
         if isinstance(cause, ConnectionRefusedError):
             if is_loopback(host):

@@ -77,6 +77,9 @@ def _look_up(question: _Question) -> None:
     try:
         entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG)
         found = [_address(host, entry[0], entry[2], entry[4]) for entry in entries]
+    except UnicodeError:
+        # How Python says that no host can be called so, e.g. for an empty or a long label.
+        failure = socket.gaierror(socket.EAI_NONAME, "no name of a host")
     # Whatever it is, it belongs to those who asked.
     except BaseException as error:  # noqa: BLE001
         failure = error

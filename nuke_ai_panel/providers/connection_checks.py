@@ -15,6 +15,7 @@ from nuke_ai_panel.errors import APIError, ConnectionFailedError, RequestTimeout
 from nuke_ai_panel.messages import ChatRequest, Finished, Message, ModelInfo, ModelLoading, ReasoningDelta, TextDelta
 from nuke_ai_panel.net.address import host_and_port, is_loopback, shown_base
 from nuke_ai_panel.net.failures import connection_failure
+from nuke_ai_panel.net.lookup import NameLookup
 from nuke_ai_panel.net.session import proxy_for, ssl_context
 from nuke_ai_panel.providers.base import Server
 from nuke_ai_panel.providers.http_provider import HttpProvider
@@ -103,10 +104,9 @@ class ConnectionChecks:
     async def _check_lookup(self) -> AsyncGenerator[Finding, None]:
         host, port = self._next_hop()
         deadline = min(_LOOKUP, self._server.deadlines.connect)
-        loop = asyncio.get_running_loop()
         failure: APIError | None = None
         try:
-            found = await asyncio.wait_for(loop.getaddrinfo(host, port, type=socket.SOCK_STREAM), deadline)
+            found = await asyncio.wait_for(NameLookup().resolve(host, port, socket.AF_UNSPEC), deadline)
         except asyncio.TimeoutError:
             failure = RequestTimeoutError(
                 f"The name server did not answer within {deadline:g} s.", next_step="Check the network, or your VPN."
@@ -115,7 +115,7 @@ class ConnectionChecks:
             failure = ConnectionFailedError(f"No such host: {host}.", next_step="Check the spelling, or your VPN.")
         if failure is not None:
             raise failure
-        self._addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        self._addresses = list(dict.fromkeys(entry["host"] for entry in found))
         shown = ", ".join(self._addresses[:3]) + (", …" if len(self._addresses) > 3 else "")
         yield Finding("passed", f"{shown} (of the proxy {self._proxy})" if self._proxy else shown)
 

@@ -655,6 +655,11 @@ async def gzip_body(x: Exchange):
 
 
 @mode
+async def gzip_in_two_members(x: Exchange):
+    await x.answer(gzip.compress(x.kept) + gzip.compress(x.ending), headers=["Content-Encoding: x-gzip"])
+
+
+@mode
 async def deflate_body(x: Exchange):
     await x.answer(zlib.compress(x.good), headers=["Content-Encoding: deflate"])
 

@@ -264,6 +264,7 @@ _CHAT: tuple[Cell, ...] = (
     Cell("contents", "event_of_endless_lines", "an event whose lines never end", _openai(_TOO_LONG)),
     Cell("encodings", "gzip_body", "gzip", Answer()),
     Cell("encodings", "gzip_in_flushed_pieces", "gzip in pieces", Answer()),
+    Cell("encodings", "gzip_in_two_members", "two gzip files, one after another", Answer()),
     Cell("encodings", "deflate_body", "deflate", Answer()),
     Cell("encodings", "raw_deflate_body", "deflate without its wrapper", Answer()),
     Cell("encodings", "identity_encoding", "`Content-Encoding: identity`", Answer()),
@@ -448,6 +449,7 @@ def _unconnected(kind: str) -> Failure:
 CONNECTING: tuple[Cell, ...] = (
     Cell("addresses", "nothing_listens", "nothing listens on the port", _unconnected("connection_refused")),
     Cell("addresses", "no_such_host", "no such host", _unconnected("name_not_found")),
+    Cell("addresses", "name_that_is_none", "a name that no host can have", _unconnected("name_not_found")),
     Cell("addresses", "lookup_never_ends", "a name server that never answers", _NOT_CONNECTED),
     Cell("addresses", "ipv6", "IPv6", Answer()),
     Cell("addresses", "first_address_refuses", "the name's first address refuses", Answer()),

@@ -194,6 +194,11 @@ async def no_such_host(stage):
 
 
 @scenario
+async def name_that_is_none(stage):
+    await stage.call(f"http://{'a' * 70}.invalid:8000")
+
+
+@scenario
 async def lookup_never_ends(stage):
     stage.names[FAR] = "never"
     stage.connect = CONNECT
