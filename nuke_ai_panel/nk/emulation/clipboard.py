@@ -109,7 +109,7 @@ class Clipboard:
     def save_to_script(self, path: str, text: str) -> None:
         """Write text to a file. Raises: RuntimeError."""
         try:
-            Path(path).write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
+            Path(path).write_bytes(text.encode("utf-8", "surrogateescape"))
         except OSError as error:
             raise RuntimeError(f"{path}: {error.strerror}") from error
 

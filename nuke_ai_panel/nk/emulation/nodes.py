@@ -15,6 +15,7 @@ from nuke_ai_panel.nk.emulation.placing import is_free
 from nuke_ai_panel.nk.emulation.session import DETACHED
 from nuke_ai_panel.nk.emulation.text_knobs import Tab_Knob
 from nuke_ai_panel.nk.emulation.user_knobs import UserKnob, with_definition, without_spans
+from nuke_ai_panel.nk.expressions import rename_edits
 from nuke_ai_panel.nk.node import Node as ScriptNode
 from nuke_ai_panel.nk.node_text import USER_KNOB, NodeText
 from nuke_ai_panel.nk.words import DamagedWordError, quote, unquote, written
@@ -107,16 +108,17 @@ class Node:
         node = self._attached()
         if not isinstance(name, str):
             raise TypeError(f"setName() argument 1 must be str, not {type(name).__name__}")
-        before = node.name
         other = node.scope.find(name)
         if other is not None and other is not node and uncollide:
             name = node.document.free_name(name, group=node.scope.owner, bearer=node)
+        mark = node.document.mark()
         try:
+            for reader, body in rename_edits(node, name) if updateExpressions else ():
+                node.document.set_body(reader, body)
             node.document.rename(node, name)
         except NkError as error:
+            node.document.roll_back(mark)
             raise ValueError(str(error)) from error
-        if updateExpressions and node.name != before:
-            self._session.rename_references(node, before)
 
     def parent(self) -> Node:
         """Return the group the node stands in, the root for the others."""

@@ -172,7 +172,7 @@ class Script:
     def _evaluated(self, command: str, name: str, default: object) -> str | float:
         if not self.finding.exists(name) and default is not None:
             return default  # type: ignore[return-value]
-        return self._outcome(f"nuke.{command}", run_tcl(self._here(), f"{command} {name}"))
+        return self._outcome(f"nuke.{command}", run_tcl(self._here(), f"[{command} {name}]"))
 
     def knob(self, name: str, value: str | None = None, getType: bool = False, getClass: bool = False) -> object:  # noqa: N803
         """Return the text of ``Node.knob``, or set it. Raises: RuntimeError where there is no such knob."""
@@ -199,7 +199,7 @@ class Script:
         text = " ".join([command, *("{" + str(arg) + "}" for arg in args)])
         if _CHANGING.match(text):
             raise NotSimulatedError(f"nuke.tcl({text[:60]!r}) is not simulated.")
-        return str(self._outcome("nuke.tcl", run_tcl(self._here(), text)))
+        return str(self._outcome("nuke.tcl", run_tcl(self._here(), f"[{text}]")))
 
     def _outcome(self, call: str, outcome: Evaluation) -> str | float:
         return self.session.outcome(call, outcome)

@@ -198,12 +198,6 @@ class Session:
             found = found.children.find(word) if found is not None and found.children is not None else None
         return found
 
-    def rename_references(self, node: ScriptNode, before: str) -> None:
-        """Let expressions that named a node by its name from before name it by its present one."""
-        from nuke_ai_panel.nk.emulation.references import rename_references
-
-        rename_references(self.document, node, before)
-
     def evaluate_number(self, knob: Knob, part: Component, frame: float | None, index: int) -> float:
         """Return the value of an expression. Raises: NotSimulatedError where it cannot be told without Nuke."""
         del part
