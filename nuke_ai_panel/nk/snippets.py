@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from nuke_ai_panel.errors import NkError
 from nuke_ai_panel.nk.node_text import NodeText
@@ -32,27 +32,34 @@ def snippet_of(document: Document, nodes: Iterable[Node]) -> str:
     if document.root_node in chosen:
         raise NkError("The script's Root cannot be copied.")
     newline = document.newline
-    order = _order(list(chosen))
-    variables = _Variables(document, order)
-    parts = [f"set {_INPUT} [stack 0]{newline}", variables.version(), f"push ${_INPUT}{newline}"]
-    # What the next node finds on the stack; the first one finds what is pushed above.
-    stack: list[Node | None] = [None]
-    written: dict[Node, Node] = {}
-    for node in order:
-        wanted = _wanted(node)
-        if wanted and not _lies_ready(stack, wanted, chosen):
-            for source in reversed(wanted):
-                parts.append(variables.push(source, chosen))
+    steps = _steps(list(chosen))
+    pushed = {step.node for step in steps if not step.written and step.node in chosen}
+    written = [step.node for step in steps if step.written and step.node is not None]
+    families: dict[Node, list[Node]] = {}
+    for one in written:
+        families.setdefault(one.clone_of or one, []).append(one)
+    clones = {family: "C" + document.variable_for(family)[1:] for family, members in families.items() if len(members) > 1}
+    version = document.version_line()
+    parts = [f"set {_INPUT} [stack 0]{newline}", version + newline if version else ""]
+    if not steps[0].is_outside(chosen):
+        parts.append(f"push ${_INPUT}{newline}")
+    for step in steps:
+        node = step.node
+        if node is None:
+            parts.append(f"push 0{newline}")
+        elif step.is_outside(chosen):
+            parts.append(f"push ${_INPUT}{newline}")
+        elif not step.written:
+            parts.append(f"push ${document.variable_for(node)}{newline}")
         else:
-            del stack[len(stack) - min(len(wanted), len(stack)) :]
-        family = node.clone_of or node
-        first = written.setdefault(family, node)
-        parts.append(_text(document, node, first, variables))
-        if first is node and variables.clone.get(family):
-            parts.append(f"set {variables.clone[family]} [stack 0]{newline}")
-        if node in variables.named:
-            parts.append(f"set {variables.named[node]} [stack 0]{newline}")
-        stack.append(node)
+            family = node.clone_of or node
+            variable = clones.get(family, "")
+            first = families[family][0]
+            parts.append(_text(document, node, "" if first is node else variable))
+            if first is node and variable:
+                parts.append(f"set {variable} [stack 0]{newline}")
+            if node in pushed:
+                parts.append(f"set {document.variable_for(node)} [stack 0]{newline}")
     return "".join(parts)
 
 
@@ -68,86 +75,50 @@ def placed_as(text: NodeText, place: NodeText, class_name: str, newline: str) ->
     return made
 
 
-class _Variables:
-    """The names that a snippet gives to what lies on the stack."""
+class _Step(NamedTuple):
+    """A node that is written, or one (None for no node) that is pushed."""
 
-    def __init__(self, document: Document, order: list[Node]) -> None:
-        self.document = document
-        self.newline = document.newline
-        self.named: dict[Node, str] = {}
-        inside = set(order)
-        read: dict[Node, int] = {}
-        before: Node | None = None
-        for node in order:
-            wanted = _wanted(node)
-            for source in wanted:
-                if source in inside and source is not None:
-                    read[source] = read.get(source, 0) + (1 if wanted == [before] else 2)
-            before = node
-        for node, count in read.items():
-            if count > 1:
-                self.named[node] = document.variable_for(node)
-        families: dict[Node, int] = {}
-        for node in order:
-            family = node.clone_of or node
-            families[family] = families.get(family, 0) + 1
-        self.clone = {family: "C" + document.variable_for(family)[1:] for family, count in families.items() if count > 1}
+    node: Optional[Node]
+    written: bool = False
 
-    def version(self) -> str:
-        found = self.document.version_line()
-        return found + self.newline if found else ""
-
-    def push(self, source: Node | None, chosen: dict[Node, None]) -> str:
-        if source is None:
-            return f"push 0{self.newline}"
-        return f"push ${self.named[source] if source in chosen else _INPUT}{self.newline}"
+    def is_outside(self, chosen: dict[Node, None]) -> bool:
+        return self.node is not None and self.node not in chosen
 
 
-def _wanted(node: Node) -> list[Node | None]:
-    count = node.pops
-    return [*node._inputs, *([None] * count)][:count]
-
-
-def _lies_ready(stack: list[Node | None], wanted: list[Node | None], chosen: dict[Node, None]) -> bool:
-    """Return whether the one input that is wanted lies on the stack: the node before, or for the first what was pushed."""
-    if len(wanted) != 1 or not stack:
-        return False
-    source = wanted[0]
-    if source in chosen:
-        return stack[-1] is source
-    return source is not None and len(stack) == 1 and stack[0] is None
-
-
-def _order(nodes: list[Node]) -> list[Node]:
-    """Return backdrops first, then depth first from the sinks, inputs last to first."""
+def _steps(nodes: list[Node]) -> list[_Step]:
+    """Return backdrops first, then depth first from the sinks, inputs last to first, so that each finds its inputs ready."""
     inside = set(nodes)
     read = {source for node in nodes for source in node._inputs if source is not None}
     backdrops = [node for node in nodes if node.class_name == "BackdropNode"]
     sinks = [node for node in nodes if node not in read]
-    order: dict[Node, None] = {}
+    steps: list[_Step] = []
     seen: set[Node] = set()
     for root in [*backdrops, *sinks, *nodes]:
-        todo = [(root, False)]
+        if root in seen:
+            continue
+        todo: list[_Step] = [_Step(root)]
         while todo:
-            node, ready = todo.pop()
-            if ready:
-                order[node] = None
-            elif node not in seen:
-                seen.add(node)
-                todo.append((node, True))
-                todo.extend((source, False) for source in _wanted(node) if source is not None and source in inside)
-    return list(order)
+            step = todo.pop()
+            node = step.node
+            if node is None or step.written or node not in inside or node in seen:
+                steps.append(step)
+                continue
+            seen.add(node)
+            todo.append(_Step(node, written=True))
+            # The last input is written first, and a list used as a stack gives back what was put on it last.
+            todo.extend(_Step(source) for source in [*node._inputs, *([None] * node.pops)][: node.pops])
+    return steps
 
 
-def _text(document: Document, node: Node, first: Node, variables: _Variables) -> str:
+def _text(document: Document, node: Node, variable: str) -> str:
+    """Return a node's text, as a clone of what `variable` names if there is one."""
     newline = document.newline
-    family = node.clone_of or node
     for inner in document.walk(node.children) if node.children is not None else ():
         if inner.clone_of is not None and not _stands_in(inner.clone_of, node):
             raise NkError(f"{inner.path} is a clone of a node outside of {node.path}; declone it to copy its group.")
-    if first is not node:
+    if variable:
         place = placed_as(NodeText("", newline, ""), node.text, node.class_name, newline)
-        return f"clone ${variables.clone[family]} {{{place.body}}}{newline}"
+        return f"clone ${variable} {{{place.body}}}{newline}"
     if node.clone_of is None:
         text = document.text_of(node)
     else:

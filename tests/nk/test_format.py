@@ -185,8 +185,8 @@ def test_group_and_gizmo_have_a_stack_of_their_own() -> None:
 
 def test_names_on_the_stack_reach_into_groups_and_out_of_them() -> None:
     text = (
-        b"Read {\n inputs 0\n name R\n}\nset N1 [stack 0]\nGroup {\n name G\n}\npush $N1\n Blur {\n  name B\n }\nset N2 [stack 0]\n"
-        b"end_group\npush $N2\nBlur {\n name B\n}\n"
+        b"Read {\n inputs 0\n name R\n}\nset N1 [stack 0]\nGroup {\n name G\n}\npush $N1\n Blur {\n  name B\n }\n"
+        b"set N2 [stack 0]\nend_group\npush $N2\nBlur {\n name B\n}\n"
     )
     assert (wiring(text)["G.B"], wiring(text)["B"]) == (["R"], ["B"])
 
