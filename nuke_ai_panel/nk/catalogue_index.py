@@ -24,7 +24,8 @@ __all__ = ["IndexStep", "index_steps", "plugin_names"]
 
 # What Nuke's objects raise where a question does not fit a node, a knob or an edition.
 _REFUSALS = (RuntimeError, ValueError, TypeError, AttributeError, NameError, SystemError, KeyError, NukeAIPanelError)
-_ENDINGS = (".so", ".dll", ".dylib", ".gizmo", ".tcl")
+# No .tcl: loading one runs whatever it holds, and few of them make a node.
+_ENDINGS = (".so", ".dll", ".dylib", ".gizmo")
 # Formats, file readers and lens plug-ins lie among the node classes; their names say what they are.
 _NO_NODES = ("Reader", "Writer", "Format")
 # Made without a script's node they open a window, start a device or change the session.
@@ -69,7 +70,8 @@ def index_steps(
     Call ``next()`` on Nuke's main thread, e.g. from a timer, until it ends; the last step tells the path. A step goes on for
     `slice_seconds` at most and then finishes the class at hand: making a node of it, reading its knobs and deleting it, which
     is what Nuke itself takes for it. Between steps the script is as it was: nothing selected or connected differs, the nodes
-    are gone, no undo step was made and the script is not marked as modified. Closing the iterator early writes nothing.
+    are gone, no undo step was made and the script is not marked as modified. Closing the iterator early writes nothing. What
+    a studio's own callbacks (``nuke.addOnCreate``, a gizmo's ``onCreate``) do beyond the new node cannot be taken back here.
 
     Raises:
         HostError: from the first step, in an edition that gives Python only ten nodes of a script.

@@ -69,8 +69,12 @@ class ClassFile:
         """Return the classes that came with a known version, and that version."""
         return self._since
 
-    def common(self) -> dict[str, KnobInfo]:
+    def common(self) -> Mapping[str, KnobInfo]:
         """Return the knobs that every node has."""
+        return self._common_knobs
+
+    @functools.cached_property
+    def _common_knobs(self) -> dict[str, KnobInfo]:
         return {name: replace(self._knob(name, entry), internal=True) for name, entry in self._common.items()}
 
     def find(self, name: str, version: Version) -> ClassInfo | None:

@@ -53,6 +53,8 @@ def closest(
     words = {word.casefold() for word in _WORDS.findall(name)}
     mask = _letters(wanted)
     most = 1 if len(wanted) < 5 else 2 if len(wanted) < 10 else 3
+    if not loose:
+        most = 1 if len(wanted) < 9 else 2
     for candidate in known:
         other = normal(candidate)
         distance = _nearness(wanted, other, words, mask, most)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import collections
+import json
 from pathlib import Path
+
+import pytest
 
 from nuke_ai_panel import nk
 from nuke_ai_panel.errors import EncryptedScriptError
@@ -46,6 +49,25 @@ def test_nothing_that_nuke_wrote_is_called_wrong_and_nearly_all_of_it_is_known(c
     assert wrong == []
     assert counts["nodes of known classes"] > _SHARE_OF_CLASSES * counts["nodes"]
     assert counts["known knobs"] > _SHARE_OF_KNOBS * counts["knobs"]
+
+
+def test_no_class_and_no_knob_ever_seen_in_a_script_is_called_wrong_in_its_own_version(shared: Path) -> None:
+    data = shared / "data" / "class_knob_versions_from_corpus.json"
+    if not data.is_file():
+        pytest.skip("the folder 'shared' holds no history of knobs")
+    wrong = []
+    for class_name, history in json.loads(data.read_text(encoding="utf-8")).items():
+        for version in set(history["seen"][:2]):
+            problem = Catalogue.for_version(version).check_class(class_name)
+            if problem is not None and problem.reason != "obsolete":
+                wrong.append((class_name, version, problem.suggestion))
+        for knob, (first, last, _count) in history["knobs"].items():
+            for version in {first, last}:
+                problem = Catalogue.for_version(version).check_knob(class_name, knob.strip('"'))
+                if problem is not None:
+                    wrong.append((class_name, knob, version))
+    # Gizmos that are called almost like a class of Nuke get a hint, no more.
+    assert [each for each in wrong if each[0] not in ("LensDistortion1_0", "edge_detect")] == []
 
 
 def test_every_gizmo_of_the_corpus_becomes_a_class(corpus: Path) -> None:

@@ -47,7 +47,10 @@ def test_a_right_class_has_no_problem(name):
     assert CATALOGUE.check_class(name) is None
 
 
-@pytest.mark.parametrize("name", ["messi_color", "pc_sd_inference", "L_ExponBlur_v03", "Tangent_Space_Normals_Generator", "X"])
+@pytest.mark.parametrize(
+    "name",
+    ["messi_color", "pc_sd_inference", "L_ExponBlur_v03", "Tangent_Space_Normals_Generator", "Truelight3", "pgBokeh", "X"],
+)
 def test_a_studio_s_own_class_is_left_alone(name):
     assert CATALOGUE.check_class(name) is None
 
@@ -165,6 +168,8 @@ def test_a_wrong_choice_leads_to_the_right_one(class_name, knob, wrong, right):
         ("Read", "colorspace", "Studio - Log"),
         ("Read", "file", "anything goes"),
         ("Transform", "filter", "Nearest"),
+        ("Shuffle2", "fromInput1", "A"),
+        ("BlinkScript", "output", "rgba"),
     ],
 )
 def test_a_right_text_has_no_problem(class_name, knob, text):
