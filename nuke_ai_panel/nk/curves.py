@@ -8,6 +8,7 @@ Foundry's NDK guide ("Curve serialisation format"); slopes follow the text of ``
 from __future__ import annotations
 
 import bisect
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,8 @@ _LETTERS = {name: letter for letter, name in INTERPOLATIONS.items()}
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z|[+-]?(?:inf|nan)\Z", re.IGNORECASE)
 _VIEW = re.compile(r"[A-Za-z_]\w*\Z")
 _BISECTIONS = 60
+# Short texts are asked for again and again; baked animations would fill the memory.
+_SHORT = 400
 
 
 @dataclass(frozen=True)
@@ -190,6 +193,15 @@ def parse_value(text: str) -> KnobValue:
 
     Text that is no array of numbers, expressions and curves comes back as one component that has neither.
     """
+    return _short_value(text) if len(text) <= _SHORT else _read_value(text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _short_value(text: str) -> KnobValue:
+    return _read_value(text)
+
+
+def _read_value(text: str) -> KnobValue:
     stripped = text.strip()
     shift = text.find(stripped)
     if not (stripped.startswith("{") and _is_one_word(stripped)):

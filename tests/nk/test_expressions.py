@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import hypothesis
+import hypothesis.strategies as st
 import pytest
 
 from nuke_ai_panel import nk
@@ -17,6 +19,7 @@ from nuke_ai_panel.nk.expressions import (
     knob_number,
     knob_text,
     run_tcl,
+    unresolved_references,
 )
 
 SCRIPT = b"""Root {
@@ -382,3 +385,32 @@ def test_tcl_in_an_expression_gives_a_number_an_expression_or_part_of_a_name(blu
 )
 def test_tcl_problems_are_told_apart(blur, text, kind):
     assert isinstance(run_tcl(blur, text).problem, kind)
+
+
+# Whatever is written
+
+PIECES = (
+    "1 2.5 .5 size Blur1.size.h Grade1 parent input this. root.format.w frame y pow( max( sin( curve( ( ) , ? : + - * / ** % && || "
+    '! == < >= ^ ~ [ ] [value [expr [if [lindex { } " \\ $a ${ ; # \n 0x 1e999 value(1) é random( [string ] [regsub [file [format '
+    "%d %s end -1"
+)
+
+
+@hypothesis.settings(max_examples=300, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+@hypothesis.given(
+    st.lists(
+        st.sampled_from(PIECES.split(" ")),
+        max_size=25,
+    )
+)
+def test_any_text_gives_a_value_or_a_problem(words: list[str]):
+    document = nk.loads(SCRIPT)
+    node = document.node("Grade1")
+    for text in ("".join(words), " ".join(words)):
+        for found in (evaluate(node, text), run_tcl(node, text)):
+            assert (found.value is None) != (found.problem is None)
+        document.set_knob(node, "label", text, scalar=True)
+        document.set_knob(node, "white", "{{" + "".join(c for c in text if c not in '{}"\\[]') + "}}")
+        assert isinstance(unresolved_references(document), list)
+        found = knob_number(node, "white")
+        assert (found.value is None) != (found.problem is None)

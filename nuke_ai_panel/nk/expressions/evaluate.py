@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from types import GeneratorType
 from typing import Any, cast
 
+from nuke_ai_panel.nk.catalogue import default_catalogue
 from nuke_ai_panel.nk.curves import Component, Curve, parse_value
 from nuke_ai_panel.nk.expressions import syntax
 from nuke_ai_panel.nk.expressions.functions import CONSTANTS, FUNCTIONS, NOT_SIMULATED, divide, power, remainder
@@ -380,8 +381,8 @@ class _Machine:
         text = shape.default if written is None else written
         if text is None:
             raise _unknown(name, f"The default of {node.path}.{shape.name} is not known.")
-        if "@" in text and written is None:
-            raise _unknown(name, f"The default of {node.path}.{shape.name} depends on the format.")
+        if written is None and "@" in text:
+            text = self._default_by_format(node, shape, text, name)
         if shape.type == "Format_Knob":
             return self._format_field(text, place.fields, name)
         index = place.index
@@ -446,6 +447,18 @@ class _Machine:
         if word.lower() in _TRUE | _FALSE:
             return float(word.lower() in _TRUE)
         raise _unknown(name, f"{node.path}.{shape.name} is {word[:60]!r}, which is no number.")
+
+    @staticmethod
+    def _default_by_format(node: Node, shape: KnobShape, text: str, name: str) -> str:
+        facts = default_catalogue().knob_info(node.class_name, shape.name)
+        if facts is None or not facts.follows_format:
+            return text
+        root = node.document.root_node
+        numbers = [number_or_none(word) for word in ((root.knob("format") if root is not None else "") or "").split()[:2]]
+        known = facts.default_for(*numbers) if len(numbers) == 2 and None not in numbers else None  # type: ignore[arg-type]
+        if known is None:
+            raise _unknown(name, f"The default of {node.path}.{shape.name} depends on the format.")
+        return known
 
     @staticmethod
     def _format_field(text: str, fields: Sequence[str], name: str) -> float:

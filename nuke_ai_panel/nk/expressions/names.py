@@ -418,10 +418,10 @@ def _into_knob(place: KnobPlace, rest: Sequence[str]) -> Place:
 def _may_have_more(node: Node) -> bool:
     """Return whether the node may have knobs that nothing here tells of: an unknown class, or one known in part."""
     class_name = (node.clone_of or node).class_name
-    if class_name == "Gizmo":
+    if class_name in ("Group", "Gizmo"):
         return False
     known = default_catalogue().find(class_name)
-    return known is None or not known.complete
+    return known is None or not known.complete or known.dynamic
 
 
 def _may_be_axis(node: Node) -> bool:

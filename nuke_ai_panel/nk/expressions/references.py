@@ -217,20 +217,28 @@ def referring_nodes(node: Node) -> list[Node]:
     """Return the other nodes with an expression, a Tcl text or a Link knob that leads to `node`, in file order."""
     name = node.name
     own = node.clone_of or node
+    # Only what is inside of a group, or the whole script for the Root, can mean it by "parent" or "root" alone.
+    is_root = node is node.document.root_node
+    within = set() if node.children is None else set(node.document.walk(node.children))
     found: list[Node] = []
     for other in _all(node.document):
-        if other is node or not _may_refer(other, name):
+        body = other.text.body
+        if other is node or ("{{" not in body and "[" not in body and "{41 " not in body):
             continue
-        if any(isinstance(each, Reference) and each.target in (node, own) for each in references(other)):
+        everything = is_root or other in within
+        if (everything or name in body or _goes_by_wire(body)) and any(
+            isinstance(each, Reference) and each.target in (node, own)
+            for source in expressions(other)
+            if everything or name in source.text or _goes_by_wire(source.text)
+            for each in _of(source)
+        ):
             found.append(other)
     return found
 
 
-def _may_refer(other: Node, name: str) -> bool:
-    body = other.text.body
-    if "{{" not in body and "[" not in body and "{41 " not in body:
-        return False
-    return name in body or "input" in body or "parent" in body or "topnode" in body
+def _goes_by_wire(text: str) -> bool:
+    """Return whether ``input.size`` or ``[topnode]`` may mean a node without its name; the knob ``inputs`` does not."""
+    return text.count("input") > text.count("inputs") or "topnode" in text
 
 
 def _all(document: Document) -> Iterator[Node]:
