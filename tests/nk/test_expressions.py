@@ -390,9 +390,9 @@ def test_tcl_problems_are_told_apart(blur, text, kind):
 # Whatever is written
 
 PIECES = (
-    "1 2.5 .5 size Blur1.size.h Grade1 parent input this. root.format.w frame y pow( max( sin( curve( ( ) , ? : + - * / ** % && || "
-    '! == < >= ^ ~ [ ] [value [expr [if [lindex { } " \\ $a ${ ; # \n 0x 1e999 value(1) é random( [string ] [regsub [file [format '
-    "%d %s end -1"
+    "1 2.5 .5 size Blur1.size.h Grade1 parent input this. root.format.w frame y pow( max( sin( curve( ( ) , ? : + - * / ** % "
+    '|| ! == < >= ^ ~ [ ] [value [expr [if [lindex { } " \\ $a ${ ; # \n 0x 1e999 value(1) é random( [string ] [regsub [file '
+    "[format %d %s end -1"
 )
 
 
