@@ -154,8 +154,11 @@ class Document:
         scopes = [self.top, *(node.children for node in self.walk() if node.children is not None)]
         for item in (item for scope in scopes for item in scope.base):
             if isinstance(item, Verbatim) and item.text.lstrip().startswith("add_layer"):
-                words = list_words(item.text)[1:]
-                inner = list_words(words[0][1:-1]) if words and words[0].startswith("{") else words
+                try:
+                    words = list_words(item.text)[1:]
+                    inner = list_words(words[0][1:-1]) if words and words[0].startswith("{") else words
+                except DamagedWordError:
+                    continue
                 found.extend(word for word in inner[1:] if "." in word)
         return found
 
@@ -184,7 +187,7 @@ class Document:
             current, rest = todo[-1]
             rewired = current is not None and current.rewired
             for item in rest:
-                if rewired and parts and not parts[-1].endswith(("\n", ";", "\ufeff")):
+                if rewired and _needs_line_end(parts):
                     parts.append(self.newline)
                 if not isinstance(item, Node):
                     parts.append(item.text)
@@ -200,7 +203,7 @@ class Document:
                 todo.pop()
                 owner = current.owner if current is not None else None
                 if owner is not None and todo:
-                    if owner.end_text and parts and not parts[-1].endswith(("\n", ";")):
+                    if rewired and owner.end_text and _needs_line_end(parts):
                         parts.append(self.newline)
                     parts.append(owner.end_text)
 
@@ -671,6 +674,11 @@ def loads(data: bytes, *, recover: bool = False) -> Document:
 def new_script() -> Document:
     """Return an empty script with a header and a Root, as a new session has it."""
     return Document(_NEW_SCRIPT)
+
+
+def _needs_line_end(parts: Sequence[str]) -> bool:
+    last = next((part for part in reversed(parts) if part), "\n")
+    return not last.endswith(("\n", ";", "\ufeff"))
 
 
 def _rename_variables(scope: Scope, fresh: Mapping[str, str]) -> None:

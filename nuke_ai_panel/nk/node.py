@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Union
 
 from nuke_ai_panel.nk.node_text import USER_KNOB, NodeText
-from nuke_ai_panel.nk.words import list_words, unquote
+from nuke_ai_panel.nk.words import DamagedWordError, list_words, unquote
 
 if TYPE_CHECKING:
     from nuke_ai_panel.nk.document import Document
@@ -141,7 +141,11 @@ class Node:
         for span in self.text.spans:
             if span.name == USER_KNOB:
                 word = self.text.word(span)
-                parts = list_words(word[1:-1]) if word[:1] == "{" else []
+                try:
+                    parts = list_words(word[1:-1]) if word[:1] == "{" else []
+                except DamagedWordError:
+                    # Matching braces are all that a script must have here; what cannot be read defines nothing.
+                    continue
                 if len(parts) > 1:
                     found[unquote(parts[1])] = word
         return found

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from nuke_ai_panel.errors import NkError
+
 __all__ = [
     "PLAIN_NAME",
     "PLAIN_VALUE",
@@ -46,7 +48,7 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _UNESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
 
 
-class DamagedWordError(Exception):
+class DamagedWordError(NkError):
     """A word does not end before the text does; `offset` is where it began, `expected` the missing closer."""
 
     def __init__(self, offset: int, expected: str) -> None:
