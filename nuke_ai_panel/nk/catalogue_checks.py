@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nuke_ai_panel.nk.catalogue_store import usual_mistakes
 from nuke_ai_panel.nk.catalogue_suggest import closest, normal
-from nuke_ai_panel.nk.catalogue_types import CatalogueProblem, ClassInfo, KnobInfo, parse_version
+from nuke_ai_panel.nk.catalogue_types import CatalogueProblem, ClassInfo, KnobInfo
 
 if TYPE_CHECKING:
     from nuke_ai_panel.nk.catalogue import Catalogue
@@ -117,18 +117,12 @@ def knob_problem(catalogue: Catalogue, class_name: str, knob: str) -> CatalogueP
 
 
 def _obsolete(catalogue: Catalogue, info: ClassInfo, old: KnobInfo) -> CatalogueProblem | None:
-    if old.seen is not None and not _is_past(catalogue, old.seen[1]):
-        return None
     if old.until is None and not catalogue.is_profile:
         return None
     near = (old.replaced_by,) if old.replaced_by else catalogue.suggest_knob(info.name, old.name)
     message = f"{info.name}.{old.name} is only read from old scripts"
     message += f"; Nuke {catalogue.version} calls it {old.replaced_by}." if old.replaced_by else "."
     return CatalogueProblem("obsolete", old.name, message, near[0] if near else None, near[1:], certain=False)
-
-
-def _is_past(catalogue: Catalogue, version: str) -> bool:
-    return catalogue.has_reached(version) and parse_version(version) != parse_version(catalogue.version)
 
 
 def _is_usual(class_name: str, knob: str, meant: str) -> bool:

@@ -68,10 +68,11 @@ def index_steps(
     """Read the classes of this Nuke step by step and write them to ``index_path(folder, version)`` at the end.
 
     Call ``next()`` on Nuke's main thread, e.g. from a timer, until it ends; the last step tells the path. A step goes on for
-    `slice_seconds` at most and then finishes the class at hand: making a node of it, reading its knobs and deleting it, which
-    is what Nuke itself takes for it. Between steps the script is as it was: nothing selected or connected differs, the nodes
-    are gone, no undo step was made and the script is not marked as modified. Closing the iterator early writes nothing. What
-    a studio's own callbacks (``nuke.addOnCreate``, a gizmo's ``onCreate``) do beyond the new node cannot be taken back here.
+    `slice_seconds` at most and then finishes the class at hand: making a node of it and reading its knobs, which is what Nuke
+    itself takes for it; the nodes go with the group they stand in. Between steps the script is as it was: nothing selected or
+    connected differs, no undo step was made and the script is not marked as modified. Closing the iterator early writes
+    nothing. What a studio's own callbacks (``nuke.addOnCreate``, a gizmo's ``onCreate``) do beyond the new node cannot be
+    taken back here.
 
     Raises:
         HostError: from the first step, in an edition that gives Python only ten nodes of a script.
@@ -183,13 +184,11 @@ def _read_class(nuke: Any, name: str, rows: _Rows) -> None:
         return
     try:
         class_name = str(node.Class())
-        if class_name != name and f"{name}.gizmo" != class_name:
+        if class_name not in (name, f"{name}.gizmo"):
             return
         row = _row(node, shipped, rows)
     except _REFUSALS:
         return
-    finally:
-        nuke.delete(node)
     rows.add(name, row)
 
 

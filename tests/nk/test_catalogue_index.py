@@ -57,6 +57,15 @@ def test_the_script_is_as_it_was_after_every_step(document, nuke, tmp_path):
     assert step.path == index_path(tmp_path, "17.0")
 
 
+def test_undo_is_off_while_nodes_are_made_and_on_again_between_steps(nuke, tmp_path):
+    while_making = []
+    make = nuke.nodes.Blur
+    nuke.nodes.Blur = lambda **knobs: while_making.append(nuke.Undo.disabled()) or make(**knobs)
+    for _ in index_steps(nuke, tmp_path, class_names=["Blur", "Grade"], slice_seconds=0):
+        assert not nuke.Undo.disabled()
+    assert while_making == [True]
+
+
 def test_more_classes_fit_into_a_longer_step(nuke, tmp_path):
     assert len(list(index_steps(nuke, tmp_path, class_names=CLASSES, slice_seconds=60))) == 2
 

@@ -24,6 +24,7 @@ CATALOGUE = Catalogue.for_version("15.1")
         ("colorcorrect", "ColorCorrect"),
         ("TimeOfset", "TimeOffset"),
         ("Trasnform", "Transform"),
+        ("Grdae", "Grade"),
         ("Transform2", "Transform"),
         ("Merge3", "Merge2"),
         ("RotoPain", "RotoPaint"),
