@@ -101,16 +101,16 @@ class Finding:
         if self._found(name) is not None:
             return True
         owner, _, knob = name.rpartition(".")
-        node = self._found(owner) if owner else self.session.group or self.session.document.root_node
-        if node is None:
-            return False
-        handle = self.session.handle(node)
-        if handle.knob(knob) is not None:
-            return True
-        first, _, field = owner.rpartition(".")
-        above = self._found(first) if first else None
+        if not owner:
+            here = self.session.group or self.session.document.root_node
+            return here is not None and self.session.knob_facts(here, name) is not None
+        node = self._found(owner)
+        if node is not None:
+            return self.session.handle(node).knob(knob) is not None
         # Node.knob.x names one value of a knob.
-        return above is not None and bool(field) and self.session.handle(above).knob(field) is not None
+        first, _, whole = owner.rpartition(".")
+        above = self._found(first) if first else None
+        return above is not None and self.session.handle(above).knob(whole) is not None
 
     # Selection
 

@@ -302,10 +302,6 @@ class Node:
         """Show a tab of the panel: there is none here."""
         self._attached()
 
-    def linkableKnobs(self, *_args: object) -> object:  # noqa: N802  Nuke's name
-        """Refuse. Raises: NotSimulatedError."""
-        raise NotSimulatedError("Node.linkableKnobs is not simulated.")
-
     def resetKnobsToDefault(self) -> None:  # noqa: N802  Nuke's name
         """Set every knob of the class that is written to its default."""
         node = self._attached()

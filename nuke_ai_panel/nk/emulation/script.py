@@ -169,9 +169,11 @@ class Script:
         """Return the value of ``Node.knob`` as a number. Raises: RuntimeError where there is none and no default is given."""
         return float(self._evaluated("numvalue", name, default))
 
-    def _evaluated(self, command: str, name: str, default: object) -> str | float:
-        if not self.finding.exists(name) and default is not None:
-            return default  # type: ignore[return-value]
+    def _evaluated(self, command: str, name: str, default: str | float | None) -> str | float:
+        if not self.finding.exists(name):
+            if default is None:
+                raise RuntimeError(f"no knob named {name}")
+            return default
         return self._outcome(f"nuke.{command}", run_tcl(self._here(), f"[{command} {name}]"))
 
     def knob(self, name: str, value: str | None = None, getType: bool = False, getClass: bool = False) -> object:  # noqa: N803

@@ -1,0 +1,136 @@
+"""Write docs/emulation.md: for every function of Nuke's Python API whether the emulated module simulates it.
+
+What is simulated is read off the module itself; what is simulated in part is said in PARTLY below. A test builds the page anew
+and compares, so the page cannot fall behind. Run ``python tools/emulation_table.py`` after a change.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "emulation.md"
+
+#: What is simulated in part: the name, and how.
+PARTLY = {
+    "allNodes": "newest first; with `recurseGroups` it enters what the script holds, not gizmos",
+    "addFormat": "lasts as long as the session; the script keeps it once a knob uses it",
+    "autoplace": "below the inputs, on a free place; Nuke's own layout differs in detail",
+    "autoplace_all": "as `autoplace`",
+    "autoplaceAll": "as `autoplace`",
+    "autoplaceSnap": "the grid of Nuke's default preferences",
+    "channels": "of the script: built-in layers and those it declares; not of one node",
+    "collapseToGroup": "clones become nodes of their own; `show` opens nothing",
+    "createNode": "no panel opens, no callback is called; the class must be known or stand in the script",
+    "dependencies": "expressions count within one group",
+    "dependentNodes": "expressions count within one group",
+    "delete": "what read from the node reads from its first input",
+    "debug": "written to the output",
+    "warning": "written to the output",
+    "error": "written to the output",
+    "critical": "written to the output",
+    "executeInMainThread": "the main thread is the one that made the module; calls wait for `main_calls.serve()`",
+    "executeInMainThreadWithResult": "as above; where Nuke would wait for ever it raises NotSimulatedError",
+    "expandSelectedGroup": "Inputs and Outputs become connections; knobs of the group are lost",
+    "expression": "numbers of knobs and the listed functions; nothing that needs an image",
+    "filename": "the text of `file`, not evaluated",
+    "formats": "the usual formats of a new session and added ones",
+    "knobDefault": "not for knobs that depend on a file type",
+    "layers": "of the script, not of one node",
+    "loadToolset": "as `nodePaste`",
+    "makeGroup": "as `collapseToGroup`, the nodes stay",
+    "message": "written to the output",
+    "tprint": "written to the output",
+    "nodeCopy": "`%clipboard%` is the session's own; clones become nodes of their own",
+    "nodePaste": "no code in the text is run; places are kept",
+    "duplicateSelectedNodes": "the copies stand where the originals do",
+    "redo": "node objects from before are no longer attached",
+    "scriptClear": "the settings of the Root are those of a new session here",
+    "scriptClose": "as `scriptClear`",
+    "scriptNew": "as `scriptClear`; no new window",
+    "scriptOpen": "in the place of the open script; no code in it is run",
+    "scriptReadFile": "as `scriptReadText`",
+    "scriptReadText": "nodes only: Root settings are left alone and no code in the text is run",
+    "scriptSource": "a .nk file as `scriptReadFile`; code is not run",
+    "scriptSave": "writes the file; no callback is called",
+    "scriptSaveAs": "not without a file name",
+    "selectedNode": "of several the one that comes last in the script",
+    "selectedNodes": "newest first; the order of selecting is not known",
+    "tcl": "Tcl that only reads",
+    "thisNode": "the group that commands work in: no callback is ever running",
+    "undo": "steps of this session",
+    "value": "what the evaluator of expressions knows",
+    "numvalue": "as `value`",
+    "views": "the names, not the settings",
+    "AnimationCurve": "keys, values, interpolation, expression; no derivative",
+    "Undo": "groups, cancel, undo and redo of this session",
+}
+_CALLBACK = "registered and removed, never called"
+
+_INTRO = """# The emulated nuke module
+
+`nk.emulate(document)` returns a module named `nuke` over a .nk document. It is the host without Nuke, and the copy on which a
+proposal is tried. This page says for every function of Nuke's Python API (the names are those of Nuke 13 to 17) what it does
+with it. It is made by `python tools/emulation_table.py`, and a test compares it with the module.
+
+* **yes**: as Nuke does it, as far as it is documented.
+* **partly**: with the difference that is named.
+* **no**: `NotSimulatedError`, which names the call. Rendering, image values, viewers, panels and menus are such. Asking for the
+  name alone is no error, so `hasattr` answers as in Nuke.
+
+A name that Nuke does not have raises `AttributeError` with Nuke's words. A value that depends on an image, on a plug-in or on
+Python in a knob raises `NotSimulatedError` instead of being invented.
+
+Text is data: `[python ...]`, `knobChanged`, `onCreate` and the other callbacks are never run, whether they stand in the script,
+in pasted text or come from `nuke.addOnCreate`. What was read and would have run in Nuke is listed in
+`session_of(module).not_run`, what was registered in `session_of(module).callbacks`.
+
+`nk.emulate(document, non_commercial=True)` gives Python ten node objects a script and then `None`, cumulative until
+`nuke.scriptClear()`, as a non-commercial Nuke does. How such an edition fills lists is not documented: here the list
+holds `None` for each node over the limit.
+
+"""
+
+
+def page(module: types.ModuleType) -> str:
+    """Return the page for an emulated module."""
+    from nuke_ai_panel.nk.emulation.api import api
+    from nuke_ai_panel.nk.emulation.callbacks import KINDS
+
+    known = api()
+    own = vars(module)
+    callbacks = {f"add{kind}" for kind in KINDS} | {f"remove{kind}" for kind in KINDS} | {"removeFilenameValidate"}
+    lines = [_INTRO, "## Functions\n", "| function | simulated | how |", "| --- | --- | --- |"]
+    public = {
+        name for name, found in own.items() if callable(found) and not name.startswith("_") and not isinstance(found, type)
+    }
+    for name in sorted(known.functions | public, key=str.lower):
+        note = _CALLBACK if name in callbacks else PARTLY.get(name, "")
+        state = "no" if name not in own else "partly" if note else "yes"
+        lines.append(f"| `nuke.{name}` | {state} | {note if state != 'no' else ''} |".replace("|  |", "| |"))
+    lines += ["\n## Classes\n", "| class | simulated methods | methods that are not |", "| --- | --- | --- |"]
+    for name in sorted(known.classes, key=str.lower):
+        found = own.get(name)
+        methods = known.methods(name)
+        if not isinstance(found, type):
+            lines.append(f"| `{name}` | none: no object can be made | |")
+            continue
+        does = sorted(method for method in methods if hasattr(found, method))
+        lacks = sorted(methods - set(does))
+        lines.append(f"| `{name}` | {' '.join(does)} | {' '.join(lacks)} |".replace("|  |", "| |"))
+    lines += ["\n## nukescripts\n", "`autoBackdrop`, `clear_selection_recursive` and `swapAB`. Anything else is **no**.", ""]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Write the page."""
+    sys.path.insert(0, str(ROOT))
+    from nuke_ai_panel import nk
+
+    PAGE.write_bytes(page(nk.emulate(nk.new_script())).encode("utf-8"))
+
+
+if __name__ == "__main__":
+    main()
