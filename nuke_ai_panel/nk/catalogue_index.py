@@ -18,9 +18,9 @@ from typing import Any, Optional, Union
 
 from nuke_ai_panel.errors import HostError, NukeAIPanelError
 from nuke_ai_panel.nk.catalogue import index_path
-from nuke_ai_panel.nk.catalogue_store import shipped_classes
+from nuke_ai_panel.nk.catalogue_store import ClassFile, shipped_classes
 
-__all__ = ["IndexStep", "index_steps", "plugin_names"]
+__all__ = ["IndexStep", "index_is_current", "index_steps", "plugin_names"]
 
 # What Nuke's objects raise where a question does not fit a node, a knob or an edition.
 _REFUSALS = (RuntimeError, ValueError, TypeError, AttributeError, NameError, SystemError, KeyError, NukeAIPanelError)
@@ -96,6 +96,20 @@ def index_steps(
     yield IndexStep(len(names), len(names), names[-1] if names else "", path)
 
 
+def index_is_current(nuke: Any, folder: Union[str, os.PathLike[str]]) -> bool:
+    """Return whether the index in the folder was made by this very build of Nuke with the plug-ins and gizmos it has now."""
+    version = str(nuke.NUKE_VERSION_STRING)
+    try:
+        index = ClassFile(index_path(folder, version).read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError):
+        return False
+    return index.nuke == version and index.plugins == _fingerprint(plugin_names(nuke))
+
+
+def _fingerprint(names: list[str]) -> str:
+    return hashlib.sha256("\n".join(names).encode("utf-8", "replace")).hexdigest()
+
+
 def _edition(nuke: Any) -> str:
     """Return the version, e.g. ``"17.0v3"``."""
     for key, edition in (("nc", "Non-commercial"), ("indie", "Indie"), ("ple", "Personal Learning")):
@@ -164,7 +178,7 @@ class _Rows:
     def text(self, version: str, names: list[str]) -> str:
         head = {
             "nuke": version,
-            "plugins": hashlib.sha256("\n".join(names).encode("utf-8", "replace")).hexdigest(),
+            "plugins": _fingerprint(names),
             "types": list(self.types),
             "common": {},
         }

@@ -11,7 +11,7 @@ import pytest
 from nuke_ai_panel import nk
 from nuke_ai_panel.errors import HostError
 from nuke_ai_panel.nk.catalogue import Catalogue, index_path
-from nuke_ai_panel.nk.catalogue_index import index_steps, plugin_names
+from nuke_ai_panel.nk.catalogue_index import index_is_current, index_steps, plugin_names
 
 SCRIPT = b"""version 17.0 v3
 Root {
@@ -139,6 +139,21 @@ def test_plug_ins_of_the_installation_are_among_the_names(nuke):
     assert {"StudioGlow", "OtherTool", "Blur", "Merge2"} <= set(names)
     assert not {"exrReader", "notes", "Root", "Viewer"} & set(names)
     assert names == sorted(names)
+
+
+def test_an_index_is_current_until_a_plug_in_or_the_build_changes(nuke, tmp_path):
+    nuke.ALL, nuke.NODIR = 1, 2
+    offered = ["StudioGlow.gizmo"]
+    nuke.plugins = lambda switches, *patterns: list(offered)
+    assert not index_is_current(nuke, tmp_path)
+    for _ in index_steps(nuke, tmp_path, slice_seconds=1):
+        pass
+    assert index_is_current(nuke, tmp_path)
+    offered.append("Another.gizmo")
+    assert not index_is_current(nuke, tmp_path)
+    offered.pop()
+    nuke.NUKE_VERSION_STRING = "17.0v9"
+    assert not index_is_current(nuke, tmp_path)
 
 
 def test_an_edition_that_gives_ten_nodes_is_refused_before_anything_is_made(document, nuke, tmp_path):
