@@ -57,7 +57,7 @@ def test_a_snippet_is_text_that_nuke_would_read(nuke, tmp_path):
     nuke.nodeCopy(str(tmp_path / "a.nk"))
     text = (tmp_path / "a.nk").read_text()
     assert text.startswith(
-        "set cut_paste_input [stack 0]\nversion 17.0 v3\npush $cut_paste_input\nGrade {\n white {1.5 1 1 1}\n"
+        "set cut_paste_input [stack 0]\nversion 15.1 v3\npush $cut_paste_input\nGrade {\n white {1.5 1 1 1}\n"
     )
 
 

@@ -17,7 +17,7 @@ from nuke_ai_panel.nk.emulation.user_knobs import indented
 from nuke_ai_panel.nk.node import Node as ScriptNode
 from nuke_ai_panel.nk.node import Scope
 
-__all__ = ["Clipboard", "copy_into", "paste", "snippet_text"]
+__all__ = ["Clipboard", "copy_into", "paste"]
 
 _CLIPBOARD = "%clipboard%"
 _SET = re.compile(r"^set cut_paste_input \[stack 0\][ \t]*\r?$", re.MULTILINE)
@@ -52,7 +52,7 @@ class Clipboard:
         chosen = [node for node in self.finding.scope().nodes if node.selected]
         if not chosen:
             return False
-        text = snippet_text(chosen)
+        text = self.session.document.to_snippet(chosen)
         if path == _CLIPBOARD:
             self.session.clipboard = text
         else:
@@ -161,43 +161,6 @@ def copy_into(session: Session, nodes: Sequence[ScriptNode], scope: Scope) -> di
             if source in copies:
                 document.connect(copy, index, copies[source])
     return copies
-
-
-def snippet_text(nodes: Sequence[ScriptNode]) -> str:
-    """Return nodes of one scope as Nuke copies them: inputs from outside of them read ``cut_paste_input``."""
-    chosen = set(nodes)
-    used: dict[ScriptNode, int] = {}
-    for node in nodes:
-        for source in node.inputs:
-            if source in chosen and source is not None:
-                used[source] = used.get(source, 0) + 1
-    sinks = [node for node in nodes if node not in used]
-    lines = ["set cut_paste_input [stack 0]\nversion 17.0 v3\n"]
-    names: dict[ScriptNode, str] = {}
-    for root in sorted(sinks, key=lambda node: node.class_name != "BackdropNode"):
-        todo: list[tuple[ScriptNode | str, bool]] = [(root, False)]
-        while todo:
-            entry, is_ready = todo.pop()
-            if isinstance(entry, str):
-                lines.append(f"push {entry}\n")
-                continue
-            node = entry
-            if node in names:
-                lines.append(f"push ${names[node]}\n")
-            elif is_ready:
-                lines.append(_own_text(node, 0))
-                names[node] = f"Nc0{len(names):03x}"
-                if used.get(node, 0) > 1:
-                    lines.append(f"set {names[node]} [stack 0]\n")
-            else:
-                todo.append((node, True))
-                wanted = [*node.inputs, *([None] * (node.pops - len(node.inputs)))]
-                for source in wanted[: node.pops]:
-                    if source is None:
-                        todo.append(("0", False))
-                    else:
-                        todo.append((source, False) if source in chosen else ("$cut_paste_input", False))
-    return "".join(lines)
 
 
 def _own_text(node: ScriptNode, depth: int) -> str:

@@ -6,7 +6,7 @@ import inspect
 from typing import TYPE_CHECKING
 
 from nuke_ai_panel.nk.catalogue import KnobFacts
-from nuke_ai_panel.nk.emulation import array_knobs, choice_knobs, formats, link_knob, text_knobs
+from nuke_ai_panel.nk.emulation import array_knobs, choice_knobs, formats, link_knob, number_knobs, text_knobs
 from nuke_ai_panel.nk.emulation.knob import Knob
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ __all__ = ["KNOB_CLASSES", "make_knob"]
 #: Every class of knob by Nuke's name for it.
 KNOB_CLASSES: dict[str, type[Knob]] = {
     name: found
-    for module in (array_knobs, choice_knobs, formats, link_knob, text_knobs)
+    for module in (array_knobs, choice_knobs, formats, link_knob, number_knobs, text_knobs)
     for name, found in vars(module).items()
     if inspect.isclass(found) and issubclass(found, Knob) and found is not Knob
 }

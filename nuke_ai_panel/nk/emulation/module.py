@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from nuke_ai_panel.nk.document import Document
-from nuke_ai_panel.nk.emulation import groups, nodes
+from nuke_ai_panel.nk.emulation import groups, node_knobs, nodes
 from nuke_ai_panel.nk.emulation.animation import INTERPOLATION_TYPES, AnimationCurve, AnimationKey
 from nuke_ai_panel.nk.emulation.api import absent_class, absent_function, api
 from nuke_ai_panel.nk.emulation.callbacks import callback_table
@@ -113,7 +113,7 @@ def _table(session: Session) -> dict[str, object]:
         **FLAGS,
         **_NUMBERS,
         **{name: number for name, (number, _) in INTERPOLATION_TYPES.items()},
-        **{name: getattr(nodes, name) for name in nodes.__all__ if name.isupper()},
+        **{name: getattr(part, name) for part in (nodes, node_knobs) for name in part.__all__ if name.isupper()},
         "NUKE_VERSION_MAJOR": 17,
         "NUKE_VERSION_MINOR": 0,
         "NUKE_VERSION_RELEASE": 3,

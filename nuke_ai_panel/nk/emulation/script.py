@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nuke_ai_panel.errors import HostError, NkError, NotSimulatedError
 from nuke_ai_panel.nk.document import new_script
+from nuke_ai_panel.nk.emulation.code_in_text import code_in
 from nuke_ai_panel.nk.emulation.content import replace_content
 from nuke_ai_panel.nk.emulation.finding import Finding
 from nuke_ai_panel.nk.emulation.formats import Format
@@ -98,6 +99,8 @@ class Script:
         except (NkError, OSError) as error:
             raise RuntimeError(f"{path}: {error}") from error
         self._opened()
+        for node in self.session.document.top.nodes:
+            self.session.not_run.extend(code_in(node))
 
     def script_clear(self, *_args: object) -> bool:
         """Go on with an empty script."""
