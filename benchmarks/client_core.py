@@ -144,7 +144,7 @@ def stream(bench: Bench) -> None:
 
 def first(bench: Bench) -> None:
     for wire, names, against in (("Ollama", OLLAMA_WIRE, "aiohttp ollama"), ("OpenAI", OPENAI_WIRE, "aiohttp")):
-        rows = bench.medians(usable(names), "first_token", "plain", "c8-w1-d0", count=60)
+        rows = bench.medians(usable(names), "first_token", "plain", "c4-w1-d0p", count=100)
         table(f"Call to first token, {wire} wire, warm connection", rows, {"ms": "ms"}, against=against)
 
 

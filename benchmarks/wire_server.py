@@ -163,6 +163,8 @@ class Server:
             writer.write(begin + b"".join(pieces[number % len(pieces)] for number in range(1, count)) + end)
             return
         writer.write(begin)
+        if pace:
+            await asyncio.sleep(pace)
         for sent in range(1, count, together):
             writer.write(b"".join(pieces[number % len(pieces)] for number in range(sent, min(sent + together, count))))
             await writer.drain()
