@@ -176,6 +176,7 @@ def test_frame_has_three_names(blur):
         ("Grade1", "white.b", 4),
         ("Grade1", "input.size + input0.size", 8),
         ("Grade1", "disable", 1),
+        ("Grade1", "white.r.main", 0.5),
         ("Merge1", "input0.black", 1),
         ("Merge1", "topnode.size", 4),
         ("Blur1", "root.format.w / root.height", 1920 / 1080),
@@ -278,6 +279,7 @@ def test_cycle_is_told_as_its_chain(document, blur):
         ("[python {open('x', 'w')}]", "python"),
         ("[metadata input/filename]", "metadata"),
         ("$gui", "$gui"),
+        ("$nuke_version > 13", "$nuke_version"),
         ("1 ^ 2", "^"),
     ],
 )
@@ -343,6 +345,7 @@ def test_evaluation_is_bounded(document, blur):
         ("[file dirname /a/b.exr] [file extension /a/b.exr] [basename /a/b.exr]", "/a .exr b.exr"),
         ("[format %04d 7] [format %.2f 1.005] [format %s-%x ab 255]", "0007 1.00 ab-ff"),
         ("[regsub -all {[0-9]+} a1b22 #] [regexp -all _ a_b_c] [regexp -inline {v([0-9]+)} x_v012]", "a#b# 2 v012 012"),
+        ('[regexp -inline "v\\[0-9]+" x_v012]', "v012"),
         ("[set a 3][expr $a*2]", "36"),
         ("[catch {value Nobody.size}]", "1"),
         ("\\[value size\\]", "[value size]"),

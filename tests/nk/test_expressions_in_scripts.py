@@ -15,6 +15,7 @@ from nuke_ai_panel.nk.expressions import (
     evaluate,
     expressions,
     references,
+    referring_nodes,
     rename_edits,
     run_tcl,
     unresolved_references,
@@ -84,6 +85,27 @@ def test_unresolved_references_are_those_that_lead_nowhere(document):
 def test_asking_whether_something_exists_is_no_mistake():
     document = nk.loads(b'Root {\n inputs 0\n}\nNoOp {\n name A\n disable {{"\\[exists Nobody.size] ? 1 : 0"}}\n}\n')
     assert unresolved_references(document) == []
+
+
+def test_lines_of_metadata_are_text_with_tcl_in_it():
+    document = nk.loads(
+        b"Root {\n inputs 0\n}\nGrade {\n name A\n}\n"
+        b'ModifyMetaData {\n metadata {\n  {set key "\\[value A.white]"}\n }\n name M\n}\n'
+    )
+    (found,) = references(document.node("M"))
+    assert isinstance(found, Reference)
+    assert (found.name, found.target) == ("A.white", document.node("A"))
+    ((node, body),) = rename_edits(document.node("A"), "B")
+    document.set_body(node, body)
+    assert b'{set key "\\[value B.white]"}' in document.to_bytes()
+
+
+def test_nodes_refer_to_one_another_by_their_wires_too():
+    document = nk.loads(
+        b"Root {\n inputs 0\n}\nBlur {\n inputs 0\n name A\n}\nBlur {\n size {{input.size}}\n name B\n}\n"
+        b'NoOp {\n inputs 0\n name C\n label "\\[value A.size]"\n}\nNoOp {\n inputs 0\n name D\n}\n'
+    )
+    assert [node.name for node in referring_nodes(document.node("A"))] == ["B", "C"]
 
 
 def test_name_that_tcl_puts_together_is_told_as_such():

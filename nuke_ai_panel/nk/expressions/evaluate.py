@@ -179,6 +179,8 @@ class _Machine(TclRunning):
             if self.gui is None:
                 raise unknown("$gui", "Whether Nuke shows a window is not known here.")
             return float(self.gui)
+        if text.startswith("$"):
+            raise unknown(text, f"The variable {text} is known to Nuke only.")
         if text == "keys":
             return float(len(context.curve.keys))
         place = resolve(context.node, text, knob=context.shape)

@@ -80,6 +80,8 @@ _SIZES = {
     "Box3_Knob": 6,
 }
 _CORNERS = {"x": 0, "y": 1, "r": 2, "t": 3, "w": 2, "h": 3}
+_KEYER = {"A": 0, "B": 1, "C": 2, "D": 3}
+_VIEW_NAMES = frozenset({"main", "left", "right"})
 _BOX3 = {"x": 0, "y": 1, "n": 2, "r": 3, "t": 4, "f": 5}
 _VALUES = {
     "x": 0,
@@ -120,11 +122,13 @@ _OF_A_NODE = frozenset(
         "proxy",
         "channels",
         "has_error",
+        "hasError",
         "screenWidth",
         "screenHeight",
     ]
 )
 _OF_AXES = frozenset({"world_matrix", "matrix", "proj_world_matrix", "local_matrix", "projection_matrix", "transform"})
+_OF_IMAGES = frozenset({"width", "height", "pixel_aspect"})
 _OF_ROOT = frozenset({"width", "height", "pixel_aspect", "format", "proxy_format"})
 
 
@@ -192,6 +196,8 @@ def field_index(shape: KnobShape, name: str) -> int | None:
         return int(name)
     if shape.type == "BBox_Knob":
         return _CORNERS.get(name)
+    if shape.type == "Keyer_Knob":
+        return _KEYER.get(name)
     if shape.type == "Box3_Knob":
         return _BOX3.get(name)
     return _VALUES.get(name)
@@ -278,6 +284,9 @@ def _first(node: Node, word: str, knob: KnobShape | None) -> Place:
         return jump
     if knob is not None and knob.size > 1 and word in _VALUES and field_index(knob, word) is not None:
         return KnobPlace(node, knob, (word,))
+    if knob is not None and word == knob.name and word in _OF_IMAGES:
+        # The width of a ContactSheet that says "width*2" is that of its image, not its own.
+        return Computed(node, (word,))
     shape = knob_shape(node, word)
     if shape is not None:
         return KnobPlace(node, shape)
@@ -401,6 +410,10 @@ def _follow(node: Node, words: Sequence[str]) -> Place:
 
 def _into_knob(place: KnobPlace, rest: Sequence[str]) -> Place:
     fields = (*place.fields, *rest)
+    # A view may stand last; without views of its own a knob is the same in all of them.
+    if fields and fields[-1] in _VIEW_NAMES:
+        fields = fields[:-1]
+        place = KnobPlace(place.node, place.shape, fields)
     if not fields:
         return place
     shape = place.shape

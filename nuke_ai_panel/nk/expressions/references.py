@@ -67,6 +67,7 @@ _NOT_EVALUATED_TYPES = frozenset(
 )
 _NOT_EVALUATED = frozenset(
     [
+        "font",
         "name",
         "inputs",
         "onCreate",
@@ -167,7 +168,11 @@ def expressions(node: Node) -> Iterator[KnobExpression]:
         shape = knob_shape(node, span.name)
         if shape is not None and shape.type in _NOT_EVALUATED_TYPES:
             continue
-        if word.startswith("{") and "{" in inner:
+        if span.name == "metadata" and word.startswith("{"):
+            # Lines of "{set key value}": a list of texts, not of numbers.
+            if "[" in word:
+                yield KnobExpression(node, span.name, 0, "tcl", word.replace("\\[", "["))
+        elif word.startswith("{") and "{" in inner:
             yield from _in_numbers(node, span.name, word)
         elif "[" in word and not (
             shape is not None and shape.is_user and shape.type in ("EvalString_Knob", "") and "\n" in word
@@ -268,7 +273,9 @@ def _of_program(source: KnobExpression, text: str, shape: KnobShape | None, *, t
         if name.is_composed:
             found.append(Reference(source, word, "composed"))
             found.extend(_of_text(source, word))
-        elif tcl or word in _VARIABLES or (name.called and (word in FUNCTIONS or word in NOT_SIMULATED)):
+        elif (
+            tcl or word in _VARIABLES or word.startswith("$") or (name.called and (word in FUNCTIONS or word in NOT_SIMULATED))
+        ):
             continue
         else:
             reference = _reference(source, word, shape)
@@ -398,9 +405,7 @@ def _renamed_body(node: Node, change: Callable[[str], str]) -> str:
         if span.name == "addUserKnob":
             new = _renamed_link(word, change) if word.startswith("{41 ") else word
         elif (span.name, "tcl") in shown:
-            value = unquote(word)
-            changed = _changed_scripts(value, change)
-            new = quote(changed) if changed != value else word
+            new = _renamed_text(word, change)
         elif (span.name, "expression") in shown:
             new = _renamed_value(word, change)
         else:
@@ -408,6 +413,15 @@ def _renamed_body(node: Node, change: Callable[[str], str]) -> str:
         if new != word:
             body = body[: span.value_start] + new + body[span.value_end :]
     return body
+
+
+def _renamed_text(word: str, change: Callable[[str], str]) -> str:
+    if word.startswith("{"):
+        # In braces a bracket is written with its backslash, which has to stay.
+        return _changed_scripts(word.replace("\\[", "\0["), change).replace("\0[", "\\[")
+    value = unquote(word)
+    changed = _changed_scripts(value, change)
+    return word if changed == value else quote(changed)
 
 
 def _changed_scripts(text: str, change: Callable[[str], str]) -> str:

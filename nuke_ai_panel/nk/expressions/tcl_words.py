@@ -38,7 +38,33 @@ class Word:
 
 
 def bracket_end(text: str, pos: int) -> int:
-    """Return the offset after the ``]`` that closes the ``[`` at `pos`, -1 where none does."""
+    """Return the offset after the ``]`` that closes the ``[`` at `pos`, -1 where none does.
+
+    A bracket in a quoted or braced word closes nothing. Where that leads to no end the brackets alone are counted.
+    """
+    open_marks: list[str] = []
+    last = ""
+    at, size = pos, len(text)
+    while at < size:
+        mark = text[at]
+        inside = open_marks[-1] if open_marks else ""
+        starts_word = inside == "[" and last in " \t\n;["
+        if mark == "\\":
+            at += 2
+            last = mark
+            continue
+        if (mark == "[" and inside != "{") or (mark == '"' and starts_word) or (mark == "{" and (starts_word or inside == "{")):
+            open_marks.append(mark)
+        elif inside and mark == {"[": "]", '"': '"', "{": "}"}[inside]:
+            open_marks.pop()
+            if not open_marks:
+                return at + 1
+        last = mark
+        at += 1
+    return _counted_end(text, pos)
+
+
+def _counted_end(text: str, pos: int) -> int:
     depth = 0
     for match in _MARKS.finditer(text, pos):
         mark = match.group()

@@ -29,7 +29,7 @@ __all__ = ["MAX_DEPTH", "MAX_STEPS", "Context", "Running", "Work"]
 
 #: How many steps one evaluation may take, and how many values may wait for one another.
 MAX_STEPS = 1_000_000
-MAX_DEPTH = 100_000
+MAX_DEPTH = 60_000
 # Generators that yield other generators have no finite type; what they are sent and return is Scalar throughout.
 Work = Generator[Any, Scalar, Scalar]
 _FORMAT_FIELDS = {"w": 0, "h": 1, "x": 2, "y": 3, "r": 4, "t": 5, "pixel_aspect": 6, "width": 0, "height": 1}
