@@ -175,6 +175,7 @@ def add_history(name: str, known: dict[str, Any], seen: dict[str, Any], common: 
     known["dynamic"] = 1 if name in facts.DYNAMIC else None
     known["names"] = facts.INPUT_NAMES.get(name)
     known["knob_since"] = facts.KNOB_SINCE.get(name)
+    known["by_file_type"] = facts.FILE_TYPE_KNOBS.get(name)
     known["knob_until"] = facts.KNOB_UNTIL.get(name)
     if seen:
         known["seen"] = seen["seen"][:2]

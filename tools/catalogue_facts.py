@@ -144,6 +144,43 @@ DYNAMIC = frozenset(
     ]
 )
 
+# Knobs that a node has only while its file type is the one named: file type to knob to type.
+_MOVIE = {
+    "meta_codec": "Enumeration_Knob",
+    "mov32_codec": "Enumeration_Knob",
+    "mov32_pixel_format": "Enumeration_Knob",
+    "mov64_b_frames": "Int_Knob",
+    "mov64_bitrate": "Int_Knob",
+    "mov64_bitrate_tolerance": "Int_Knob",
+    "mov64_codec": "Enumeration_Knob",
+    "mov64_fps": "Double_Knob",
+    "mov64_gop_size": "Int_Knob",
+    "mov64_quality_max": "Int_Knob",
+    "mov64_quality_min": "Int_Knob",
+}
+FILE_TYPE_KNOBS: dict[str, dict[str, dict[str, str]]] = {
+    "Write": {
+        "exr": {
+            "Standard layer name format": "Boolean_Knob",
+            "autocrop": "Boolean_Knob",
+            "compression": "Enumeration_Knob",
+            "datatype": "Enumeration_Knob",
+            "dw_compression_level": "Double_Knob",
+            "first_part": "Enumeration_Knob",
+            "interleave": "Enumeration_Knob",
+            "metadata": "Enumeration_Knob",
+            "standard layer name format": "Boolean_Knob",
+            "write_full_layer_names": "Boolean_Knob",
+        },
+        "dpx": {"datatype": "Enumeration_Knob"},
+        "jpeg": {"_jpeg_quality": "Double_Knob", "_jpeg_sub_sampling": "Enumeration_Knob"},
+        "mov": _MOVIE,
+        "mov64": _MOVIE,
+        "mp4": _MOVIE,
+        "png": {"datatype": "Enumeration_Knob"},
+        "tiff": {"compression": "Enumeration_Knob", "datatype": "Enumeration_Knob"},
+    },
+}
 # Names that scripts damaged by hand or by converters show where a knob's name should stand.
 NO_KNOBS = frozenset({"true", "false", "knob", "x1001", "RotoPaint2", "exr", "inputs", "addUserKnob"})
 

@@ -171,11 +171,14 @@ class Catalogue:
         return self._common
 
     def knob_info(self, class_name: str, knob: str) -> KnobInfo | None:
-        """Return what is known of a class's knob, obsolete ones included; of an unknown class those every node has."""
+        """Return what is known of a class's knob; of an unknown class those every node has.
+
+        Obsolete knobs and those of one file type are among them: see `obsolete` and `file_types` of what is returned.
+        """
         info = self.class_info(class_name)
         if info is None:
             return self._common.get(knob)
-        return info.knobs.get(knob) or info.obsolete_knobs.get(knob)
+        return info.knobs.get(knob) or info.file_type_knobs.get(knob) or info.obsolete_knobs.get(knob)
 
     # what was meant
 
@@ -203,6 +206,7 @@ class Catalogue:
         mistakes = {**table["*"], **table.get(class_name, {})}
         labels = {each.label: each.name for each in knobs.values() if each.label}
         if info is not None:
+            knobs = {**knobs, **info.file_type_knobs}
             labels.update((old.name, old.replaced_by) for old in info.obsolete_knobs.values() if old.replaced_by)
         own = sorted(knobs, key=lambda name: knobs[name].internal)
         return closest(knob, own, labels=labels, mistakes=mistakes, limit=limit)

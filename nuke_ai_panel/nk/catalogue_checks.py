@@ -90,7 +90,7 @@ def class_problem(catalogue: Catalogue, name: str) -> CatalogueProblem | None:
 def knob_problem(catalogue: Catalogue, class_name: str, knob: str) -> CatalogueProblem | None:
     """Return what is wrong with a knob of a class."""
     info = catalogue.class_info(class_name)
-    if info is None or knob in info.knobs or knob in _PSEUDO_KNOBS:
+    if info is None or knob in info.knobs or knob in info.file_type_knobs or knob in _PSEUDO_KNOBS:
         return None
     old = info.obsolete_knobs.get(knob)
     if old is not None:

@@ -34,7 +34,7 @@ _MOST_CLASSES = 10_000
 _MOST_TEXT = 4_096
 _OBSOLETE = "Obsolete_Knob"
 # Of the shipped facts, what no node can tell.
-_KEPT = ("menu", "shown", "names", "order", "met", "seen", "dynamic", "knob_until", "knob_since")
+_KEPT = ("menu", "shown", "names", "order", "met", "seen", "dynamic", "by_file_type", "knob_until", "knob_since")
 
 
 @dataclass(frozen=True)

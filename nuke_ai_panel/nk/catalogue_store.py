@@ -111,6 +111,7 @@ class ClassFile:
             bool(raw.get("dynamic")),
             None if seen is None else (seen[0], seen[1]),
             raw.get("origin", "older" if raw.get("partial") else "nuke"),
+            _by_file_type(raw),
         )
 
     def _knob(self, name: str, entry: list[Any]) -> KnobInfo:
@@ -148,6 +149,15 @@ def _at_version(knobs: dict[str, KnobInfo], obsolete: dict[str, KnobInfo], raw: 
                 del knobs[name]
             else:
                 knobs[name] = replace(knobs[name], since=since)
+
+
+def _by_file_type(raw: Mapping[str, Any]) -> dict[str, KnobInfo]:
+    found: dict[str, KnobInfo] = {}
+    for file_type, knobs in raw.get("by_file_type", {}).items():
+        for name, kind in knobs.items():
+            so_far = found.get(name) or KnobInfo(name, kind, seen=_range(raw.get("met", {}).get(name)))
+            found[name] = replace(so_far, file_types=(*so_far.file_types, file_type))
+    return found
 
 
 def _range(met: Optional[str]) -> tuple[str, str] | None:

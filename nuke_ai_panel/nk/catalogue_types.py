@@ -35,6 +35,7 @@ class KnobInfo:
     first and the last version known to have it, None where that is not known; `seen` the first and the last version whose
     scripts were found to write it. `obsolete`: Nuke still reads it from old scripts, but it is no knob to set; `replaced_by`
     is the one that took over. `internal`: on every node or behind the panel, not among the class's own controls.
+    `file_types`: a node has it only while its ``file_type`` is one of these.
     """
 
     name: str
@@ -51,6 +52,7 @@ class KnobInfo:
     obsolete: bool = False
     internal: bool = False
     seen: Optional[tuple[str, str]] = None
+    file_types: tuple[str, ...] = ()
 
     @property
     def follows_format(self) -> bool:
@@ -98,10 +100,11 @@ class ClassInfo:
     """A node class.
 
     `knobs` are those a node of this version has, the common ones included; `obsolete_knobs` those it only reads from old
-    scripts. `complete` False: there may be knobs that are not listed. `dynamic`: the class makes knobs of its own from a file
-    type, a kernel or channels. `mask_input` is the number of its mask input, None where it has none; `input_names` go from
-    input 0 as far as they are known. `min_inputs` counts the inputs that a node always shows, the mask among them.
-    `replaced_by` is set for a class that newer scripts no longer use.
+    scripts; `file_type_knobs` come and go with the file type, so that no node has all of them. `complete` False: there may be
+    knobs that are not listed. `dynamic`: the class makes knobs of its own from a file type, a kernel or channels.
+    `mask_input` is the number of its mask input, None where it has none; `input_names` go from input 0 as far as they are
+    known. `min_inputs` counts the inputs that a node always shows, the mask among them. `replaced_by` is set for a class that
+    newer scripts no longer use.
     """
 
     name: str
@@ -120,6 +123,7 @@ class ClassInfo:
     dynamic: bool = False
     seen: Optional[tuple[str, str]] = None
     origin: Origin = "nuke"
+    file_type_knobs: Mapping[str, KnobInfo] = field(default_factory=dict)
 
     def position(self, knob: str) -> int | None:
         """Return where Nuke writes the knob among the class's own, None where that was never seen."""

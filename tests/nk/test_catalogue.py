@@ -119,6 +119,17 @@ def test_inputs_have_a_number_names_and_a_mask(class_name, low, high, mask, name
     assert [info.input_name(number) for number in range(len(names))] == names
 
 
+def test_knobs_of_a_file_type_are_known_but_no_write_has_them_all():
+    catalogue = default_catalogue()
+    write = catalogue.class_info("Write")
+    assert catalogue.knob_info("Write", "compression").file_types == ("exr", "tiff")
+    assert catalogue.knob_info("Write", "_jpeg_quality").file_types == ("jpeg",)
+    assert catalogue.knob_info("Write", "channels").file_types == ()
+    assert "compression" not in write.knobs
+    assert catalogue.check_knob("Write", "compression") is None
+    assert catalogue.check_knob("Write", "Compression").suggestion == "compression"
+
+
 @pytest.mark.parametrize("version", PROFILES)
 def test_from_nuke_13_on_frame_hold_has_first_frame_in_camel_case(version):
     catalogue = Catalogue.for_version(version)
