@@ -22,7 +22,7 @@ that the text so far is kept in `partial_text`; that the error names the provide
 the HTTP library; that the request was sent as often as the row says; and that no task, no connection and no thread is left
 behind. Whatever is sent, a call takes 64 MiB of memory at most. Run them with
 
-    python -m pytest tests/faults
+    make test ARGS=tests/faults
 
 This page is printed from the table that the tests read: `python -m tests.faults.fault_page`.
 
