@@ -8,19 +8,17 @@ only, wherever such a place exists; else the scope is written anew in Nuke's own
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from nuke_ai_panel.errors import NkError
 from nuke_ai_panel.nk.node import Item, Node, Push, Scope, SetTop, Verbatim
 
-if TYPE_CHECKING:
-    from nuke_ai_panel.nk.document import Document
-
-__all__ = ["arranged", "first_written"]
+__all__ = ["arranged", "first_written", "in_nuke_order"]
 
 # Each place that is tried costs one run of the program.
 _PLACED_ONE_BY_ONE = 200
 _STEPS_TO_PLACE = 1_000_000
+_WITHOUT_CHANNELS = frozenset({"BackdropNode", "StickyNote"})
+_SNIPPET_INPUT = "cut_paste_input"
 
 
 class _Run:
@@ -68,7 +66,10 @@ def arranged(scope: Scope) -> list[Item]:
         placed = _place_all(program, _sources_first(new), known, scope)
         if placed is not None:
             return placed
-    program = _in_nuke_order(scope)
+    program = in_nuke_order(scope)
+    if not _fits(program, known, set()):
+        # Where an input order puts a clone before its original, the originals come first.
+        program = in_nuke_order(scope, originals_first=True)
     if not _fits(program, known, set()):
         raise NkError("Clones that read from each other cannot be written after this change; declone one of them first.")
     return program
@@ -196,11 +197,13 @@ def _index_of(program: Sequence[Item], node: Node) -> int | None:
     return next((i for i, item in enumerate(program) if item is node), None)
 
 
-def _in_nuke_order(scope: Scope) -> list[Item]:
+def in_nuke_order(scope: Scope, *, originals_first: bool = False) -> list[Item]:
     """Return the scope as Nuke writes it: backdrops, then depth first from the sinks, inputs last to first."""
     document = scope.document
     newline = document.newline
-    head, leading, trailing = _verbatim_parts(scope)
+    head, leading, layers, trailing = _verbatim_parts(scope)
+    places = {item: place for place, item in enumerate(scope.base) if isinstance(item, Node)}
+    inner = _pushed_inside(scope)
     names: dict[Node, list[SetTop]] = {}
     for item, named in _names_in_text(scope):
         if named is not None:
@@ -211,26 +214,38 @@ def _in_nuke_order(scope: Scope) -> list[Item]:
     originals = _originals_in_order(scope)
     backdrops = [node for node in scope.nodes if node.class_name == "BackdropNode"]
     sinks = [node for node in scope.nodes if node not in used and node.class_name != "BackdropNode"]
-    roots = [*backdrops, *originals, *sinks, *scope.nodes]
+    roots = [*backdrops, *(originals if originals_first else ()), *sinks, *scope.nodes]
+    from_snippet = _reading_the_snippet(scope)
     order: list[Node | Push | None] = []
     emitted: set[Node] = set()
     pushed: set[Node] = set()
     for root in roots:
         if root not in emitted:
-            _emit(root, order, emitted, pushed, newline, names, document)
+            _emit(root, order, emitted, pushed, names, from_snippet)
     items: list[Item] = list(head)
+    if _begins_with_nothing(scope):
+        while order and isinstance(order[0], Push) and order[0].variable is None:
+            del order[0]
     for entry in order:
         if isinstance(entry, Push):
             items.append(entry)
         elif entry is not None:
+            # A layer is declared before the first of the nodes that followed it, and before what is new.
+            place = -1 if entry.class_name in _WITHOUT_CHANNELS else places.get(entry, len(scope.base))
+            while layers and layers[0][0] < place:
+                items.append(layers.pop(0)[1])
             items.extend(leading.get(entry, ()))
             items.append(entry)
-            kept = [item for item in names.get(entry, []) if entry in pushed or item.variable in originals.get(entry, ())]
+            kept = [
+                item
+                for item in names.get(entry, [])
+                if entry in pushed or item.variable in inner or item.variable in originals.get(entry, ())
+            ]
             items.extend(kept)
             for variable in originals.get(entry, {}):
                 if all(item.variable != variable for item in kept):
                     items.append(SetTop(f"set {variable} [stack 0]{newline}", variable))
-    return [*items, *trailing]
+    return [*items, *(layer for _, layer in layers), *trailing]
 
 
 def _emit(
@@ -238,16 +253,20 @@ def _emit(
     order: list[Node | Push | None],
     emitted: set[Node],
     pushed: set[Node],
-    newline: str,
     names: dict[Node, list[SetTop]],
-    document: Document,
+    from_snippet: set[tuple[Node, int]],
 ) -> None:
-    todo: list[tuple[Node | None, bool]] = [(root, False)]
+    document = root.document
+    newline = document.newline
+    snippet_input = Push(f"push ${_SNIPPET_INPUT}{newline}", _SNIPPET_INPUT)
+    todo: list[tuple[Node | Push | None, bool]] = [(root, False)]
     opened: set[Node] = set()
     while todo:
         node, ready = todo.pop()
         if node is None:
             order.append(Push(f"push 0{newline}", None))
+        elif isinstance(node, Push):
+            order.append(Push(node.text, node.variable))
         elif ready:
             order.append(node)
             emitted.add(node)
@@ -255,7 +274,7 @@ def _emit(
             if not names.get(node):
                 name = document.variable_for(node)
                 names[node] = [SetTop(f"set {name} [stack 0]{newline}", name)]
-            name = names[node][0].variable
+            name = next((item.variable for item in names[node] if not item.variable.startswith("C")), names[node][0].variable)
             pushed.add(node)
             order.append(Push(f"push ${name}{newline}", name))
         else:
@@ -264,7 +283,8 @@ def _emit(
             count = node.pops
             wanted = [*node._inputs, *([None] * (count - len(node._inputs)))][:count]
             # The last input is written first, and a list used as a stack gives back what was put on it last.
-            todo.extend((source, False) for source in wanted)
+            for index, source in enumerate(wanted):
+                todo.append((snippet_input if source is None and (node, index) in from_snippet else source, False))
 
 
 def first_written(scope: Scope) -> dict[Node, Node]:
@@ -335,16 +355,55 @@ def _names_in_text(scope: Scope) -> Iterable[tuple[SetTop, Node | None]]:
             yield item, names[item.variable]
 
 
-def _verbatim_parts(scope: Scope) -> tuple[list[Item], dict[Node, list[Item]], list[Item]]:
-    """Split what is no node: the header with every ``add_layer``, the comments before a node, and what ends the text."""
+def _reading_the_snippet(scope: Scope) -> set[tuple[Node, int]]:
+    """Return the inputs, by node and number, that read what the snippet is pasted after."""
+    found: set[tuple[Node, int]] = set()
+    stack: list[bool] = []
+    for item in scope.base:
+        if isinstance(item, Node):
+            if item is scope.document.root_node:
+                continue
+            for index in range(min(item.pops, len(stack))):
+                if stack.pop():
+                    found.add((item, index))
+            stack.append(False)
+        elif isinstance(item, Push):
+            stack.append(item.variable == _SNIPPET_INPUT)
+    return found
+
+
+def _begins_with_nothing(scope: Scope) -> bool:
+    """Return whether the text relies on an empty stack, as that of a gizmo does: its first node takes what is not there."""
+    first = next((item for item in scope.base if not isinstance(item, Verbatim) and item is not scope.document.root_node), None)
+    return isinstance(first, Node) and first.pops > 0
+
+
+def _pushed_inside(scope: Scope) -> set[str]:
+    """Return the variables that groups of the scope push; Nuke writes no such thing, but a hand may have."""
+    return {
+        item.variable
+        for node in scope.document.walk(scope)
+        if node.children is not None
+        for item in node.children.base
+        if isinstance(item, Push) and item.variable is not None
+    }
+
+
+def _verbatim_parts(
+    scope: Scope,
+) -> tuple[list[Item], dict[Node, list[Item]], list[tuple[int, Item]], list[Item]]:
+    """Split what is no node: the header, the comments before a node, each ``add_layer`` with its place, and the end."""
     head: list[Item] = []
     leading: dict[Node, list[Item]] = {}
+    layers: list[tuple[int, Item]] = []
     waiting: list[Item] = []
     seen_node = False
-    for item in scope.base:
+    for place, item in enumerate(scope.base):
         if isinstance(item, Verbatim):
-            if not seen_node or item.text.lstrip().startswith("add_layer"):
+            if not seen_node:
                 head.append(item)
+            elif item.text.lstrip().startswith("add_layer"):
+                layers.append((place, item))
             else:
                 waiting.append(item)
         elif isinstance(item, Node):
@@ -355,8 +414,6 @@ def _verbatim_parts(scope: Scope) -> tuple[list[Item], dict[Node, list[Item]], l
             if item.alive:
                 leading[item] = waiting
                 waiting = []
-        elif (isinstance(item, SetTop) and item.variable == "cut_paste_input" and not seen_node) or (
-            isinstance(item, Push) and item.variable == "cut_paste_input" and not seen_node
-        ):
+        elif isinstance(item, SetTop) and item.variable == _SNIPPET_INPUT and not seen_node:
             head.append(item)
-    return head, leading, waiting
+    return head, leading, layers, waiting
