@@ -23,6 +23,7 @@ LONGEST_LINE = 256 * 1024 * 1024
 """Bytes. A longer line is a failure of its own; pictures make lines long, but not that long."""
 
 _CHAT_URL = "/v1/chat/completions"
+_PLACE_FIELDS = ("base_url", "ca_file")
 _SECRET_FIELDS = ("api_key", "key", "authorization", "headers", "extra_headers")
 
 
@@ -87,7 +88,7 @@ class RequestLines:
             names = [asked.pop(field) for field in ("custom_id", "id") if field in asked]
             name = str(names[0]) if names else ""
             asked = self._request(asked)
-            _refuse_keys(asked)
+            _refuse_keys_and_places(asked)
         except ValidationError as error:
             error.args = (f"Line {number}: {error}",)
             failure = error.with_traceback(None)
@@ -150,11 +151,18 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _refuse_keys(asked: Mapping[str, object]) -> None:
+def _refuse_keys_and_places(asked: Mapping[str, object]) -> None:
     for name in asked:
         if name.lower() in _SECRET_FIELDS:
             raise ValidationError(
                 f"A batch file holds no keys, so {name!r} is refused. Set the key in the environment or the keyring.",
+                field=name,
+                allowed="left out",
+            )
+        if name.lower() in _PLACE_FIELDS:
+            # Whoever wrote the file could otherwise have the key of the one who runs it sent to a server of their own.
+            raise ValidationError(
+                f"A batch file names no servers, so {name!r} is refused. Set the address in Settings or the environment.",
                 field=name,
                 allowed="left out",
             )

@@ -213,8 +213,9 @@ def test_limit_of_costs_ends_the_run_and_another_run_goes_on(server, ask, source
     assert [record["index"] for record in lines(out)] == list(range(10))
 
 
-def test_nobody_there_has_an_exit_code_of_its_own(ask, source, out, batch, unused_url):
-    write(source, ask("openai/toy", "one", base_url=unused_url, max_retries=0))
+def test_nobody_there_has_an_exit_code_of_its_own(ask, source, out, batch, unused_url, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", unused_url)
+    write(source, ask("openai/toy", "one", max_retries=0))
     assert batch()[0] == 3
 
 

@@ -80,6 +80,13 @@ def test_key_in_a_line_is_refused_and_not_repeated(read, field):
     assert "sk-very-secret" not in repr(vars(line.item.error)) + str(line.item.error)
 
 
+@pytest.mark.parametrize("field", ["base_url", "ca_file"])
+def test_server_in_a_line_is_refused_because_the_key_would_go_there(read, field):
+    (line,) = read({"id": "a", **ASKED, field: "http://127.0.0.1:9"})
+    assert line.item.request == {}
+    assert "names no servers" in str(line.item.error)
+
+
 def test_model_and_provider_fill_what_a_line_leaves_out(read):
     bare = {**ASKED, "model": "meta/toy"}
     given, slashed, none = read(ASKED, bare, {"messages": []}, model="plain", provider="openrouter")
