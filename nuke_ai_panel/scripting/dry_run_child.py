@@ -55,6 +55,7 @@ def _run(request: dict[str, Any], snapshot: bytes) -> dict[str, Any]:
     output = _cut(result.output, request["output_limit"])
     notes = [f"On the copy this was not possible: the script {words}." for words in guard.refused]
     notes += [f"On the copy this was not possible: {words}" for words in unsimulated]
+    notes += [f"The script pastes code, which Nuke runs and the copy does not: {found.where}." for found in host.not_run]
     if result.error:
         unknown = _why_unknown(result.error, guard, unsimulated)
         if unknown:

@@ -237,3 +237,14 @@ def test_formats_are_found_by_name(nuke):
     assert (form.width(), form.height(), form.pixelAspect(), form.r()) == (100, 50, 2, 100)
     assert nuke.root()["format"].toScript() == "100 50 0 0 100 50 2 squeezed"
     assert "HD_1080" in [each.name() for each in nuke.formats()]
+
+
+def test_a_matrix_is_read_and_written_row_by_row(nuke):
+    matrix = nuke.nodes.ColorMatrix()["matrix"]
+    assert matrix.arraySize() == 9
+    matrix.setValue([1, 0, 0, 0, 2, 0, 0, 0, 3])
+    assert matrix.toScript() == "{{1 0 0} {0 2 0} {0 0 3}}"
+    assert matrix.value(4) == 2
+    matrix.fromScript("{\n {{frame} 0 0}\n {0 1 0}\n {0 0 1}\n}")
+    assert (matrix.value(0), matrix.hasExpression(0), matrix.hasExpression(1)) == (1001, True, False)
+    assert matrix.notDefault()

@@ -317,3 +317,10 @@ def test_review_answers_are_plain_data(reviewed):
 
     found = reviewed("import nuke\nnuke.nodes.Blur(size=3)\n")
     json.dumps(dataclasses.asdict(found))
+
+
+def test_review_names_the_code_that_pasted_nodes_carry(reviewed):
+    code = "import nuke\nnuke.scriptReadText('Blur {\\n onCreate \"import os\"\\n name Soft\\n}\\n')\n"
+    found = reviewed(code)
+    assert found.diff is not None
+    assert [text for text in found.warnings if "Soft.onCreate" in text]

@@ -9,7 +9,7 @@ from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.curves import Component, Curve, Key, parse_component
 from nuke_ai_panel.nk.emulation.animation import AnimationCurve
 from nuke_ai_panel.nk.emulation.knob import Knob, Value
-from nuke_ai_panel.nk.emulation.values import array_text, elements, number_text, same_elements
+from nuke_ai_panel.nk.emulation.values import array_text, elements, matrix_text, number_text, same_elements
 
 __all__ = ["Array_Knob", "Unsigned_Knob"]
 
@@ -208,7 +208,8 @@ class Array_Knob(Knob):  # noqa: N801  Nuke's name
         return number_text(int(number) if self._facts.type in _WHOLE else number)
 
     def _put_words(self, words: list[str]) -> None:
-        self._put(array_text(words, folded=self._facts.type in _FOLDED))
+        matrix = matrix_text(words) if self._facts.type == "IArray_Knob" else None
+        self._put(matrix or array_text(words, folded=self._facts.type in _FOLDED))
 
     def _is_default(self, text: str) -> bool:
         if self._facts.default is None:

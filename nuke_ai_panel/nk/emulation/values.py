@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nuke_ai_panel.errors import NotSimulatedError
-from nuke_ai_panel.nk.words import list_words, quote, unquote, written
+from nuke_ai_panel.nk.words import list_words, quote, unquote, word_end, written
 
 __all__ = [
     "array_text",
@@ -13,10 +13,15 @@ __all__ = [
     "expression_element",
     "expression_of",
     "is_curve",
+    "matrix_text",
     "number_text",
     "plain_text",
     "same_elements",
 ]
+
+
+#: How many rows an array of so many numbers has, where it is a matrix.
+_MATRICES = {9: 3, 16: 4}
 
 
 def number_text(value: float) -> str:
@@ -27,7 +32,12 @@ def number_text(value: float) -> str:
 def elements(text: str, size: int) -> list[str]:
     """Split an array knob's text into one word for each value: a number, or ``{...}`` with an expression or a curve."""
     text = text.strip()
-    words = list_words(text[1:-1]) if text.startswith("{") and text.endswith("}") else list_words(text)
+    is_list = text.startswith("{") and word_end(text, 0, in_list=True) == len(text)
+    words = list_words(text[1:-1] if is_list else text)
+    if size in _MATRICES and len(words) == _MATRICES[size]:
+        # A matrix is written row by row.
+        rows = [list_words(word[1:-1]) for word in words if word.startswith("{")]
+        words = [word for row in rows for word in row] if sum(map(len, rows)) == size else words
     if len(words) == 1 and size > 1:
         words = words * size
     return [*words, *["0"] * (size - len(words))]
@@ -38,6 +48,15 @@ def array_text(words: Sequence[str], *, folded: bool) -> str:
     if len(words) == 1 or (folded and len(set(words)) == 1):
         return "{" + words[0] + "}" if words[0].startswith("{") else words[0]
     return "{" + " ".join(words) + "}"
+
+
+def matrix_text(words: Sequence[str]) -> str | None:
+    """Return the text of a matrix, row by row; None for as many values as no matrix has."""
+    rows = _MATRICES.get(len(words))
+    if rows is None:
+        return None
+    size = len(words) // rows
+    return "{" + " ".join("{" + " ".join(words[at : at + size]) + "}" for at in range(0, len(words), size)) + "}"
 
 
 def same_elements(left: Sequence[str], right: Sequence[str]) -> bool:
