@@ -16,37 +16,27 @@ __all__ = ["arranged", "first_written", "in_nuke_order"]
 
 # Each place that is tried costs one run of the program.
 _PLACED_ONE_BY_ONE = 200
-_STEPS_TO_PLACE = 1_000_000
+_STEPS_TO_PLACE = 300_000
 _WITHOUT_CHANNELS = frozenset({"BackdropNode", "StickyNote"})
 _SNIPPET_INPUT = "cut_paste_input"
 
 
-class _Run:
-    """One run of a program: the inputs each node got, the names given, the stack that remains."""
-
-    def __init__(self, items: Iterable[Item], known: dict[str, Node | None]) -> None:
-        self.inputs: dict[Node, list[Node | None]] = {}
-        self.names: dict[str, Node | None] = {}
-        self.clones_hold = True
-        stack: list[Node | None] = []
-        for item in items:
-            if isinstance(item, Node):
-                if item.class_name == "Root" and item.scope.owner is None:
-                    continue
-                count = item.pops
-                taken = [stack.pop() if stack else None for _ in range(count)]
-                self.inputs[item] = taken
-                if item.clone_of is not None:
-                    variable = item.clone_variable
-                    named = self.names.get(variable, known.get(variable))
-                    self.clones_hold = self.clones_hold and named is not None and (named.clone_of or named) is item.clone_of
+def _named(program: Iterable[Item], known: dict[str, Node | None]) -> dict[str, Node | None]:
+    """Return what each variable names at the end of a program."""
+    names: dict[str, Node | None] = {}
+    stack: list[Node | None] = []
+    for item in program:
+        if isinstance(item, Node):
+            if item is not item.document.root_node:
+                pops = item.text.pops
+                del stack[len(stack) - min(pops, len(stack)) :]
                 stack.append(item)
-            elif isinstance(item, Push):
-                name = item.variable
-                stack.append(None if name is None else self.names.get(name, known.get(name)))
-            elif isinstance(item, SetTop):
-                self.names[item.variable] = stack[-1] if stack else None
-        self.stack = stack
+        elif isinstance(item, Push):
+            name = item.variable
+            stack.append(None if name is None else names.get(name, known.get(name)))
+        elif isinstance(item, SetTop):
+            names[item.variable] = stack[-1] if stack else None
+    return names
 
 
 def arranged(scope: Scope) -> list[Item]:
@@ -95,20 +85,32 @@ def _reach(source: Node | None, unplaced: set[Node]) -> Node | None:
     return source
 
 
-def _fits(program: Sequence[Item], known: dict[str, Node | None], unplaced: set[Node]) -> bool:
-    return _run_fits(_Run(program, known), unplaced)
-
-
-def _run_fits(run: _Run, unplaced: set[Node]) -> bool:
-    if not run.clones_hold:
-        return False
-    for node, taken in run.inputs.items():
-        wanted = node._inputs
-        for index in range(max(len(taken), len(wanted))):
-            want = _reach(wanted[index], unplaced) if index < len(wanted) else None
-            have = taken[index] if index < len(taken) else None
-            if want is not have:
-                return False
+def _fits(program: Iterable[Item], known: dict[str, Node | None], unplaced: set[Node]) -> bool:
+    """Return whether a program connects what the graph says, but for the nodes in `unplaced`; ends where it does not."""
+    names: dict[str, Node | None] = {}
+    stack: list[Node | None] = []
+    for item in program:
+        if isinstance(item, Node):
+            wanted = item._inputs
+            count = item.text.pops
+            if item.class_name == "Root" and item.scope.owner is None:
+                continue
+            for index in range(max(count, len(wanted))):
+                have = stack.pop() if index < count and stack else None
+                want = wanted[index] if index < len(wanted) else None
+                if want is not have and (want not in unplaced or _reach(want, unplaced) is not have):
+                    return False
+            if item.clone_of is not None:
+                variable = item.clone_variable
+                named = names.get(variable, known.get(variable))
+                if named is None or (named.clone_of or named) is not item.clone_of:
+                    return False
+            stack.append(item)
+        elif isinstance(item, Push):
+            name = item.variable
+            stack.append(None if name is None else names.get(name, known.get(name)))
+        elif isinstance(item, SetTop):
+            names[item.variable] = stack[-1] if stack else None
     return True
 
 
@@ -164,8 +166,8 @@ def _candidates(program: list[Item], node: Node, known: dict[str, Node | None], 
             if after > at + 1:
                 yield [*program[:after], node, *program[after:]]
     yield [*program, node]
-    consumers = [i for i, item in enumerate(program) if isinstance(item, Node) and any(s is node for s in item._inputs)]
-    for at in consumers:
+    readers = set(node.dependents)
+    for at in [i for i, item in enumerate(program) if item in readers] if readers else ():
         yield [*program[:at], node, *program[at:]]
     yield _with_pushes(program, node, known, scope)
 
@@ -176,19 +178,19 @@ def _with_pushes(program: list[Item], node: Node, known: dict[str, Node | None],
     tail: list[Item] = []
     pops = node.pops
     wanted = [*node._inputs, *([None] * (pops - len(node._inputs)))][:pops]
-    run = _Run(program, known)
+    names = _named(program, known)
     for source in reversed(wanted):
         if source is None:
             tail.append(Push(f"push 0{newline}", None))
             continue
-        name = next((name for name, named in run.names.items() if named is source), None)
+        name = next((name for name, named in names.items() if named is source), None)
         if name is None:
             at = _index_of(program, source)
             if at is None:
                 continue
             name = scope.document.variable_for(source)
             program = [*program[: at + 1], SetTop(f"set {name} [stack 0]{newline}", name), *program[at + 1 :]]
-            run = _Run(program, known)
+            names = _named(program, known)
         tail.append(Push(f"push ${name}{newline}", name))
     return [*program, *tail, node]
 
