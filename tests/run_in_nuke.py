@@ -28,10 +28,10 @@ def main():
         print(f"This is not Nuke ({error}). Run it with: nuke -t tests/run_in_nuke.py")
         return 2
     print(f"Nuke {nuke.env['NukeVersionString']}, Python {platform.python_version()}, {platform.platform()}")
-    if nuke.env["gui"]:
+    if is_set(nuke, "gui"):
         print("This would replace the script that is open here. Run it without a window: nuke -t tests/run_in_nuke.py")
         return 2
-    if nuke.env["nc"] or nuke.env["indie"]:
+    if is_set(nuke, "nc") or is_set(nuke, "indie"):
         print(
             "Non-commercial and Indie editions give Python ten nodes of a script, too few for the checks. Use a full licence."
         )
@@ -52,6 +52,14 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
     print(f"{len(checks.CHECKS) - failed} of {len(checks.CHECKS)} checks passed.")
     return 1 if failed else 0
+
+
+def is_set(nuke, key):
+    """Return whether the session says so; not every release knows every key."""
+    try:
+        return bool(nuke.env[key])
+    except KeyError:
+        return False
 
 
 def load_checks():

@@ -7,8 +7,9 @@ import threading
 import pytest
 
 from nuke_ai_panel import nk
-from nuke_ai_panel.errors import NotSimulatedError
+from nuke_ai_panel.errors import HostError, NotSimulatedError
 from nuke_ai_panel.hosts.document_host import DocumentHost
+from nuke_ai_panel.hosts.nuke_host import NukeHost
 from nuke_ai_panel.nk.emulation.module import session_of
 from tests.host_contract.host_contract import SCRIPT
 
@@ -355,3 +356,79 @@ def test_a_non_commercial_nuke_gives_ten_node_objects(document):
     assert nuke.tcl("value Grade1.white.r") == "1.5", "Tcl still reads"
     nuke.scriptClear()
     assert nuke.createNode("Blur").name() == "Blur1"
+
+
+# Smaller things
+
+
+def test_can_set_input_asks_without_connecting(nuke, document):
+    before = document.to_bytes()
+    grade, write = nuke.toNode("Grade1"), nuke.toNode("Write1")
+    assert write.canSetInput(0, grade)
+    assert not grade.canSetInput(0, write)
+    assert document.to_bytes() == before
+
+
+def test_inputs_are_counted_as_the_class_has_them(nuke):
+    merge = nuke.nodes.Merge2()
+    assert (merge.inputs(), merge.optionalInput()) == (0, 2)
+    assert merge.maxInputs() > 3
+    assert merge.setInput(2, nuke.toNode("Read1"))
+    assert (merge.inputs(), merge.input(0), merge.input(2).name()) == (3, None, "Read1")
+    assert merge.setInput(2, None)
+    assert merge.inputs() == 0
+    assert not merge.setInput(-1, nuke.toNode("Read1"))
+    assert nuke.toNode("Read1").maxInputs() == 0
+
+
+def test_extracted_nodes_leave_their_stream(nuke):
+    only(nuke, "Grade1")
+    nuke.extractSelected()
+    assert wires(nuke)["Grade1"] == []
+    assert wires(nuke)["Group1"] == ["Read1"]
+
+
+def test_the_script_knows_whether_it_was_changed(nuke, tmp_path):
+    assert not nuke.root().modified()
+    nuke.createNode("Blur")
+    assert nuke.modified()
+    nuke.scriptSaveAs(str(tmp_path / "a.nk"))
+    assert not nuke.root().modified()
+    assert nuke.scriptName() == str(tmp_path / "a.nk")
+    with pytest.raises(RuntimeError, match="exists"):
+        nuke.scriptSaveAs(str(tmp_path / "a.nk"))
+
+
+def test_group_calls_and_classes(nuke):
+    group = nuke.toNode("Group1")
+    assert isinstance(group, nuke.Group)
+    assert isinstance(group, nuke.Node)
+    assert not isinstance(group, nuke.Root)
+    assert (group.numNodes(), group.run(lambda: nuke.thisGroup().name())) == (3, "Group1")
+    group.begin()
+    assert names(nuke.allNodes("Blur")) == ["Blur1"]
+    group.end()
+    assert nuke.allNodes("Blur") == []
+
+
+def test_create_node_takes_knobs_as_text(nuke):
+    node = nuke.createNode("Transform", 'translate {10 20} rotate 5 label "two words" name Move', inpanel=False)
+    assert (node.name(), node["translate"].value(), node["rotate"].value(), node["label"].value()) == (
+        "Move",
+        [10, 20],
+        5,
+        "two words",
+    )
+
+
+def test_a_gizmo_that_stands_in_the_script_can_be_made_again():
+    nuke = nk.emulate(nk.loads(b"Root {\n inputs 0\n}\nStudioThing {\n inputs 0\n name S1\n}\n"))
+    assert nuke.createNode("StudioThing").Class() == "StudioThing"
+    assert not nuke.canCreateNode("OtherThing")
+    assert nuke.canCreateNode("Blur")
+
+
+def test_the_hosts_of_a_non_commercial_nuke_refuse(document):
+    host = NukeHost(nk.emulate(document, non_commercial=True))
+    with pytest.raises(HostError, match="Non-commercial"):
+        host.nodes()

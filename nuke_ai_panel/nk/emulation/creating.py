@@ -99,8 +99,11 @@ class Creating:
         return self._is_class(class_name)
 
     def _is_class(self, class_name: str) -> bool:
-        in_script = any(node.class_name == class_name for node in self.session.document.walk())
-        return (self.session.facts(class_name) is not None or in_script) and class_name != "Root"
+        if class_name == "Root":
+            return False
+        return self.session.facts(class_name) is not None or any(
+            node.class_name == class_name for node in self.session.document.walk()
+        )
 
     def _make(self, class_name: str) -> Node:
         if not isinstance(class_name, str):
