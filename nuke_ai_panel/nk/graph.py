@@ -243,7 +243,7 @@ def _user_knob(node: Node, word: str) -> UserKnob | None:
         words = [unquote(each) for each in list_words(word[1:-1])]
     except DamagedWordError:
         return None
-    if not words or not words[0].lstrip("-").isdigit():
+    if not words or not words[0].lstrip("-").isdecimal():
         return None
     name = words[1] if len(words) > 1 else ""
     options: dict[str, str] = {}

@@ -382,6 +382,9 @@ def test_tcl_in_an_expression_gives_a_number_an_expression_or_part_of_a_name(blu
         ("[getenv HOME]", NotSimulated),
         ("[knob size 5]", NotSimulated),
         ("[file exists /etc/passwd]", NotSimulated),
+        ("[regexp {(\\w+\\s?)*x} aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]", NotSimulated),
+        ("[string match *a*a*a*a*a*a*a*a*b [string repeat a 5000]]", NotSimulated),
+        ("[format %5.999999999f 1]", SyntaxProblem),
         ("[regexp (a+)+b aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]", NotSimulated),
         ("[string repeat abc 1000000]", SyntaxProblem),
     ],
@@ -395,7 +398,12 @@ def test_tcl_problems_are_told_apart(blur, text, kind):
 PIECES = (
     "1 2.5 .5 size Blur1.size.h Grade1 parent input this. root.format.w frame y pow( max( sin( curve( ( ) , ? : + - * / ** % "
     '|| ! == < >= ^ ~ [ ] [value [expr [if [lindex { } " \\ $a ${ ; # \n 0x 1e999 value(1) é random( [string ] [regsub [file '
-    "[format %d %s end -1"
+    "[format %d %s end -1 ² 0x"
+    + "f" * 300
+    + " "
+    + "9" * 400
+    + " round(1e999) double( input99999999999999999 .0 %5.999999999f (a|a)* "
+    "[regexp"
 )
 
 

@@ -150,7 +150,7 @@ class _Machine(TclRunning):
                 raise stop(SyntaxProblem(f"{word}() does not take {len(args)} arguments", name.column))
             found = function.call(*args)
             return int(found) if tcl and word == "int" and math.isfinite(found) else found
-        if tcl and word in ("double", "round"):
+        if tcl and word in ("double", "round") and len(args) == 1 and math.isfinite(args[0]):
             return float(args[0]) if word == "double" else int(args[0] + math.copysign(0.5, args[0]))
         if word in NOT_SIMULATED:
             raise unknown(word, f"The function {word}() is not simulated: its exact value is known to Nuke only.")

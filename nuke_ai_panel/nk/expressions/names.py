@@ -192,8 +192,8 @@ Place = Union[KnobPlace, Computed, Node, Lost, Unknown]
 
 def field_index(shape: KnobShape, name: str) -> int | None:
     """Return which value of a knob a field names, None where it names none."""
-    if name.isdigit():
-        return int(name)
+    if name.isdecimal():
+        return int(name) if len(name) < 10 else None
     if shape.type == "BBox_Knob":
         return _CORNERS.get(name)
     if shape.type == "Keyer_Knob":
@@ -337,7 +337,7 @@ def step_to_node(node: Node, word: str) -> Place | None:
     if word == "topnode":
         return _top_node(node)
     number = _INPUT.match(word)
-    if number is not None:
+    if number is not None and len(word) < 16:
         shape = knob_shape(node, word)
         return None if shape is not None else _input(node, int(number.group(1) or 0), word)
     return None
@@ -348,7 +348,11 @@ def _input(node: Node, number: int, word: str) -> Place:
     if node.class_name == "Input" and node.scope.owner is not None and number == 0:
         written = node.knob("number")
         group = node.scope.owner
-        index = int(float(written)) if written and written.replace(".", "", 1).isdigit() else _input_number(node)
+        index = (
+            int(float(written))
+            if written and len(written) < 10 and written.replace(".", "", 1).isdecimal()
+            else _input_number(node)
+        )
         return _input(group, index, word) if index < len(group.inputs) else _open(group, index, word)
     inputs = node.inputs
     found = inputs[number] if number < len(inputs) else None
@@ -357,7 +361,7 @@ def _input(node: Node, number: int, word: str) -> Place:
 
 def _input_number(node: Node) -> int:
     digits = node.name[len(node.name.rstrip("0123456789")) :]
-    return max(int(digits) - 1, 0) if digits and len(digits) < 6 else 0
+    return max(int(digits) - 1, 0) if digits.isdecimal() and len(digits) < 6 else 0
 
 
 def _open(node: Node, number: int, word: str) -> Place:
@@ -418,7 +422,7 @@ def _into_knob(place: KnobPlace, rest: Sequence[str]) -> Place:
         return place
     shape = place.shape
     if shape.type == "Format_Knob":
-        if fields[0] in _FORMAT or fields[0].isdigit():
+        if fields[0] in _FORMAT or fields[0].isdecimal():
             return KnobPlace(place.node, shape, fields)
     elif len(fields) == 1 and field_index(shape, fields[0]) is not None:
         return KnobPlace(place.node, shape, fields)

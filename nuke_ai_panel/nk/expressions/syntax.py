@@ -118,7 +118,7 @@ def tokens(text: str, *, tcl: bool = False) -> list[Token]:
 
 def _token(text: str, pos: int, tcl: bool) -> Token:
     mark = text[pos]
-    if mark.isdigit() or (mark == "." and text[pos + 1 : pos + 2].isdigit()):
+    if mark.isdecimal() or (mark == "." and text[pos + 1 : pos + 2].isdecimal()):
         number = _NUMBER.match(text, pos)
         if (
             number
@@ -259,7 +259,11 @@ class _Parser:
             raise _wrong(f"a value is missing before {token.text!r}", token.start)
         if token.kind == "number":
             word = token.text
-            self.ops.append(Op("number", float(int(word, 16)) if word[:2] in ("0x", "0X") else word))
+            if word[:2] in ("0x", "0X"):
+                if len(word) > 66:
+                    raise _wrong("the number is too large", token.start)
+                word = str(int(word, 16))
+            self.ops.append(Op("number", word))
         elif token.kind == "name":
             follows = self.tokens[index + 1] if index + 1 < len(self.tokens) else None
             if follows is not None and follows.text == "(" and follows.kind == "operator":

@@ -49,8 +49,11 @@ NOT_SIMULATED: Mapping[str, str] = {
 }
 _MAX_TEXT = 100_000
 _LIST_WORD = re.compile(r"\s*(?:\{|\"|\S)")
-# A repeated group that is repeated itself may take for ever.
-_RISKY = re.compile(r"[+*}]\)[+*{]|\([^)]*\|[^)]*\)[+*{]")
+# A repetition or a choice that is repeated itself may take for ever; others cost a power of the text's length.
+_RISKY = re.compile(r"[+*}?|][^()]*\)+[+*{]|\)\)+[+*{]")
+_REPEATED = re.compile(r"(?<!\\)[*+{]")
+_MAX_WORK = 50_000_000
+_LONG_NUMBER = 300
 _CONVERSION = re.compile(r"%(?:%|([-+ 0#]*\d*(?:\.\d+)?)l?([diouxXeEfgGsc]))")
 
 
@@ -60,6 +63,12 @@ def number_or_none(text: object) -> float | None:
         return text
     if not isinstance(text, str) or "_" in text:
         return None
+    if len(text) > _LONG_NUMBER:
+        # Python is slow to read it as an int, and no float is as large.
+        try:
+            return float(text)
+        except ValueError:
+            return None
     try:
         return int(text, 0) if text.strip().lstrip("+-")[:2].lower() == "0x" else int(text)
     except ValueError:
@@ -132,11 +141,11 @@ def _lsearch(args: Sequence[str]) -> str:
     options, (text, pattern) = args[:-2], args[-2:]
     for at, item in enumerate(split_list(text)):
         if "-regexp" in options:
-            hit = _compiled(pattern, []).search(item) is not None
+            hit = _compiled(pattern, [], item).search(item) is not None
         elif "-exact" in options:
             hit = item == pattern
         else:
-            hit = fnmatch.fnmatchcase(item, pattern)
+            hit = _matches(item, pattern)
         if hit:
             return str(at)
     return "-1"
@@ -180,7 +189,7 @@ def _string(args: Sequence[str]) -> str:
             one, other = one.lower(), other.lower()
         return str(int(one == other)) if what == "equal" else str((one > other) - (one < other))
     if what == "match":
-        return str(int(fnmatch.fnmatchcase(text, rest[-2])))
+        return str(int(_matches(text, rest[-2])))
     if what == "first":
         return str(rest[1].find(rest[0]))
     if what == "last":
@@ -239,8 +248,7 @@ def _format(args: Sequence[str]) -> str:
         if match.group() == "%%":
             return "%"
         flags, kind = match.group(1), match.group(2)
-        width = re.search(r"[1-9]\d*", flags)
-        if width is not None and int(width.group()) > 1000:
+        if any(len(width) > 3 for width in re.findall(r"[1-9]\d*", flags)):
             raise _usage("the width is too large")
         value = next(values, None)
         if value is None:
@@ -257,9 +265,20 @@ def _format(args: Sequence[str]) -> str:
     return _CONVERSION.sub(one, args[0])
 
 
-def _compiled(pattern: str, options: Sequence[str]) -> re.Pattern[str]:
+def _matches(text: str, pattern: str) -> bool:
+    _check_work("string match", pattern.count("*"), text)
+    return fnmatch.fnmatchcase(text, pattern)
+
+
+def _check_work(what: str, repeated: int, text: str) -> None:
+    if (len(text) + 1) ** min(repeated, 8) > _MAX_WORK:
+        raise ExpressionStopped(NotSimulated(what, f"The pattern for {what!r} could take too long on a text of this length."))
+
+
+def _compiled(pattern: str, options: Sequence[str], text: str) -> re.Pattern[str]:
     if _RISKY.search(pattern) or len(pattern) > 1000:
         raise ExpressionStopped(NotSimulated("regexp", "A regular expression that repeats a repetition is not tried."))
+    _check_work("regexp", len(_REPEATED.findall(pattern)), text)
     translated = pattern.replace("[[:digit:]]", "[0-9]").replace("[[:space:]]", r"\s").replace("[[:alpha:]]", "[A-Za-z]")
     try:
         return re.compile(translated, re.IGNORECASE if "-nocase" in options else 0)
@@ -289,19 +308,19 @@ def _regsub(args: Sequence[str]) -> str:
             if mark.group() == "&":
                 return match.group()
             number = mark.group(1)
-            if not number.isdigit():
+            if not number.isdecimal():
                 return number
             return (match.group(int(number)) or "") if int(number) <= len(match.groups()) else ""
 
         return re.sub(r"&|\\(.)", piece, new)
 
-    return _compiled(pattern, options).sub(put, text[:_MAX_TEXT], count=0 if "-all" in options else 1)
+    return _compiled(pattern, options, text[:_MAX_TEXT]).sub(put, text[:_MAX_TEXT], count=0 if "-all" in options else 1)
 
 
 def _regexp(args: Sequence[str]) -> str:
     options, rest = _options(args)
     pattern, text = rest[0], rest[1]
-    found = list(_compiled(pattern, options).finditer(text[:_MAX_TEXT]))
+    found = list(_compiled(pattern, options, text[:_MAX_TEXT]).finditer(text[:_MAX_TEXT]))
     if "-inline" in options:
         hits = found if "-all" in options else found[:1]
         return _joined([part or "" for hit in hits for part in (hit.group(), *hit.groups())])

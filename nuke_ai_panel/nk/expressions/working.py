@@ -150,7 +150,7 @@ class Running(ABC):
         """Return a number of a format such as ``w``. Raises: ExpressionStopped."""
         numbers = [number_or_none(word) for word in text.split()]
         place = _FORMAT_FIELDS.get(fields[0]) if fields else None
-        if fields and fields[0].isdigit():
+        if fields and fields[0].isdecimal() and len(fields[0]) < 10:
             place = int(fields[0])
         number = numbers[place] if place is not None and place < len(numbers) else None
         if number is None:
