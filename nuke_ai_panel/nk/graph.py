@@ -55,7 +55,7 @@ _STAMPED = frozenset(
     {"Read", "ReadDeep", "Constant", "CheckerBoard", "CheckerBoard2", "ColorBars", "ColorWheel", "Radial", "Noise"}
 )
 _STAMP_TILE = (80, 78)
-_PLACE = re.compile(r"\n[ \t]*xpos (-?\d+)\r?\n[ \t]*ypos (-?\d+)\r?\n")
+_PLACE = re.compile(r"xpos (-?\d+)\r?\n[ \t]*ypos (-?\d+)\r?\n")
 # Where nodes stand, kept with the text it was read from; that of a node that was moved differs.
 _rectangles: WeakKeyDictionary[Document, dict[Node, tuple[str, Rectangle]]] = WeakKeyDictionary()
 _FRAME = re.compile(r"%(0?)(\d*)d|#+")
@@ -369,7 +369,17 @@ def _layers_in(text: str) -> Iterator[str]:
 
 def rectangle(node: Node) -> Rectangle:
     """Return what a node covers in the node graph; the size of a tile is that of its class without label."""
-    known = _rectangles.setdefault(node.document, {})
+    return _rectangle(node, _known_rectangles(node.document))
+
+
+def _known_rectangles(document: Document) -> dict[Node, tuple[str, Rectangle]]:
+    found = _rectangles.get(document)
+    if found is None:
+        found = _rectangles[document] = {}
+    return found
+
+
+def _rectangle(node: Node, known: dict[Node, tuple[str, Rectangle]]) -> Rectangle:
     body = node.text.body
     found = known.get(node)
     if found is None or found[0] != body or node.clone_of is not None:
@@ -381,8 +391,9 @@ def rectangle(node: Node) -> Rectangle:
 
 def _place(node: Node, body: str) -> tuple[int, int]:
     # Nuke writes both on lines of their own, next to each other; that is read without reading all other knobs.
-    match = _PLACE.search(body)
-    if match is not None and body.count("xpos") == 1 and body.count("ypos") == 1:
+    at = body.find("xpos")
+    match = _PLACE.match(body, at) if at > 0 and body[at - 1] in " \n\t" else None
+    if match is not None and body.find("xpos", match.end()) < 0 and body.find("ypos", match.end()) < 0:
         return int(match.group(1)), int(match.group(2))
     return node.xpos, node.ypos
 
@@ -418,7 +429,8 @@ def enclosed(backdrop: Node) -> list[Node]:
     That is Nuke's rule for what moves with a backdrop.
     """
     area = rectangle(backdrop)
-    return [node for node in backdrop.scope.nodes if node is not backdrop and area.holds(rectangle(node))]
+    known = _known_rectangles(backdrop.document)
+    return [node for node in backdrop.scope.nodes if area.holds(_rectangle(node, known)) and node is not backdrop]
 
 
 def backdrops_around(node: Node) -> list[Node]:

@@ -231,3 +231,19 @@ def test_answers_follow_changes_of_the_document(document):
     document.connect(blur, 0, plate)
     assert names(graph.downstream(document.node("Grade1"))) == []
     assert names(graph.downstream(plate, depth=1)) == ["Grade1", "Blur1"]
+
+
+def test_places_follow_a_node_that_is_moved(document):
+    grade, inner = document.node("Grade1"), document.node("Inner")
+    assert names(graph.enclosed(inner)) == ["Grade1"]
+    mark = document.mark()
+    document.set_knob(grade, "xpos", "1")
+    assert graph.enclosed(inner) == []
+    document.roll_back(mark)
+    assert names(graph.enclosed(inner)) == ["Grade1"]
+
+
+def test_place_is_that_of_the_node_and_not_of_a_text_in_it():
+    document = nk.loads(b'StickyNote {\n inputs 0\n name Note\n label "here:\n xpos 700\n ypos 800\n"\n xpos 1\n ypos 2\n}\n')
+    area = graph.rectangle(document.node("Note"))
+    assert (area.left, area.top) == (1, 2)
