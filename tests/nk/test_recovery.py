@@ -77,14 +77,22 @@ def test_each_damage_is_told() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        b"A {\n" * 20_000,
-        b"set N [stack 0\n" * 20_000,
-        b"}\n" * 50_000,
-        b'A "\n' * 20_001,
-        b"{" * 100_000,
-        b"A {\n b [\n}\n" * 20_000,
+        pytest.param(b"A {\n" * 20_000, id="open nodes"),
+        pytest.param(b"set N [stack 0\n" * 20_000, id="open brackets"),
+        pytest.param(b"}\n" * 50_000, id="stray braces"),
+        pytest.param(b'A "\n' * 20_001, id="open quotes"),
+        pytest.param(b"{" * 100_000, id="only braces"),
+        pytest.param(b"[" * 100_000, id="only brackets"),
+        pytest.param(b"\\" * 100_001, id="only backslashes"),
+        pytest.param(b"A {\n b [\n}\n" * 20_000, id="open values"),
+        pytest.param(
+            b"A {\n" + b" inputs 1\n name B\n selected true\n" * 5_000 + b" x {\n", id="a long body that fails at its end"
+        ),
+        pytest.param(b"A {\n b" + b" \\\n" * 50_000 + b"{", id="continued lines"),
+        pytest.param(b"A {\n b " + b"{c " * 30_000 + b"}" * 29_999, id="deep values"),
+        pytest.param(b'A {\n b "' + b'\\{ \\" ' * 50_000, id="a long open text"),
+        pytest.param(b"A {" + b"\n" * 100_000, id="blank lines"),
     ],
-    ids=["open nodes", "open brackets", "stray braces", "open quotes", "only braces", "open values"],
 )
 def test_much_damage_takes_no_long_time(text: bytes) -> None:
     # Seconds would become minutes if each damage were looked for up to the end of the script.
