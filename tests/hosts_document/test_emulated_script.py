@@ -432,3 +432,15 @@ def test_the_hosts_of_a_non_commercial_nuke_refuse(document):
     host = NukeHost(nk.emulate(document, non_commercial=True))
     with pytest.raises(HostError, match="Non-commercial"):
         host.nodes()
+
+
+def test_dependencies_follow_expressions_into_groups_and_links_when_asked(nuke):
+    grade, blur = nuke.toNode("Grade1"), nuke.toNode("Group1.Blur1")
+    blur["size"].setExpression("root.Grade1.white.r * 2")
+    assert names(blur.dependencies(nuke.EXPRESSIONS)) == ["Grade1"]
+    assert names(grade.dependent(nuke.EXPRESSIONS)) == ["Blur1"]
+    link = nuke.Link_Knob("soft")
+    link.makeLink("Group1.Blur1", "size")
+    nuke.toNode("Write1").addKnob(link)
+    assert names(blur.dependent(nuke.EXPRESSIONS)) == []
+    assert names(blur.dependent(nuke.LINKINPUTS)) == ["Write1"]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 from nuke_ai_panel.errors import NkError, NotSimulatedError
 from nuke_ai_panel.nk.emulation.api import absent_method
 from nuke_ai_panel.nk.emulation.formats import Format
 from nuke_ai_panel.nk.emulation.node_knobs import NodeKnobs
 from nuke_ai_panel.nk.emulation.placing import is_free, size
-from nuke_ai_panel.nk.expressions import rename_edits
+from nuke_ai_panel.nk.expressions import Reference, references, referring_nodes, rename_edits
 from nuke_ai_panel.nk.node import Node as ScriptNode
 
 if TYPE_CHECKING:
@@ -33,7 +31,6 @@ LINKINPUTS = 8
 _GAP = 26
 _COLUMN = 110
 _WITHOUT_OUTPUT = frozenset({"BackdropNode", "StickyNote", "Viewer", "Root"})
-_REFERENCE = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\.")
 
 
 class Node(NodeKnobs):
@@ -165,8 +162,8 @@ class Node(NodeKnobs):
         """Return the nodes this one reads from, by inputs and by names in its expressions."""
         node = self._attached()
         found: list[ScriptNode] = []
-        if what & EXPRESSIONS:
-            found.extend(_referenced(node))
+        if what & (EXPRESSIONS | LINKINPUTS):
+            found.extend(_referenced(node, what))
         if what & (INPUTS | HIDDEN_INPUTS):
             found.extend(source for source in node.inputs if source is not None and _counts(node, what))
         return [self._session.handle(source) for source in dict.fromkeys(found)]
@@ -177,8 +174,8 @@ class Node(NodeKnobs):
         found: list[ScriptNode] = []
         if what & (INPUTS | HIDDEN_INPUTS):
             found.extend(reader for reader in node.dependents if _counts(reader, what))
-        if what & EXPRESSIONS:
-            found.extend(other for other in node.scope.nodes if other is not node and node in _referenced(other))
+        if what & (EXPRESSIONS | LINKINPUTS):
+            found.extend(other for other in referring_nodes(node) if node in _referenced(other, what))
         return [self._session.handle(reader) for reader in dict.fromkeys(found)]
 
     # Small facts
@@ -323,17 +320,11 @@ def _counts(reader: ScriptNode, what: int) -> bool:
     return bool(what & (HIDDEN_INPUTS if hidden else INPUTS))
 
 
-def _referenced(node: ScriptNode) -> Iterable[ScriptNode]:
-    """Return the nodes of the same group that the node's expressions name."""
-    found: dict[ScriptNode, None] = {}
-    for text in node.knobs.values():
-        if "{" not in text and "[" not in text:
-            continue
-        for name in _REFERENCE.findall(text):
-            other = node.scope.find(name)
-            if other is not None and other is not node:
-                found[other] = None
-    return list(found)
-
-
-Nodes = Union[Node, Iterable[Node]]
+def _referenced(node: ScriptNode, what: int) -> list[ScriptNode]:
+    """Return the other nodes that the expressions of a node lead to, and with LINKINPUTS those its links stand for."""
+    targets = [
+        each.target
+        for each in references(node)
+        if isinstance(each, Reference) and what & (LINKINPUTS if each.source.kind == "link" else EXPRESSIONS)
+    ]
+    return [target for target in dict.fromkeys(targets) if target is not None and target is not node]
