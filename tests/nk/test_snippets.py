@@ -110,9 +110,11 @@ def test_names_on_the_stack_do_not_mix() -> None:
         " Merge2 {\n  inputs 2\n  name M\n }\nend_group\n"
     )
     (pasted,) = document.paste(group)
-    document.connect(document.node("Merge1"), 1, pasted)
+    document.connect(document.node("Merge1"), 1, document.node("Read1"))
+    document.connect(document.node("Merge1"), 0, pasted)
     again = nk.loads(document.to_bytes())
-    assert sources(again, "Merge1") == ["Read1", "Inner"]
+    assert sources(again, "Merge1") == ["Inner", "Read1"]
+    assert [source and source.name for source in again.node("Merge1").clones[0].inputs][:1] == ["Read1"]
     assert sources(again, "Inner.M") == ["B", "G"]
 
 
