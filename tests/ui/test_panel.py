@@ -75,6 +75,7 @@ def test_typing_and_enter_streams_an_answer(qtbot, panel, controller, server):
     assert "What is spill?" in _said(panel)
     assert panel.header.title.text() == "What is spill?"
     assert panel.composer.meter.text() == "1,234 tokens"
+    qtbot.waitUntil(lambda: "tokens read" in panel.composer.meter.toolTip(), timeout=LIMIT)
     assert server.asked[-1]["model"] == "scripted:1b"
 
 

@@ -190,6 +190,7 @@ class Composer(QtWidgets.QFrame):
     def show_meter(self, text: str, tip: str = "") -> None:
         """Show what the last answer cost."""
         self.meter.setText(text)
+        self.meter.tip = tip
         self.meter.setAccessibleDescription(tip or text)
 
     def set_theme(self, theme: Theme) -> None:

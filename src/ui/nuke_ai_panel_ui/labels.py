@@ -34,10 +34,11 @@ def heading(text: str) -> QtWidgets.QLabel:
 
 
 class ElidedLabel(QtWidgets.QLabel):
-    """One line of plain text that is cut with dots; the whole text is its tool tip then."""
+    """One line of plain text that is cut with dots; the whole text is its tool tip then, else what :attr:`tip` says."""
 
     def __init__(self, text: str = "", *, dim: bool = False) -> None:
         super().__init__()
+        self.tip = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Preferred)
         if dim:
@@ -52,7 +53,7 @@ class ElidedLabel(QtWidgets.QLabel):
         """Paint the text, cut to the width."""
         text = " ".join(self.text().split())
         shown = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, self.contentsRect().width())
-        self.setToolTip(text if shown != text else "")
+        self.setToolTip(self.tip or (text if shown != text else ""))
         painter = QtGui.QPainter(self)
         self.style().drawItemText(
             painter,

@@ -113,6 +113,7 @@ class Panel(QtWidgets.QWidget):
         self._is_answer_open = False
         self._thought: tuple[int, datetime.datetime] | None = None
         self._prompts: list[tuple[int, str]] = []
+        self._context_note = ""
         self._picker: ModelPicker | None = None
         self.setObjectName("nukeAIPanel")
         self.setWindowTitle("AI Panel")
@@ -288,7 +289,7 @@ class Panel(QtWidgets.QWidget):
                 self._show_notice("The answer was cut: the model reached its longest answer. Ask it to go on.")
         elif isinstance(event, NoticeArrived):
             if event.kind == "context":
-                self._show_notice(event.text)
+                self._context_note = event.text
             else:
                 view.add_widget(label(event.text, dim=True, wrap=True))
         elif isinstance(event, AnswerFailed):
@@ -405,8 +406,8 @@ class Panel(QtWidgets.QWidget):
             parts.append(f"{total:,} tokens" if total < 10_000 else f"{total / 1000:.1f}k tokens")
         if usage.cost is not None:
             parts.append(f"${usage.cost:.4f}" if usage.cost < 0.1 else f"${usage.cost:.2f}")
-        tip = f"{usage.prompt_tokens:,} tokens read, {usage.completion_tokens:,} written" if total else ""
-        self.composer.show_meter(" \u00b7 ".join(parts), tip)
+        tip = f"{usage.prompt_tokens:,} tokens read, {usage.completion_tokens:,} written." if total else ""
+        self.composer.show_meter(" \u00b7 ".join(parts), f"{tip} {self._context_note}".strip())
 
 
 def _open_link(url: str) -> None:
