@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nuke_ai_panel.nk.document import Document, load, loads, new_script
 from nuke_ai_panel.nk.emulation import emulate
-from nuke_ai_panel.nk.graph_diff import ConnectionChange, GraphDiff, KnobChange, NodeChange, diff
+from nuke_ai_panel.nk.graph_diff import ConnectionChange, GraphDiff, KnobChange, NodeChange, NodeRename, diff
 from nuke_ai_panel.nk.node import Node
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "KnobChange",
     "Node",
     "NodeChange",
+    "NodeRename",
     "diff",
     "emulate",
     "load",

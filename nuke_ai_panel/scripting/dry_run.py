@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Optional
 
 from nuke_ai_panel.errors import ProposalError
-from nuke_ai_panel.nk.graph_diff import ConnectionChange, GraphDiff, KnobChange, NodeChange
+from nuke_ai_panel.nk.graph_diff import ConnectionChange, GraphDiff, KnobChange, NodeChange, NodeRename
 from nuke_ai_panel.scripting.interpreter import clean_environment, find_python
 from nuke_ai_panel.scripting.proposal import ScriptProposal
 
@@ -199,6 +199,7 @@ def _read_diff(value: object) -> GraphDiff:
             knobs=tuple(KnobChange(**each) for each in value["knobs"]),
             connections=tuple(ConnectionChange(**each) for each in value["connections"]),
             moved=tuple(str(each) for each in value["moved"]),
+            renamed=tuple(NodeRename(**each) for each in value["renamed"]),
         )
     except (KeyError, TypeError) as error:
         raise ProposalError(f"the difference cannot be read: {error}") from error
