@@ -45,8 +45,8 @@ MATRIX = [version for version in _present() if version != os.environ.get("MATRIX
 #: Most tests wait for a server or a process, so three at a time are well over twice as fast even on two cores.
 IN_PARALLEL = ("-n", "3")
 
-#: What depends on the Python least and takes longest: played on the oldest and the newest one, and by `test`.
-LONG = ("tests/faults", "tests/secrets", "tests/nk/test_corpus.py")
+#: What depends on the Python and on Qt least and takes longest: run on the oldest and the newest Python, and by `test`.
+LONG = ("tests/batch", "tests/faults", "tests/files", "tests/nk", "tests/secrets", "tests/serve")
 EVERYWHERE = ("3.9", "3.13")
 
 

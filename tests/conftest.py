@@ -5,8 +5,11 @@ Runs without Qt too: then pytest-qt is absent, its ini options are unknown, and 
 
 from __future__ import annotations
 
+import asyncio
 import atexit
+import gc
 import importlib.util
+import inspect
 import os
 import shutil
 import socket
@@ -56,6 +59,37 @@ def pytest_report_header() -> list[str]:
     if collect_ignore:
         return [f"core only: no Qt binding with pytest-qt here, so tests/{{{','.join(collect_ignore)}}} are not collected"]
     return []
+
+
+# tests that are coroutines
+
+#: Seconds for one of them; reaching it is a failure, so it is generous.
+_COROUTINE_LIMIT = 60.0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run an ``async def`` test on a loop of its own, which must be left without tasks and without complaints."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    complaints: list[str] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+        await asyncio.wait_for(pyfuncitem.obj(**arguments), _COROUTINE_LIMIT)
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for _ in range(20):
+            if not left:
+                break
+            await asyncio.sleep(0)
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+        gc.collect()
+        assert not [task for task in left if not task.done()], f"tasks left running: {left}"
+
+    asyncio.run(main())
+    assert not complaints, complaints
+    return True
 
 
 # network

@@ -1,13 +1,11 @@
-"""A model server on loopback that counts its connections, and `async def` tests on a loop of their own.
+"""A model server on loopback that counts its connections.
 
 It runs in threads and has no event loop, so it stands beside any loop of a test, and processes that a test starts can use it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import inspect
 import json
 import os
 import socket
@@ -24,22 +22,6 @@ LIMIT = 60.0
 """Seconds for one test or process; reaching it is a failure, so it is generous."""
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem):
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
-    complaints = []
-
-    async def main():
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
-        await asyncio.wait_for(pyfuncitem.obj(**arguments), LIMIT)
-
-    asyncio.run(main())
-    assert not complaints, complaints
-    return True
 
 
 class WireServer:

@@ -1,10 +1,8 @@
-"""A scriptable server on loopback, and `async def` tests on a loop of their own that must be left clean."""
+"""A scriptable server on loopback."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import inspect
 import json
 import ssl
 from dataclasses import dataclass, field
@@ -12,33 +10,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
-
-LIMIT = 60.0
-"""Seconds for one test; reaching it is a failure, so it is generous."""
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem):
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
-    complaints = []
-
-    async def main():
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
-        await asyncio.wait_for(pyfuncitem.obj(**arguments), LIMIT)
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for _ in range(20):
-            if not left:
-                break
-            await asyncio.sleep(0)
-            left = asyncio.all_tasks() - {asyncio.current_task()}
-        gc.collect()
-        assert not [task for task in left if not task.done()], f"tasks left running: {left}"
-
-    asyncio.run(main())
-    assert not complaints, complaints
-    return True
 
 
 @dataclass
