@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nuke_ai_panel.nk.document import Document, load, loads, new_script
+from nuke_ai_panel.nk.drawing import draw, draw_diff
 from nuke_ai_panel.nk.emulation import emulate
 from nuke_ai_panel.nk.graph_diff import ConnectionChange, GraphDiff, KnobChange, NodeChange, NodeRename, diff
 from nuke_ai_panel.nk.node import Node
@@ -16,6 +17,8 @@ __all__ = [
     "NodeChange",
     "NodeRename",
     "diff",
+    "draw",
+    "draw_diff",
     "emulate",
     "load",
     "loads",
