@@ -12,6 +12,7 @@ import importlib.util
 import inspect
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -44,6 +45,9 @@ if sys.platform.startswith("linux") and not os.environ.get("XDG_RUNTIME_DIR"):
     os.environ["XDG_RUNTIME_DIR"] = _runtime_folder = tempfile.mkdtemp(prefix="nuke-ai-panel-tests-")
     atexit.register(shutil.rmtree, _runtime_folder, ignore_errors=True)
 os.environ.setdefault("LC_ALL", "C.UTF-8")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # What a shell starts in the background ignores Ctrl+C and hands that on to its children; some tests send it to theirs.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 collect_ignore = [] if HAS_QT and HAS_PYTEST_QT else [name for name in QT_FOLDERS if (Path(__file__).parent / name).is_dir()]
 
