@@ -6,6 +6,7 @@ from nuke_ai_panel.nk.document import Document, load, loads, new_script
 from nuke_ai_panel.nk.drawing import draw, draw_diff
 from nuke_ai_panel.nk.emulation import emulate
 from nuke_ai_panel.nk.graph_diff import ConnectionChange, GraphDiff, KnobChange, NodeChange, NodeRename, diff
+from nuke_ai_panel.nk.layout import place, tidy
 from nuke_ai_panel.nk.node import Node
 
 __all__ = [
@@ -23,4 +24,6 @@ __all__ = [
     "load",
     "loads",
     "new_script",
+    "place",
+    "tidy",
 ]
