@@ -21,6 +21,7 @@ from nuke_ai_panel.agent.session_events import SessionEvent
 from nuke_ai_panel.cli.batch import batch
 from nuke_ai_panel.cli.demo_server import MODEL, DemoServer
 from nuke_ai_panel.cli.exit_codes import ExitCode
+from nuke_ai_panel.cli.nk_commands import nk
 from nuke_ai_panel.cli.pull import pull
 from nuke_ai_panel.cli.screen import Screen, error_as_json, review_as_json
 from nuke_ai_panel.cli.serve import serve
@@ -41,6 +42,7 @@ __all__ = [
     "demo_server",
     "generate",
     "models",
+    "nk",
     "open_panel",
     "pull",
     "serve",

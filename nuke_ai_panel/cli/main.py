@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nuke_ai_panel import __version__
 from nuke_ai_panel.cli.exit_codes import ExitCode
+from nuke_ai_panel.cli.nk_arguments import add_nk_arguments
 from nuke_ai_panel.errors import NukeAIPanelError
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ exit codes:
     6  a batch is done, and some of its requests failed
     7  a batch stopped at its limit of costs
   130  stopped with Ctrl+C
+
+nk and its commands tell 1 and 2 apart as diff and grep do; see nk --help.
 
 settings come from the same file as the panel's; API keys from the keyring, or from OPENROUTER_API_KEY and OLLAMA_API_KEY.
 """
@@ -66,6 +69,7 @@ def _command(commands: ModuleType, name: str) -> Callable[[argparse.Namespace], 
         "chat": commands.chat,
         "generate": commands.generate,
         "models": commands.models,
+        "nk": commands.nk,
         "pull": commands.pull,
         "test-connection": commands.test_connection,
         "batch": commands.batch,
@@ -162,6 +166,8 @@ def _parser() -> argparse.ArgumentParser:
 
     serving = commands.add_parser("demo-server", help="serve the demo model (no AI) as an Ollama server, to try the panel with")
     serving.add_argument("--port", type=int, default=11434, help="default: %(default)s, Ollama's own")
+
+    add_nk_arguments(commands, json_option)
 
     tasks = commands.add_parser("serve", help="serve a queue of questions over HTTP, for front ends on this machine")
     tasks.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="a loopback address; default: %(default)s")
