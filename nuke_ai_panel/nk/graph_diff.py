@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nuke_ai_panel.nk.document import Document
     from nuke_ai_panel.nk.node import Node, Scope
 
-__all__ = ["ConnectionChange", "GraphDiff", "KnobChange", "NodeChange", "NodeRename", "diff", "same_nodes"]
+__all__ = ["ConnectionChange", "GraphDiff", "KnobChange", "NodeChange", "NodeRename", "diff", "same_nodes", "settings"]
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,8 @@ def diff(before: Document, after: Document) -> GraphDiff:
     wires: list[ConnectionChange] = []
     moved: list[str] = []
     removed = [NodeChange(path, node.class_name) for path, node in _paths(before) if node not in kept]
-    old_names = {node: was.name for node, was in same.items() if node.name != was.name}
+    # What Root is called is the path of the file.
+    old_names = {node: was.name for node, was in same.items() if node.name != was.name and node is not after.root_node}
     for path, node in _paths(after):
         was = same.get(node)
         if was is None:
@@ -282,12 +283,13 @@ def _is_same(old: Node | None, new: Node | None, same: dict[Node, Node]) -> bool
 
 
 def _knob_changes(path: str, was: Node | None, node: Node) -> list[KnobChange]:
-    before, after = _settings(was), _settings(node)
+    before, after = settings(was), settings(node)
     names = dict.fromkeys([*after, *before])
     return [KnobChange(path, name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)]
 
 
-def _settings(node: Node | None) -> dict[str, str]:
+def settings(node: Node | None) -> dict[str, str]:
+    """Return the knobs of a node as a difference counts them, definitions of user knobs among them; none for None."""
     if node is None:
         return {}
     own = {f"addUserKnob {name}": word for name, word in node.user_knobs.items()}
