@@ -7,13 +7,16 @@ from nuke_ai_panel.nk.drawing import draw, draw_diff
 from nuke_ai_panel.nk.emulation import emulate
 from nuke_ai_panel.nk.graph_diff import ConnectionChange, GraphDiff, KnobChange, NodeChange, NodeRename, diff
 from nuke_ai_panel.nk.layout import place, tidy
+from nuke_ai_panel.nk.merging import Conflict, Merged, merge
 from nuke_ai_panel.nk.node import Node
 
 __all__ = [
+    "Conflict",
     "ConnectionChange",
     "Document",
     "GraphDiff",
     "KnobChange",
+    "Merged",
     "Node",
     "NodeChange",
     "NodeRename",
@@ -23,6 +26,7 @@ __all__ = [
     "emulate",
     "load",
     "loads",
+    "merge",
     "new_script",
     "place",
     "tidy",
