@@ -115,7 +115,7 @@ def _checked(name: str, *, hints: bool) -> dict[str, Any]:
         result["damage"] = [_damage(error)]
         return result
     except NkError as error:
-        result["damage"] = [{"line": None, "column": None, "message": str(error), "expected": ""}]
+        result["unread"] = str(error)
         return result
     result["nodes"] = sum(1 for _ in document.walk())
     result["damage"] = [_damage(error) for error in document.damage]
@@ -169,7 +169,7 @@ def _print_check(result: dict[str, Any]) -> None:
     if result["unread"]:
         print(f"{printable(name)}: cannot be read: {printable(result['unread'])}", file=sys.stderr, flush=True)
     for each in result["damage"]:
-        where = "" if each["line"] is None else f":{each['line']}:{each['column']}"
+        where = f":{each['line']}:{each['column']}"
         text = each["message"]
         prefix = f"line {each['line']}, column {each['column']}: "
         _say(f"{name}{where}: damaged: {text[len(prefix) :] if text.startswith(prefix) else text}")

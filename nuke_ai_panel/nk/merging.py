@@ -241,9 +241,6 @@ class _Merging:
         """Do what was planned. Raises: NkError."""
         ours = self._ours
         for node in self._deletions:
-            for reader in node.dependents:
-                self._follow_theirs(reader)
-        for node in self._deletions:
             if node.alive:
                 ours.delete(node)
         passing = [(node, name) for node, name in self._renames if node.scope.find(name) is not None]
@@ -268,16 +265,6 @@ class _Merging:
         for node, target in self._moves:
             ours.set_knob(target, "xpos", str(node.xpos))
             ours.set_knob(target, "ypos", str(node.ypos))
-
-    def _follow_theirs(self, reader: Node) -> None:
-        """Connect what read from a deleted node as the changed copy has it, and not to what the deleted node read from."""
-        was = self._from_ours.get(reader)
-        node = self._in_theirs.get(was) if was is not None else None
-        planned = {index for target, index, _ in self._wires if target is reader}
-        for index in range(len(node.inputs) if node is not None else 0):
-            source = node.inputs[index] if node is not None else None
-            if index not in planned:
-                self._wires.append((reader, index, self._from_theirs.get(source, source) if source is not None else None))
 
     def _source(self, known: _Source) -> Node | None:
         if known is None:

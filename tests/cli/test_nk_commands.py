@@ -131,6 +131,15 @@ def test_check_reads_standard_input(capsys, monkeypatch):
     assert found[0]["damage"][0]["line"] >= 1
 
 
+def test_check_goes_on_after_an_encrypted_file(capsys, file, tmp_path):
+    encrypted = tmp_path / "paid.nknc"
+    encrypted.write_bytes(b"\x00\x01\xfe" * 100)
+    code, out, err = run(capsys, "check", encrypted, file)
+    assert code == 2
+    assert "encrypted" in err
+    assert out.splitlines()[-1] == "2 checked: 1 sound, 0 damaged, 1 with hints, 1 unread"
+
+
 def test_check_finds_real_scripts_sound(capsys, corpus):
     code, out, _ = run(capsys, "check", "--no-hints", corpus)
     assert code == 0

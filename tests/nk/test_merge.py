@@ -176,6 +176,17 @@ def test_merge_names_the_new_nodes():
     assert all(node.document is ours for node in merged.added)
 
 
+def test_merge_keeps_text_that_looks_like_a_list_text():
+    base, ours, theirs = three(set_knob("Grade1", "mix", "0.5"), CHANGES["text like a list"])
+    written = ours.node("Grade1").text
+    assert nk.merge(base, ours, theirs)
+    label = ours.node("Grade1").text.find("label")
+    assert label is not None
+    assert written.word(label) == theirs.node("Grade1").text.word(theirs.node("Grade1").text.find("label"))
+    assert written.word(label).startswith('"')
+    assert ours.node("Grade1").knob("mix") == "0.5"
+
+
 def test_merge_of_a_change_of_user_knobs_into_a_node_that_moved():
     base, ours, theirs = three(set_knob("Grade1", "xpos", "900"), CHANGES["user knob"])
     assert nk.merge(base, ours, theirs)
@@ -197,6 +208,7 @@ CONFLICTS = {
     "gone and read": (connect("Write1", 0, "Grade1"), delete("Grade1"), ("in_use", "Grade1", "")),
     "changed inside": (set_knob("Group1.Invert1", "mix", "0"), delete("Group1"), ("in_use", "Group1", "")),
     "source gone": (delete("Grade1"), connect("Write1", 0, "Grade1"), ("deleted", "Grade1", "")),
+    "user knobs": (set_knob("Grade1", "mix", "0.5"), CHANGES["user knob"], ("knob", "Grade1", "addUserKnob amount")),
     "connection taken": (connect("Write1", 0, "Grade1"), connect("Write1", 0, "Read1"), ("connection", "Write1", "0")),
     "place taken": (insert("Invert", "Blur1"), insert("Saturation", "Blur1"), ("connection", "Blur1", "0")),
     "name taken": (insert("Invert", "Blur1", "New1"), insert("Blur", "Write1", "New1"), ("name", "New1", "")),
