@@ -68,6 +68,22 @@ def open_panel(arguments: Namespace) -> int:
     return int(standalone.main(arguments.script or ""))
 
 
+def png_of(svg: bytes) -> bytes:
+    """Return an SVG picture as PNG, painted by the Qt of the front end. Raises: ValidationError where that is not there."""
+    if importlib.util.find_spec("nuke_ai_panel_ui") is None or not any(
+        importlib.util.find_spec(name) for name in ("PySide6", "PySide2")
+    ):
+        raise ValidationError(
+            "A PNG picture needs Qt, which is not installed: pip install 'nuke-ai-panel[qt]'. SVG needs nothing."
+        )
+    from nuke_ai_panel_ui.graph_picture import svg_to_png
+
+    try:
+        return svg_to_png(svg)
+    except ValueError as error:
+        raise ValidationError(f"A PNG picture cannot be made: {error}. Ask for SVG instead.") from error
+
+
 def chat(arguments: Namespace) -> int:
     """Ask once and show the answer; nothing is changed."""
     screen = Screen(as_json=arguments.json)

@@ -71,9 +71,11 @@ def add_nk_arguments(commands: Any, json_option: argparse.ArgumentParser) -> Non
     diff.add_argument("before", metavar="A")
     diff.add_argument("after", metavar="B")
 
-    draw = add("draw", "draw the node graph, or what differs from another script, as SVG")
+    draw = add("draw", "draw the node graph, or what differs from another script, as SVG or PNG")
     draw.add_argument("file", metavar="FILE")
-    draw.add_argument("--out", "-o", default="-", metavar="OUT.svg", help="default: standard output")
+    draw.add_argument(
+        "--out", "-o", default="-", metavar="OUT.svg", help="or OUT.png, which needs Qt; default: standard output"
+    )
     draw.add_argument("--diff", default="", metavar="BEFORE", help="draw what changed since this script")
     draw.add_argument("--group", default="", metavar="NODE", help="the inside of this group instead of the root")
     draw.add_argument("--width", type=int, metavar="PIXELS", help="default: as large as the node graph, up to 1600")

@@ -401,8 +401,9 @@ def _diff(arguments: Namespace) -> int:
 
 
 def _draw(arguments: Namespace) -> int:
-    if arguments.out != "-" and not arguments.out.lower().endswith(".svg"):
-        raise ValidationError(f"{arguments.out!r} is no SVG file: pictures are written as SVG, to a name that ends in .svg.")
+    as_png = arguments.out.lower().endswith(".png")
+    if arguments.out != "-" and not as_png and not arguments.out.lower().endswith(".svg"):
+        raise ValidationError(f"A picture is written to a name that ends in .svg or .png, and {arguments.out!r} does not.")
     if arguments.width is not None and not 16 <= arguments.width <= 20_000:
         raise ValidationError("--width takes 16 to 20000 pixels.")
     document = _open(arguments.file)
@@ -413,7 +414,13 @@ def _draw(arguments: Namespace) -> int:
     else:
         group = document.node(arguments.group) if arguments.group else None
         picture = draw(document, group=group, width=arguments.width)
-    write_text(arguments.out, picture.encode("utf-8"))
+    data = picture.encode("utf-8")
+    if as_png:
+        # The one module of the command line that knows the front end.
+        from nuke_ai_panel.cli.commands import png_of
+
+        data = png_of(data)
+    write_text(arguments.out, data)
     if arguments.json and arguments.out != "-":
-        _as_json({"out": arguments.out, "nodes": len(document.nodes()), "bytes": len(picture.encode("utf-8"))})
+        _as_json({"out": arguments.out, "nodes": len(document.nodes()), "bytes": len(data)})
     return ExitCode.OK

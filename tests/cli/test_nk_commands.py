@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import os
@@ -335,13 +336,35 @@ def test_draw_prints_a_picture_of_the_inside_of_a_group(file):
     ElementTree.fromstring(done.stdout)
 
 
-@pytest.mark.parametrize("options", [["--out", "x.png"], ["--width", "0"], ["--group", "Grade1"]])
+@pytest.mark.parametrize("options", [["--out", "x.jpg"], ["--width", "0"], ["--group", "Grade1"]])
 def test_draw_refuses_what_it_cannot_do(capsys, file, options, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, err = run(capsys, "draw", file, *options)
     assert (code, out) == (2, "")
     assert err.startswith("Error: ")
     assert os.listdir(tmp_path) == [file.name]
+
+
+def test_draw_writes_png_with_qt_and_says_what_is_missing_without(file, tmp_path):
+    out = tmp_path / "graph.png"
+    done = subprocess.run(
+        [sys.executable, "-m", "nuke_ai_panel", "nk", "draw", str(file), "--out", str(out), "--width", "420"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src" / "ui")},
+        check=False,
+        timeout=60,
+    )
+    if any(importlib.util.find_spec(name) for name in ("PySide6", "PySide2")):
+        assert done.returncode == 0, done.stderr
+        data = out.read_bytes()
+        assert data.startswith(b"\x89PNG")
+        assert int.from_bytes(data[16:20], "big") == 420
+    else:
+        assert done.returncode == 2
+        assert "needs Qt" in done.stderr
+        assert not out.exists()
 
 
 # fmt
