@@ -49,6 +49,10 @@ IN_PARALLEL = ("-n", "4")
 LONG = ("tests/batch", "tests/faults", "tests/files", "tests/nk", "tests/secrets", "tests/serve")
 EVERYWHERE = ("3.9",)
 
+#: Pythons between two others with the same Qt, and what would tell the same there once more.
+BETWEEN = ("3.10", "3.12")
+SAME_BETWEEN = ("tests/house", "tests/providers", "tests/transcript")
+
 
 def _requirements(extras: str) -> list[str]:
     config = configparser.ConfigParser()
@@ -94,7 +98,8 @@ def matrix(session: nox.Session) -> None:
     """Run the tests on each Python that is here: 3.9 and 3.10 with PySide2, newer ones with PySide6."""
     _install(session, "qt,test,test-qt")
     # The real host application brings its own Python and Qt: `test` has met it once, and it is the same one here.
-    left_out = ("tests/hosts", *(() if session.python in EVERYWHERE else LONG))
+    left_out = ["tests/hosts", *(() if session.python in EVERYWHERE else LONG)]
+    left_out += SAME_BETWEEN if session.python in BETWEEN else ()
     session.run("pytest", "-q", *IN_PARALLEL, *(session.posargs or ["tests", *(f"--ignore={path}" for path in left_out)]))
 
 
