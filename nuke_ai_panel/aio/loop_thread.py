@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from types import FrameType
-from typing import Any, Protocol, TypeVar, Union
+from typing import Any, Generic, Protocol, TypeVar, Union
 
 __all__ = ["LoopThread", "background", "maybe_await", "refuse_in_coroutine", "run_async", "wait_for_bell"]
 
@@ -95,16 +95,20 @@ class LoopThread:
             if inspect.iscoroutine(work):
                 work.close()
             raise
-        future = self.submit(work)
+        loop = self.loop
+        leash: _Leash[T] = _Leash(work)
+        future: concurrent.futures.Future[T] | None = None
         try:
+            future = asyncio.run_coroutine_threadsafe(leash.lead(), loop)
             return _result(future, timeout)
         except concurrent.futures.TimeoutError:
-            if future.done():
+            if future is None or future.done():
                 # It is the work's own time-out, not ours.
                 raise
-            future.cancel()
+            leash.cancel(loop)
         except BaseException:
-            future.cancel()
+            if future is None or not future.done():
+                leash.cancel(loop)
             raise
         raise TimeoutError(f"The call did not end in {timeout:g} s.")
 
@@ -123,6 +127,30 @@ class LoopThread:
 
 
 _of_former_processes: list[asyncio.AbstractEventLoop | None] = []
+
+
+class _Leash(Generic[T]):
+    """Holds work from before it is handed to the loop: Ctrl+C may come while it is, and then nobody has its future."""
+
+    def __init__(self, work: Work[T]) -> None:
+        self._work = work
+        self._task: asyncio.Task[object] | None = None
+        self._is_cancelled = False
+
+    async def lead(self) -> T:
+        """Do the work."""
+        self._task = asyncio.current_task()
+        if self._is_cancelled:
+            if inspect.iscoroutine(self._work):
+                self._work.close()
+            raise asyncio.CancelledError
+        return await _awaited(self._work)
+
+    def cancel(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End the work, from any thread."""
+        self._is_cancelled = True
+        if self._task is not None:
+            loop.call_soon_threadsafe(self._task.cancel)
 
 
 async def _awaited(work: Work[T]) -> T:
