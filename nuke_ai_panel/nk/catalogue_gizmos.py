@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Optional, Union
 
 from nuke_ai_panel.errors import NkError
-from nuke_ai_panel.nk.catalogue_types import ClassInfo, KnobInfo
+from nuke_ai_panel.nk.catalogue_types import USER_KNOB_TYPES, ClassInfo, KnobInfo
 from nuke_ai_panel.nk.document import Document, loads
 from nuke_ai_panel.nk.node import Node, Verbatim
 from nuke_ai_panel.nk.words import DamagedWordError, list_words, unquote
@@ -29,43 +29,6 @@ _HEADER_ITEMS = 200
 _ANY_NUMBER = 10_000
 _logger = logging.getLogger(__name__)
 
-# Nuke's numbers of knob types in addUserKnob, with how many values such a knob has.
-_TYPES = {
-    "1": ("String_Knob", 1),
-    "2": ("File_Knob", 1),
-    "3": ("Int_Knob", 1),
-    "4": ("Enumeration_Knob", 1),
-    "5": ("Bitmask_Knob", 1),
-    "6": ("Boolean_Knob", 1),
-    "7": ("Double_Knob", 1),
-    "8": ("Double_Knob", 1),
-    "10": ("ChannelMask_Knob", 1),
-    "11": ("Channel_Knob", 1),
-    "12": ("XY_Knob", 2),
-    "13": ("XYZ_Knob", 3),
-    "14": ("WH_Knob", 2),
-    "15": ("BBox_Knob", 4),
-    "16": ("Scale_Knob", 2),
-    "17": ("Format_Knob", 1),
-    "18": ("Color_Knob", 3),
-    "19": ("AColor_Knob", 4),
-    "20": ("Tab_Knob", 1),
-    "22": ("PyScript_Knob", 1),
-    "26": ("Text_Knob", 1),
-    "30": ("UV_Knob", 2),
-    "31": ("Box3_Knob", 6),
-    "32": ("Script_Knob", 1),
-    "35": ("Pulldown_Knob", 1),
-    "36": ("Eyedropper_Knob", 1),
-    "40": ("ColorChip_Knob", 1),
-    "41": ("Link_Knob", 1),
-    "43": ("Multiline_Eval_String_Knob", 1),
-    "52": ("PyCustom_Knob", 1),
-    "68": ("CascadingEnumeration_Knob", 1),
-    "78": ("Array_Knob", 1),
-    "80": ("Disable_Knob", 1),
-    "83": ("Radio_Knob", 1),
-}
 _TEXTS = frozenset({"String_Knob", "File_Knob", "Multiline_Eval_String_Knob", "Text_Knob", "Tab_Knob"})
 _LISTS = frozenset({"Enumeration_Knob", "Pulldown_Knob", "Radio_Knob"})
 _NUMBERS = frozenset(
@@ -179,7 +142,7 @@ def _whole(text: str | None) -> int:
 def user_knob_info(name: str, definition: str) -> KnobInfo:
     """Return what an ``addUserKnob`` word ``{7 mix l Mix R 0 2}`` says of a knob."""
     words = list_words(definition[1:-1])
-    kind, size = _TYPES.get(words[0] if words else "", ("", 1))
+    kind, size = USER_KNOB_TYPES.get(words[0] if words else "", ("", 1))
     choices: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
     menu = _option(words, "M")

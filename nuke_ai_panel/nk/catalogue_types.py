@@ -7,11 +7,49 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Optional, Union
 
-__all__ = ["CatalogueProblem", "ClassInfo", "KnobInfo", "Version", "parse_version"]
+__all__ = ["USER_KNOB_TYPES", "CatalogueProblem", "ClassInfo", "KnobInfo", "Version", "parse_version"]
 
 Version = tuple[int, int]
 Origin = Literal["nuke", "older", "gizmo", "index"]
 Reason = Literal["unknown", "menu_name", "obsolete", "not_yet", "not_a_choice", "not_a_number", "not_a_truth_value"]
+
+USER_KNOB_TYPES: Mapping[str, tuple[str, int]] = {
+    "1": ("String_Knob", 1),
+    "2": ("File_Knob", 1),
+    "3": ("Int_Knob", 1),
+    "4": ("Enumeration_Knob", 1),
+    "5": ("Bitmask_Knob", 1),
+    "6": ("Boolean_Knob", 1),
+    "7": ("Double_Knob", 1),
+    "8": ("Double_Knob", 1),
+    "10": ("ChannelMask_Knob", 1),
+    "11": ("Channel_Knob", 1),
+    "12": ("XY_Knob", 2),
+    "13": ("XYZ_Knob", 3),
+    "14": ("WH_Knob", 2),
+    "15": ("BBox_Knob", 4),
+    "16": ("Scale_Knob", 2),
+    "17": ("Format_Knob", 1),
+    "18": ("Color_Knob", 3),
+    "19": ("AColor_Knob", 4),
+    "20": ("Tab_Knob", 1),
+    "22": ("PyScript_Knob", 1),
+    "26": ("Text_Knob", 1),
+    "30": ("UV_Knob", 2),
+    "31": ("Box3_Knob", 6),
+    "32": ("Script_Knob", 1),
+    "35": ("Pulldown_Knob", 1),
+    "36": ("Eyedropper_Knob", 1),
+    "40": ("ColorChip_Knob", 1),
+    "41": ("Link_Knob", 1),
+    "43": ("Multiline_Eval_String_Knob", 1),
+    "52": ("PyCustom_Knob", 1),
+    "68": ("CascadingEnumeration_Knob", 1),
+    "78": ("Array_Knob", 1),
+    "80": ("Disable_Knob", 1),
+    "83": ("Radio_Knob", 1),
+}
+"""Nuke's number of a knob type in ``addUserKnob``, to the type and how many values such a knob has."""
 
 _VERSION = re.compile(r"\s*(\d+)(?:\.(\d+))?")
 _SHARE = re.compile(r"@([wh])(?:\*(\d+))?(?:/(\d+))?")

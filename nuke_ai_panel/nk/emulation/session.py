@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.catalogue import Catalogue, KnobFacts, NodeClass, default_catalogue
+from nuke_ai_panel.nk.catalogue_types import USER_KNOB_TYPES
 from nuke_ai_panel.nk.curves import Component
 from nuke_ai_panel.nk.document import Document
 from nuke_ai_panel.nk.emulation.formats import STANDARD_FORMATS, Format
@@ -24,42 +25,6 @@ __all__ = ["DETACHED", "Callback", "NotRun", "Session", "UndoStep", "UndoneStep"
 
 DETACHED = "A PythonObject is not attached to a node"
 
-_USER_KNOB_TYPES = {
-    "1": ("String_Knob", 1),
-    "2": ("File_Knob", 1),
-    "3": ("Int_Knob", 1),
-    "4": ("Enumeration_Knob", 1),
-    "6": ("Boolean_Knob", 1),
-    "7": ("Double_Knob", 1),
-    "8": ("Double_Knob", 1),
-    "10": ("ChannelMask_Knob", 1),
-    "11": ("Channel_Knob", 1),
-    "12": ("XY_Knob", 2),
-    "13": ("XYZ_Knob", 3),
-    "14": ("WH_Knob", 2),
-    "15": ("BBox_Knob", 4),
-    "16": ("Scale_Knob", 2),
-    "17": ("Format_Knob", 1),
-    "18": ("Color_Knob", 3),
-    "19": ("AColor_Knob", 4),
-    "20": ("Tab_Knob", 1),
-    "22": ("PyScript_Knob", 1),
-    "26": ("Text_Knob", 1),
-    "30": ("UV_Knob", 2),
-    "31": ("Box3_Knob", 6),
-    "32": ("Script_Knob", 1),
-    "35": ("Pulldown_Knob", 1),
-    "36": ("Eyedropper_Knob", 1),
-    "40": ("ColorChip_Knob", 1),
-    "41": ("Link_Knob", 1),
-    "52": ("PyCustom_Knob", 1),
-    "78": ("Array_Knob", 1),
-    "5": ("Bitmask_Knob", 1),
-    "43": ("Multiline_Eval_String_Knob", 1),
-    "68": ("CascadingEnumeration_Knob", 1),
-    "80": ("Disable_Knob", 1),
-    "83": ("Radio_Knob", 1),
-}
 _NUMBERS = frozenset({"Double_Knob", "Int_Knob", "XY_Knob", "XYZ_Knob", "WH_Knob", "BBox_Knob", "Scale_Knob", "UV_Knob"})
 _PER_FILE_TYPE = frozenset({"Read", "Write", "DeepRead", "DeepWrite", "ReadGeo", "ReadGeo2", "WriteGeo"})
 
@@ -259,7 +224,7 @@ class Session:
 
 def _user_knob(name: str, definition: str) -> KnobFacts:
     own = UserKnob.read(definition)
-    kind, size = _USER_KNOB_TYPES.get(own.type_id, ("", 1))
+    kind, size = USER_KNOB_TYPES.get(own.type_id, ("", 1))
     choices = tuple(entry.split("\t")[0] for entry in own.menu)
     if kind in _NUMBERS:
         default: str | None = "0"
