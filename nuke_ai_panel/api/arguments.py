@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 
-from nuke_ai_panel.api.servers import Place, Secret
+from nuke_ai_panel.api.servers import Place
 from nuke_ai_panel.errors import ValidationError
 from nuke_ai_panel.messages import JsonObject, JsonSchema, Tool
-from nuke_ai_panel.providers.base import Deadlines
+from nuke_ai_panel.providers.base import Deadlines, Secret
 from nuke_ai_panel.providers.registry import PROVIDERS
 from nuke_ai_panel.validators.values import refuse, shown
 

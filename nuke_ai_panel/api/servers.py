@@ -23,7 +23,7 @@ from nuke_ai_panel.aio import in_daemon_thread
 from nuke_ai_panel.credentials import ENVIRONMENT, Credentials
 from nuke_ai_panel.errors import AuthenticationError, ValidationError
 from nuke_ai_panel.providers import registry
-from nuke_ai_panel.providers.base import Deadlines, Provider, Server
+from nuke_ai_panel.providers.base import Deadlines, Provider, Secret, Server
 from nuke_ai_panel.settings import Settings, SettingsStore
 
 __all__ = ["CONNECTIONS", "MAX_PROVIDERS", "Lease", "Place", "Pool", "Secret", "pool_of_this_loop"]
@@ -42,21 +42,6 @@ _KEY_AGE = 60.0
 _NO_KEY_AGE = 5.0
 
 T = TypeVar("T")
-
-
-class Secret:
-    """A text that is never shown: neither by ``repr`` nor in a traceback that shows its variables."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: str) -> None:
-        self.value = value
-
-    def __repr__(self) -> str:
-        return "Secret('…')"
-
-    def __reduce__(self) -> str:
-        raise TypeError("a key is not to be written down")
 
 
 @dataclass(frozen=True)
@@ -179,7 +164,7 @@ class Pool:
             read.addresses[(place.provider, place.base_url)] = address
         secret = place.key if place.key is not None else await self._key(place.provider)
         ca_file = place.ca_file if place.ca_file is not None else read.settings.server(place.provider).ca_file
-        return Server(base_url=address, key=secret.value, ca_file=ca_file, connections=CONNECTIONS)
+        return Server(base_url=address, key=secret, ca_file=ca_file, connections=CONNECTIONS)
 
     async def settings(self) -> Settings:
         """Return the settings in force, at most two seconds old. Raises: SettingsError."""
@@ -199,7 +184,7 @@ class Pool:
         known = self._keys.get(provider)
         if known is None or known[1] < time.monotonic():
             stored = await self._once(f"key of {provider}", lambda: _read_key(provider))
-            self._keys[provider] = known = (stored, time.monotonic() + (_KEY_AGE if stored.key.value else _NO_KEY_AGE))
+            self._keys[provider] = known = (stored, time.monotonic() + (_KEY_AGE if stored.key else _NO_KEY_AGE))
         return known[0].key
 
     def forget_key(self, provider: str) -> None:
