@@ -52,7 +52,8 @@ from nuke_ai_panel.messages import (
 from nuke_ai_panel.providers import registry
 from nuke_ai_panel.providers.base import Provider, Server
 from nuke_ai_panel.scripting.applying import Applied, apply
-from nuke_ai_panel.scripting.proposal import ScriptProposal, find_proposals
+from nuke_ai_panel.scripting.finding import find_proposals
+from nuke_ai_panel.scripting.proposal import ScriptProposal
 from nuke_ai_panel.scripting.review import Review
 from nuke_ai_panel.scripting.reviewing import review
 from nuke_ai_panel.settings import Settings, SettingsStore

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
+from typing import Literal, Union
 
 from nuke_ai_panel.errors import APIError, NukeAIPanelError
 from nuke_ai_panel.messages import NoticeKind, Usage
@@ -19,12 +19,20 @@ __all__ = [
     "NoticeArrived",
     "PromptAdded",
     "ProposalApplied",
+    "ProposalRejected",
     "ProposalReviewed",
     "ReasoningArrived",
+    "RoundBegan",
+    "RoundReason",
     "SessionCleared",
     "SessionEvent",
     "TextArrived",
+    "ToolAnswered",
+    "ToolCalled",
 ]
+
+
+RoundReason = Literal["tools", "fix"]
 
 
 @dataclass(frozen=True)
@@ -119,6 +127,49 @@ class ProposalApplied:
 
 
 @dataclass(frozen=True)
+class ProposalRejected:
+    """A proposal was not run; ``reason`` goes back to the model, "" for none. ``by`` says who refused it."""
+
+    proposal_id: int
+    reason: str = ""
+    by: Literal["artist", "studio"] = "artist"
+
+
+@dataclass(frozen=True)
+class RoundBegan:
+    """The model is asked again within one prompt: number ``number`` of at most ``limit``.
+
+    ``reason`` says why: it may go on after tool calls, or it is to mend a proposal that failed (``"fix"``); ``detail`` is the
+    error in one line.
+    """
+
+    number: int
+    limit: int
+    reason: RoundReason
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class ToolCalled:
+    """The model asked for a tool. ``arguments`` is JSON text; ``writes`` says whether it would change the script."""
+
+    call_id: str
+    name: str
+    arguments: str = "{}"
+    writes: bool = False
+
+
+@dataclass(frozen=True)
+class ToolAnswered:
+    """What a tool call came to: the ``text`` the model is told, and after how many ``seconds``."""
+
+    call_id: str
+    text: str
+    is_error: bool = False
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class SessionCleared:
     """A new, empty conversation."""
 
@@ -135,5 +186,9 @@ SessionEvent = Union[
     AnswerCancelled,
     ProposalReviewed,
     ProposalApplied,
+    ProposalRejected,
+    RoundBegan,
+    ToolCalled,
+    ToolAnswered,
     SessionCleared,
 ]

@@ -19,12 +19,17 @@ class Applied:
     """What running did: output or traceback, and the real difference.
 
     After an error the host has rolled back and ``diff`` is empty; if it is not, that is what stayed behind. ``unknown`` says
-    why the difference could not be found out, "" when it could.
+    why the difference could not be found out, "" when it could. ``deviation`` tells in words where the real difference is not
+    that of the dry run, "" where it is. ``checkpoint`` names the snapshot taken before the run, "" when none was taken.
+    ``was_stopped`` says that the artist or the deadline ended the run.
     """
 
     result: RunResult
     diff: GraphDiff
     unknown: str = ""
+    deviation: str = ""
+    checkpoint: str = ""
+    was_stopped: bool = False
 
 
 class _Runs(ReadsGraph, RunsScripts, Protocol):

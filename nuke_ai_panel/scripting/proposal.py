@@ -1,60 +1,30 @@
-"""A generated change as a value, and how it is found in an answer."""
+"""A generated change as a value. :mod:`~nuke_ai_panel.scripting.finding` finds them in an answer."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["ProposalKind", "ScriptProposal", "find_proposals"]
+__all__ = ["ProposalKind", "ScriptProposal"]
 
-ProposalKind = Literal["python"]
+ProposalKind = Literal["python", "tcl", "nk", "expression", "blink", "gizmo", "tool"]
 
 
 @dataclass(frozen=True)
 class ScriptProposal:
-    """Work that a model proposes. ``title`` names the undo step; ``code`` is kept as the model wrote it."""
+    """Work that a model proposes; ``code`` is kept as the model wrote it.
+
+    Kinds: a ``python`` script; ``tcl``; ``nk`` nodes as text, to be pasted; an ``expression`` for the knob in ``target``
+    (``"Blur1.size"``, with a channel ``"Grade1.white.r"``); a ``blink`` kernel, for the BlinkScript node in ``target`` or a new
+    one; a ``gizmo`` (a Group as text); a ``tool`` for ``menu.py`` or ``init.py``, which is saved and not run.
+
+    ``title`` names the undo step. ``doubt`` says in one sentence why it is shown and not offered to run: it is cut off, or it
+    only looks like a script; "" where there is no doubt. ``note`` is what the model said about it in one sentence, or "".
+    """
 
     kind: ProposalKind
     code: str
     title: str = ""
-
-
-_OPEN = re.compile(r"^(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
-_NUKE_CALL = re.compile(r"\bnuke\s*\.|\bimport\s+nuke\b|\bnukescripts\b")
-
-
-def find_proposals(answer: str, *, title: str = "") -> list[ScriptProposal]:
-    """Return the complete fenced Python blocks of `answer` that address Nuke, in order.
-
-    A block without a language counts when it calls ``nuke``. A block whose fence never closes (a stream that was cut) is left
-    out: half a script is not a proposal.
-    """
-    proposals: list[ScriptProposal] = []
-    fence = ""
-    indent = 0
-    language = ""
-    lines: list[str] = []
-    for line in answer.split("\n"):
-        if fence:
-            stripped = line.strip()
-            if len(stripped) >= len(fence) and set(stripped) == {fence[0]}:
-                code = "\n".join(lines)
-                if language in ("python", "py", "python3", "") and _NUKE_CALL.search(code):
-                    proposals.append(ScriptProposal("python", code + "\n", title))
-                fence = ""
-            else:
-                lines.append(_deindent(line, indent))
-            continue
-        opened = _OPEN.match(line.rstrip("\r"))
-        if opened:
-            fence = opened["fence"]
-            indent = len(opened["indent"])
-            language = opened["info"].strip().split(" ")[0].lower()
-            lines = []
-    return proposals
-
-
-def _deindent(line: str, width: int) -> str:
-    lead = len(line) - len(line.lstrip(" \t"))
-    return line[min(width, lead) :].rstrip("\r")
+    target: str = ""
+    doubt: str = ""
+    note: str = ""

@@ -16,16 +16,16 @@ async def review(proposal: ScriptProposal, snapshot: bytes, *, timeout: float = 
     What goes wrong on the copy is part of the result; cancelling ends the process of the dry run.
     """
     found = preflight(proposal)
-    if found.problems:
-        return Review(proposal, problems=found.problems)
+    if any(finding.severity == "fatal" for finding in found.findings):
+        return Review(proposal, found.findings)
     trial = await dry_run(proposal, snapshot, timeout=timeout)
-    # Where no diff can be shown, what the script says about itself is all there is to go by.
-    warnings = found.warnings if trial.diff is not None else tuple(str(effect) for effect in found.effects)
     return Review(
         proposal,
-        warnings=warnings + trial.notes,
+        found.findings,
+        found.effects,
         diff=trial.diff,
         output=trial.output,
         error=trial.error,
         unknown=trial.unknown,
+        notes=trial.notes,
     )

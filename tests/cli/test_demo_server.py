@@ -11,7 +11,7 @@ import pytest
 
 from nuke_ai_panel.cli.demo_answers import ANSWERS, LABEL, MENU, answer_to, pieces
 from nuke_ai_panel.cli.demo_server import MODEL, DemoServer
-from nuke_ai_panel.scripting.proposal import find_proposals
+from nuke_ai_panel.scripting.finding import find_proposals
 
 
 def connect(demo: DemoServer) -> http.client.HTTPConnection:

@@ -22,12 +22,12 @@ def problem(code: str) -> str:
 
 def test_preflight_names_the_line_of_a_syntax_error():
     text = problem("import nuke\nfor n in nuke.allNodes()\n    print(n)\n")
-    assert text.startswith("Line 2 ")
+    assert text.startswith("Line 2: ")
     assert "for n in nuke.allNodes()" in text
 
 
 def test_preflight_finds_what_only_compiling_finds():
-    assert problem("import nuke\nreturn nuke.root()\n").startswith("Line 2 ")
+    assert problem("import nuke\nreturn nuke.root()\n").startswith("Line 2: ")
 
 
 def test_preflight_says_that_python_2_is_the_trouble():

@@ -53,7 +53,7 @@ def test_review_does_not_start_a_process_for_what_cannot_be_read(reviewed, monke
     monkeypatch.setattr(sys, "executable", "/nowhere/python3")
     found = reviewed("for n in nuke.allNodes()\n    pass\n")
     assert not found.can_run
-    assert found.summary().startswith("Line 1 ")
+    assert found.summary().startswith("Line 1: ")
     assert found.unknown == ""
 
 

@@ -124,7 +124,7 @@ class ReviewCard(Card):
         self.run.setVisible(state in ("open", "failed"))
         self.run.setText("Run again" if state == "failed" else "Run anyway" if review.error else "Run")
         self.run.setEnabled(review.can_run)
-        self.run.setToolTip("" if review.can_run else review.problems[0])
+        self.run.setToolTip("" if review.can_run else review.summary())
         self.reject.setVisible(state in ("open", "failed"))
         self.undo.setVisible(state == "applied")
         self.updateGeometry()

@@ -1,0 +1,33 @@
+"""What a check found in a proposal, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Finding", "Severity"]
+
+#: ``fatal``: it cannot be read at all, so that it is not offered to run. ``problem``: as far as can be known it fails, or does
+#: not do what is meant. ``warning``: worth a look before it runs. ``note``: good to know.
+Severity = Literal["fatal", "problem", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding: a sentence that can be shown, and the place in the code it speaks of.
+
+    ``line`` and ``column`` count from 1, 0 where there is no place. ``name`` is the word it is about (``"gamma_r"``),
+    ``suggestion`` what was probably meant, "" where nothing is near. ``rule`` is a short constant for policies, tests and
+    counts: ``"syntax"``, ``"unknown-knob"``, ``"unknown-class"``, ``"unknown-function"``, ``"unknown-node"``, …
+    """
+
+    text: str
+    severity: Severity = "problem"
+    rule: str = ""
+    line: int = 0
+    column: int = 0
+    name: str = ""
+    suggestion: str = ""
+
+    def __str__(self) -> str:
+        return f"Line {self.line}: {self.text}" if self.line else self.text
