@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Optional, Union
 
 from nuke_ai_panel.errors import NkError
-from nuke_ai_panel.nk.catalogue_types import USER_KNOB_TYPES, ClassInfo, KnobInfo
+from nuke_ai_panel.nk.catalogue_types import USER_KNOB_OPTIONS, USER_KNOB_TYPES, ClassInfo, KnobInfo, user_knob_default
 from nuke_ai_panel.nk.document import Document, loads
 from nuke_ai_panel.nk.node import Node, Verbatim
 from nuke_ai_panel.nk.words import DamagedWordError, list_words, unquote
@@ -28,12 +28,6 @@ _VERSION = re.compile(r"\s*version\s+(\d+\.\d+)")
 _HEADER_ITEMS = 200
 _ANY_NUMBER = 10_000
 _logger = logging.getLogger(__name__)
-
-_TEXTS = frozenset({"String_Knob", "File_Knob", "Multiline_Eval_String_Knob", "Text_Knob", "Tab_Knob"})
-_LISTS = frozenset({"Enumeration_Knob", "Pulldown_Knob", "Radio_Knob"})
-_NUMBERS = frozenset(
-    {"Array_Knob", "BBox_Knob", "Double_Knob", "Int_Knob", "Scale_Knob", "UV_Knob", "WH_Knob", "XYZ_Knob", "XY_Knob"}
-)
 
 
 def plugin_path(environ: Optional[Mapping[str, str]] = None) -> list[Path]:
@@ -150,22 +144,18 @@ def user_knob_info(name: str, definition: str) -> KnobInfo:
         rows = [unquote(word).split("\t") for word in list_words(menu[1:-1] if menu.startswith("{") else unquote(menu))]
         choices = tuple(row[0] for row in rows)
         shown = tuple(row[1] if len(row) > 1 and row[1] else row[0] for row in rows)
-    default: Optional[str] = None
-    if kind in _NUMBERS:
-        default = "0"
-    elif kind in ("Boolean_Knob", "Disable_Knob"):
-        default = "false"
-    elif kind in _LISTS:
-        default = choices[0] if choices else None
-    elif kind in _TEXTS:
-        default = ""
+    default = user_knob_default(kind, choices)
     return KnobInfo(name, kind, default, size, choices, unquote(_option(words, "l") or ""), shown)
 
 
 def _option(words: list[str], key: str) -> str | None:
-    for number, word in enumerate(words[2:-1], 2):
+    rest = words[2:]
+    while rest:
+        word = rest.pop(0)
+        taken = USER_KNOB_OPTIONS.get(word, 0)
         if word == key:
-            return words[number + 1]
+            return rest[0] if rest else None
+        del rest[:taken]
     return None
 
 

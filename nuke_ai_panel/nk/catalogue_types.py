@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Optional, Union
 
-__all__ = ["USER_KNOB_TYPES", "CatalogueProblem", "ClassInfo", "KnobInfo", "Version", "parse_version"]
+__all__ = [
+    "USER_KNOB_IDS",
+    "USER_KNOB_OPTIONS",
+    "USER_KNOB_TYPES",
+    "CatalogueProblem",
+    "ClassInfo",
+    "KnobInfo",
+    "Version",
+    "parse_version",
+    "user_knob_default",
+]
 
 Version = tuple[int, int]
 Origin = Literal["nuke", "older", "gizmo", "index"]
@@ -28,7 +38,7 @@ USER_KNOB_TYPES: Mapping[str, tuple[str, int]] = {
     "13": ("XYZ_Knob", 3),
     "14": ("WH_Knob", 2),
     "15": ("BBox_Knob", 4),
-    "16": ("Scale_Knob", 2),
+    "16": ("Scale_Knob", 3),
     "17": ("Format_Knob", 1),
     "18": ("Color_Knob", 3),
     "19": ("AColor_Knob", 4),
@@ -39,10 +49,11 @@ USER_KNOB_TYPES: Mapping[str, tuple[str, int]] = {
     "31": ("Box3_Knob", 6),
     "32": ("Script_Knob", 1),
     "35": ("Pulldown_Knob", 1),
-    "36": ("Eyedropper_Knob", 1),
+    "36": ("Eyedropper_Knob", 8),
     "40": ("ColorChip_Knob", 1),
     "41": ("Link_Knob", 1),
     "43": ("Multiline_Eval_String_Knob", 1),
+    "45": ("MultiView_Knob", 1),
     "52": ("PyCustom_Knob", 1),
     "68": ("CascadingEnumeration_Knob", 1),
     "78": ("Array_Knob", 1),
@@ -50,6 +61,52 @@ USER_KNOB_TYPES: Mapping[str, tuple[str, int]] = {
     "83": ("Radio_Knob", 1),
 }
 """Nuke's number of a knob type in ``addUserKnob``, to the type and how many values such a knob has."""
+
+USER_KNOB_IDS: Mapping[str, str] = {
+    **{kind: number for number, (kind, _) in reversed(list(USER_KNOB_TYPES.items()))},
+    "EvalString_Knob": "1",
+    "Float_Knob": "8",
+    "BeginTabGroup_Knob": "20",
+    "EndTabGroup_Knob": "20",
+}
+"""The type of a knob to its number in ``addUserKnob``; types that are written alike share one."""
+
+USER_KNOB_OPTIONS: Mapping[str, int] = {"R": 2, "l": 1, "t": 1, "M": 1, "T": 1, "n": 1}
+"""The options of a definition that have words after them, and how many."""
+
+_TEXTS = frozenset(
+    {
+        "EvalString_Knob",
+        "File_Knob",
+        "Multiline_Eval_String_Knob",
+        "PyScript_Knob",
+        "Script_Knob",
+        "String_Knob",
+        "Tab_Knob",
+        "Text_Knob",
+    }
+)
+_LISTS = frozenset({"Enumeration_Knob", "Pulldown_Knob", "Radio_Knob"})
+_SWITCHES = frozenset({"Boolean_Knob", "Disable_Knob"})
+_NUMBERS = frozenset(
+    {
+        "AColor_Knob",
+        "Array_Knob",
+        "BBox_Knob",
+        "Box3_Knob",
+        "ColorChip_Knob",
+        "Color_Knob",
+        "Double_Knob",
+        "Eyedropper_Knob",
+        "Float_Knob",
+        "Int_Knob",
+        "Scale_Knob",
+        "UV_Knob",
+        "WH_Knob",
+        "XYZ_Knob",
+        "XY_Knob",
+    }
+)
 
 _VERSION = re.compile(r"\s*(\d+)(?:\.(\d+))?")
 _SHARE = re.compile(r"@([wh])(?:\*(\d+))?(?:/(\d+))?")
@@ -61,6 +118,17 @@ def parse_version(text: str) -> Version:
     if found is None:
         raise ValueError(f"{text!r} is no version of Nuke; write it like 15.1")
     return int(found[1]), int(found[2] or 0)
+
+
+def user_knob_default(kind: str, choices: Sequence[str] = ()) -> str | None:
+    """Return the .nk text of a user knob that was never set, None where that is not known."""
+    if kind in _NUMBERS:
+        return "0"
+    if kind in _SWITCHES:
+        return "false"
+    if kind in _LISTS:
+        return choices[0] if choices else None
+    return "" if kind in _TEXTS else None
 
 
 @dataclass(frozen=True)

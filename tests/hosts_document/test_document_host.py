@@ -74,7 +74,7 @@ def test_run_python_leaves_the_modules_alone() -> None:
         ("nuke.toNode('Grade1')['white'].getDerivative(1)", "AColor_Knob.getDerivative is not simulated"),
         ("import nukescripts\nnukescripts.panels.PythonPanel()", "nukescripts.panels is not simulated"),
         ("import hiero.core", "hiero.core is not simulated"),
-        ("nuke.toNode('Write1')['compression'].value()", "not known"),
+        ("nuke.nodes.Write(file_type='exr')['compression'].value()", "not known"),
     ],
 )
 def test_what_is_not_simulated_is_named(code: str, words: str) -> None:

@@ -49,7 +49,7 @@ def test_every_check_passes_and_is_told(start, tmp_path):
     done = start()
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("Nuke 17.0v3, Python 3.")
+    assert lines[0].startswith("Nuke 15.1v3, Python 3.")
     assert lines[-1] == f"{len(CHECKS)} of {len(CHECKS)} checks passed."
     assert [line.split(None, 1)[1] for line in lines[1:-1]] == [check.__name__.replace("_", " ") for check in CHECKS]
 

@@ -148,7 +148,7 @@ class Array_Knob(Knob):  # noqa: N801  Nuke's name
 
         Raises: TypeError; NotSimulatedError for a value that an expression decides.
         """
-        words = self._words()
+        words = self._words_to_set(index, value)
         numbers = self._numbers(value, index, len(words))
         for place, number in numbers.items():
             part = parse_component(words[place])
@@ -167,7 +167,7 @@ class Array_Knob(Knob):  # noqa: N801  Nuke's name
 
     def setValueAt(self, value: Value, time: float, index: int = -1, *_args: object) -> bool:  # noqa: N802  Nuke's name
         """Set a key at a frame where the knob is animated; where it is not, set the value, as Nuke does."""
-        words = self._words()
+        words = self._words_to_set(index, value)
         for place, number in self._numbers(value, index, len(words)).items():
             part = parse_component(words[place])
             if part.has_expression:
@@ -184,6 +184,14 @@ class Array_Knob(Knob):  # noqa: N801  Nuke's name
         if single:
             words = self._words()
             self._put_words([words[0]] * len(words))
+
+    def _words_to_set(self, index: int, value: Value = None) -> list[str]:
+        """Return the present words; where nothing is known of them but all of them are set, some that do not matter."""
+        size = self._facts.size
+        given = len(value) if isinstance(value, Sequence) else size if index < 0 else 1
+        if self._written() is None and self._facts.default is None and given >= size:
+            return ["0"] * size
+        return self._words()
 
     def _numbers(self, value: Value, index: int, size: int) -> dict[int, float]:
         if isinstance(value, (bool, int, float)):
@@ -222,7 +230,7 @@ class Array_Knob(Knob):  # noqa: N801  Nuke's name
         """Let an expression decide on all values, or on the one at `channel`; keys stay beneath it."""
         if not isinstance(expression, str):
             raise TypeError("an expression is a string")
-        words = self._words()
+        words = self._words_to_set(channel)
         for place in range(len(words)) if channel < 0 else [channel]:
             if place >= len(words):
                 return False

@@ -57,7 +57,8 @@ class Boolean_Knob(Array_Knob):  # noqa: N801  Nuke's name
         return "true" if number else "false"
 
     def _is_default(self, text: str) -> bool:
-        return not text.startswith("{") and (text.lower() in ("true", "1")) == (self._facts.default == "true")
+        known = self._facts.default is not None and not text.startswith("{")
+        return known and (text.lower() in ("true", "1")) == (self._facts.default == "true")
 
 
 class Disable_Knob(Boolean_Knob):  # noqa: N801  Nuke's name
@@ -146,6 +147,8 @@ class Enumeration_Knob(Unsigned_Knob):  # noqa: N801  Nuke's name
 
     def _named(self, number: int) -> str:
         choices = self._facts.choices
+        if not choices and self._read_definition() is None:
+            raise NotSimulatedError(f"The list of {self._full_name()} is not known here; choose by name.")
         if not 0 <= number < len(choices):
             raise ValueError(f"{self._full_name()} has no choice number {number}")
         return choices[number]

@@ -101,9 +101,10 @@ class Creating:
     def _is_class(self, class_name: str) -> bool:
         if class_name == "Root":
             return False
-        return self.session.facts(class_name) is not None or any(
-            node.class_name == class_name for node in self.session.document.walk()
-        )
+        known = self.session.facts(class_name)
+        if known is not None and (known.since is None or self.session.catalogue.has_reached(known.since)):
+            return True
+        return next(iter(self.session.document.nodes_of_class(class_name, recurse=True)), None) is not None
 
     def _make(self, class_name: str) -> Node:
         if not isinstance(class_name, str):

@@ -6,6 +6,7 @@ import types
 from collections.abc import Callable
 from typing import Any, cast
 
+from nuke_ai_panel.nk.catalogue import Catalogue
 from nuke_ai_panel.nk.document import Document
 from nuke_ai_panel.nk.emulation import groups, node_knobs, nodes
 from nuke_ai_panel.nk.emulation.animation import INTERPOLATION_TYPES, AnimationCurve, AnimationKey
@@ -13,6 +14,7 @@ from nuke_ai_panel.nk.emulation.api import absent_class, absent_function, api
 from nuke_ai_panel.nk.emulation.callbacks import callback_table
 from nuke_ai_panel.nk.emulation.clipboard import Clipboard
 from nuke_ai_panel.nk.emulation.creating import Creating
+from nuke_ai_panel.nk.emulation.editions import build_of, catalogue_of
 from nuke_ai_panel.nk.emulation.finding import Finding
 from nuke_ai_panel.nk.emulation.formats import Format
 from nuke_ai_panel.nk.emulation.grouping import Grouping
@@ -34,10 +36,6 @@ _ENV = {
     "nukex": False,
     "studio": False,
     "assist": False,
-    "NukeVersionMajor": 17,
-    "NukeVersionMinor": 0,
-    "NukeVersionRelease": 3,
-    "NukeVersionString": "17.0v3",
 }
 _NUMBERS = {
     "ALL": -1,
@@ -59,6 +57,8 @@ def emulate(
     write: Callable[[str], object] | None = None,
     non_commercial: bool = False,
     window: bool = False,
+    version: str | None = None,
+    catalogue: Catalogue | None = None,
 ) -> types.ModuleType:
     """Return a module named ``nuke`` that reads and changes `document` as Nuke's own would the open script.
 
@@ -66,15 +66,22 @@ def emulate(
     Python gets ten node objects and then None, as in a non-commercial Nuke; with `window` the module says that it has one, and
     calls of other threads into the main one wait for :func:`session_of`'s ``main_calls.serve()``.
 
+    The module stands for the Nuke whose version the script names, the newest known where it names none; `version`
+    (``"15.1"``, ``"15.1v3"``) asks for another, and `catalogue` says which classes and knobs there are. It stays that Nuke
+    when another script is opened.
+
     What is not simulated raises NotSimulatedError naming the call. The module is not put into ``sys.modules``.
+    Raises: ValueError for a `version` that is none.
     """
-    session = Session(document, non_commercial=non_commercial)
+    build = build_of(document, version, catalogue)
+    session = Session(document, catalogue or catalogue_of(build), non_commercial=non_commercial)
     session.has_window = window
     if write is not None:
         session.write = write
     module = types.ModuleType("nuke", "An emulation of Foundry Nuke's Python module over a .nk document.")
     module.__dict__.update(_table(session))
-    module.__dict__["env"] = {**_ENV, "nc": non_commercial, "gui": window, "interactive": window}
+    module.__dict__["env"] = {**_ENV, **build.environment(), "nc": non_commercial, "gui": window, "interactive": window}
+    module.__dict__.update(build.constants())
     module.__dict__["GUI"] = window
     module.__dict__["__getattr__"] = _absent
     module.__dict__["_session"] = session
@@ -114,10 +121,6 @@ def _table(session: Session) -> dict[str, object]:
         **_NUMBERS,
         **{name: number for name, (number, _) in INTERPOLATION_TYPES.items()},
         **{name: getattr(part, name) for part in (nodes, node_knobs) for name in part.__all__ if name.isupper()},
-        "NUKE_VERSION_MAJOR": 17,
-        "NUKE_VERSION_MINOR": 0,
-        "NUKE_VERSION_RELEASE": 3,
-        "NUKE_VERSION_STRING": "17.0v3",
         "INTERACTIVE": False,
         "rawArgs": [],
     }

@@ -73,7 +73,8 @@ class NodeKnobs:
         if known is None or not known.complete:
             raise NotSimulatedError(f"The knobs of {node.class_name} are not all known here.")
         source = node.clone_of or node
-        names = dict.fromkeys([*known.knobs, *source.knobs, *source.user_knobs])
+        by_type = [name for name in known.file_type_knobs if self._session.knob_facts(source, name) is not None]
+        names = dict.fromkeys([*known.knobs, *by_type, *source.knobs, *source.user_knobs])
         return {name: self[name] for name in names}
 
     def allKnobs(self) -> list[Knob]:  # noqa: N802  Nuke's name

@@ -83,11 +83,8 @@ class UV_Knob(Array_Knob):  # noqa: N801  Nuke's name
     _NAMES = ("u", "v")
 
 
-class Scale_Knob(XY_Knob):  # noqa: N801  Nuke's name
+class Scale_Knob(XYZ_Knob):  # noqa: N801  Nuke's name
     """A factor for each direction."""
-
-    _START = "1"
-    _NAMES = ("w", "h")
 
 
 class BBox_Knob(XY_Knob):  # noqa: N801  Nuke's name
@@ -152,7 +149,9 @@ class AColor_Knob(Color_Knob):  # noqa: N801  Nuke's name
 
 
 class Eyedropper_Knob(AColor_Knob):  # noqa: N801  Nuke's name
-    """A colour picked from a picture."""
+    """A colour picked from a picture, and the area it was picked from."""
+
+    _SIZE = 8
 
 
 class ColorChip_Knob(Unsigned_Knob):  # noqa: N801  Nuke's name

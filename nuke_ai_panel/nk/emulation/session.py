@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nuke_ai_panel.errors import NotSimulatedError
-from nuke_ai_panel.nk.catalogue import Catalogue, KnobFacts, NodeClass, default_catalogue
-from nuke_ai_panel.nk.catalogue_types import USER_KNOB_TYPES
+from nuke_ai_panel.nk.catalogue import Catalogue, KnobFacts, NodeClass
+from nuke_ai_panel.nk.catalogue_gizmos import user_knob_info
 from nuke_ai_panel.nk.curves import Component
 from nuke_ai_panel.nk.document import Document
 from nuke_ai_panel.nk.emulation.formats import STANDARD_FORMATS, Format
-from nuke_ai_panel.nk.emulation.user_knobs import UserKnob
 from nuke_ai_panel.nk.node import Node as ScriptNode
 
 if TYPE_CHECKING:
@@ -25,9 +25,8 @@ __all__ = ["DETACHED", "Callback", "NotRun", "Session", "UndoStep", "UndoneStep"
 
 DETACHED = "A PythonObject is not attached to a node"
 
-_NUMBERS = frozenset({"Double_Knob", "Int_Knob", "XY_Knob", "XYZ_Knob", "WH_Knob", "BBox_Knob", "Scale_Knob", "UV_Knob"})
-_PER_FILE_TYPE = frozenset({"Read", "Write", "DeepRead", "DeepWrite", "ReadGeo", "ReadGeo2", "WriteGeo"})
 
+_TYPE_OF_ENDING = {"jpg": "jpeg", "tif": "tiff", "ftif": "tiff", "sxr": "exr", "tga": "targa"}
 
 #: Node objects that Python gets of a script in a non-commercial Nuke.
 TEN_NODES = 10
@@ -76,7 +75,7 @@ class Session:
 
     def __init__(self, document: Document, catalogue: Catalogue | None = None, *, non_commercial: bool = False) -> None:
         self.document = document
-        self.catalogue = catalogue or default_catalogue()
+        self.catalogue = catalogue or Catalogue.for_document(document)
         self.non_commercial = non_commercial
         self.groups: list[ScriptNode] = []
         self.undo_marks: list[int] = []
@@ -207,13 +206,13 @@ class Session:
         source = node.clone_of or node
         definition = source.user_knobs.get(name)
         if definition is not None:
-            return _user_knob(name, definition)
+            return user_knob_info(name, definition)
         known = self.facts(source.class_name)
         facts = known.knobs.get(name) if known is not None else self.catalogue.common().get(name)
         if facts is None and source.knob(name) is not None and name != "inputs":
             return KnobFacts(name, "")
-        if facts is None and known is not None and name in known.order and source.class_name in _PER_FILE_TYPE:
-            return KnobFacts(name, "")
+        if facts is None and known is not None:
+            return _of_file_type(source, known, name)
         return facts
 
     def knows_all_knobs(self, node: ScriptNode) -> bool:
@@ -222,20 +221,16 @@ class Session:
         return known is not None and known.complete
 
 
-def _user_knob(name: str, definition: str) -> KnobFacts:
-    own = UserKnob.read(definition)
-    kind, size = USER_KNOB_TYPES.get(own.type_id, ("", 1))
-    choices = tuple(entry.split("\t")[0] for entry in own.menu)
-    if kind in _NUMBERS:
-        default: str | None = "0"
-    elif kind in ("Boolean_Knob", "Disable_Knob"):
-        default = "false"
-    elif kind in ("Enumeration_Knob", "Pulldown_Knob", "Radio_Knob"):
-        default = choices[0] if choices else None
-    elif kind in ("Color_Knob", "AColor_Knob", "ColorChip_Knob", "Eyedropper_Knob", "Box3_Knob", "Array_Knob"):
-        default = "0"
-    elif kind in ("String_Knob", "File_Knob", "Multiline_Eval_String_Knob", "Text_Knob", "Tab_Knob", "PyScript_Knob"):
-        default = ""
-    else:
-        default = None
-    return KnobFacts(name, kind, default, size, choices)
+def _of_file_type(node: ScriptNode, known: NodeClass, name: str) -> KnobFacts | None:
+    """Return a knob that a node has for the sake of its file type, None where it has none of that name now."""
+    facts = known.file_type_knobs.get(name)
+    if facts is None:
+        # What scripts were found to write, but nobody knows with which type: it may be there.
+        is_open = known.dynamic and name in known.order and name not in known.obsolete_knobs and "file_type" in known.knobs
+        return KnobFacts(name, "") if is_open else None
+    shown = (node.knob("file_type") or "").strip().lower()
+    ending = os.path.splitext((node.knob("file") or "").strip())[1].lstrip(".").lower()
+    file_type = shown or _TYPE_OF_ENDING.get(ending, ending)
+    told = {each for knob in known.file_type_knobs.values() for each in knob.file_types}
+    # Of a type that nothing is told of, any of these knobs may be one.
+    return facts if file_type in facts.file_types or (file_type and file_type not in told) else None

@@ -4,51 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nuke_ai_panel.nk.catalogue_types import USER_KNOB_IDS, USER_KNOB_OPTIONS
 from nuke_ai_panel.nk.node_text import USER_KNOB, KnobSpan, NodeText
 from nuke_ai_panel.nk.words import list_words, quote, unquote
 
 __all__ = ["TYPE_IDS", "UserKnob", "indented", "with_definition", "with_user_value", "without_spans"]
 
 #: The number by which a definition names a type of knob.
-TYPE_IDS = {
-    "String_Knob": "1",
-    "EvalString_Knob": "1",
-    "File_Knob": "2",
-    "Int_Knob": "3",
-    "Enumeration_Knob": "4",
-    "Bitmask_Knob": "5",
-    "Boolean_Knob": "6",
-    "Double_Knob": "7",
-    "ChannelMask_Knob": "10",
-    "Channel_Knob": "11",
-    "XY_Knob": "12",
-    "XYZ_Knob": "13",
-    "WH_Knob": "14",
-    "BBox_Knob": "15",
-    "Scale_Knob": "16",
-    "Format_Knob": "17",
-    "Color_Knob": "18",
-    "AColor_Knob": "19",
-    "Tab_Knob": "20",
-    "BeginTabGroup_Knob": "20",
-    "EndTabGroup_Knob": "20",
-    "PyScript_Knob": "22",
-    "Text_Knob": "26",
-    "UV_Knob": "30",
-    "Box3_Knob": "31",
-    "Script_Knob": "32",
-    "Pulldown_Knob": "35",
-    "Eyedropper_Knob": "36",
-    "ColorChip_Knob": "40",
-    "Link_Knob": "41",
-    "Multiline_Eval_String_Knob": "43",
-    "PyCustom_Knob": "52",
-    "CascadingEnumeration_Knob": "68",
-    "Array_Knob": "78",
-    "Disable_Knob": "80",
-    "Radio_Knob": "83",
-}
-_COUNTS = {"R": 2, "l": 1, "t": 1, "M": 1, "T": 1, "n": 1}
+TYPE_IDS = USER_KNOB_IDS
 _ORDER = ("l", "t", "flag", "M", "T", "R", "n")
 
 
@@ -68,7 +31,7 @@ class UserKnob:
         rest = words[2:]
         while rest:
             key = rest.pop(0)
-            taken, rest = rest[: _COUNTS.get(key, 0)], rest[_COUNTS.get(key, 0) :]
+            taken, rest = rest[: USER_KNOB_OPTIONS.get(key, 0)], rest[USER_KNOB_OPTIONS.get(key, 0) :]
             made._options.append((key, taken))
         return made
 
