@@ -36,7 +36,7 @@ def test_the_module_is_the_nuke_of_the_script_or_the_one_asked_for(head, options
     nuke = module(head, **options)
     major, minor, release = (int(part) for part in shown.replace("v", ".").split("."))
     assert (nuke.NUKE_VERSION_STRING, nuke.env["NukeVersionString"]) == (shown, shown)
-    assert (nuke.NUKE_VERSION_MAJOR, nuke.NUKE_VERSION_MINOR, nuke.NUKE_VERSION_RELEASE) == (major, minor, release)
+    assert (major, minor, release) == (nuke.NUKE_VERSION_MAJOR, nuke.NUKE_VERSION_MINOR, nuke.NUKE_VERSION_RELEASE)
     assert nuke.env["NukeVersionMajor"] == major
     assert nuke.env["NukeVersionRelease"] == release
     assert session_of(nuke).catalogue.version == f"{major}.{minor}"
