@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Finding", "Severity"]
+from nuke_ai_panel.scripting.effects import Effect
+
+__all__ = ["Finding", "Preflight", "Severity"]
 
 #: ``fatal``: it cannot be read at all, so that it is not offered to run. ``problem``: as far as can be known it fails, or does
 #: not do what is meant. ``warning``: worth a look before it runs. ``note``: good to know.
@@ -31,3 +33,22 @@ class Finding:
 
     def __str__(self) -> str:
         return f"Line {self.line}: {self.text}" if self.line else self.text
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What was found in the code of a proposal, in the order of its lines; ``effects`` are what it says it does."""
+
+    findings: tuple[Finding, ...] = ()
+    effects: tuple[Effect, ...] = ()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with it, in words."""
+        return tuple(str(finding) for finding in self.findings if finding.severity in ("fatal", "problem"))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the artist should know although a graph diff is shown, in words."""
+        found = [str(finding) for finding in self.findings if finding.severity == "warning"]
+        return (*found, *(str(effect) for effect in self.effects if effect.is_warning))
