@@ -34,6 +34,10 @@ _DEFAULTS: dict[str, Value] = {
     "model": "",
     "font_size": 13,
     "local_only": False,
+    "auto_fix": True,
+    "policy_file": "",
+    "tools_folder": "",
+    "prompts_folder": "",
 }
 _ENVIRONMENT = {
     "NUKE_AI_PANEL_PROVIDER": "provider",
@@ -60,13 +64,21 @@ class ServerSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """What is in force. ``provider`` and ``model`` "" mean: the first that answers. ``font_size`` is pixels."""
+    """What is in force. ``provider`` and ``model`` "" mean: the first that answers. ``font_size`` is pixels.
+
+    ``auto_fix`` lets a script that fails its review go back to the model by itself. ``policy_file`` names the studio's rules
+    for generated work, ``tools_folder`` and ``prompts_folder`` further folders (a studio's) of saved tools and prompts.
+    """
 
     provider: str = ""
     model: str = ""
     servers: Mapping[str, ServerSettings] = field(default_factory=dict)
     font_size: int = 13
     local_only: bool = False
+    auto_fix: bool = True
+    policy_file: str = ""
+    tools_folder: str = ""
+    prompts_folder: str = ""
 
     def server(self, provider: str) -> ServerSettings:
         """Return the settings of `provider`, defaults when it has none."""
@@ -258,4 +270,8 @@ def _settings_of(values: Mapping[str, Value]) -> Settings:
         servers=MappingProxyType(servers),
         font_size=int(values["font_size"]),
         local_only=bool(values["local_only"]),
+        auto_fix=bool(values["auto_fix"]),
+        policy_file=str(values["policy_file"]),
+        tools_folder=str(values["tools_folder"]),
+        prompts_folder=str(values["prompts_folder"]),
     )

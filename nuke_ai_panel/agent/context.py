@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nuke_ai_panel.hosts.base import NodeInfo, ReadsGraph
 
-__all__ = ["Context", "describe"]
+__all__ = ["Context", "describe", "describe_nodes"]
 
 #: Characters of script text in a prompt, about 2,000 tokens. Enough for some thirty nodes with their knobs.
 BUDGET = 8000
@@ -46,8 +46,18 @@ def describe(host: ReadsGraph, *, budget: int = BUDGET) -> Context:
         names = ", ".join(node.path for node in selected[:3])
         more = f" and {len(selected) - 3} more" if len(selected) > 3 else ""
         line = f"{names}{more} selected, {line}"
-    body = "\n".join(lines).replace("</script-data>", "<\\/script-data>")
-    return Context(text=f"<script-data>\n{body}\n</script-data>", line=line)
+    return Context(text=_as_data("\n".join(lines)), line=line)
+
+
+def describe_nodes(nodes: Iterable[NodeInfo]) -> str:
+    """Return a few nodes with their inputs and changed knobs, marked as data."""
+    return _as_data("\n".join(map(_node_text, nodes)))
+
+
+def _as_data(text: str) -> str:
+    """Mark text from a script as data, whatever it says and however it tries to end the mark."""
+    body = text.replace("</script-data>", "<\\/script-data>")
+    return f"<script-data>\n{body}\n</script-data>"
 
 
 def _add(lines: list[str], title: str, nodes: list[NodeInfo], used: int, budget: int) -> int:

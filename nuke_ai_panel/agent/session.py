@@ -7,12 +7,15 @@ context is read from the host and listeners are called directly. It draws nothin
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 from nuke_ai_panel.agent.context import Context, describe
+from nuke_ai_panel.agent.fixing import FixRounds, fix_request
 from nuke_ai_panel.agent.prompts import Mode, system_prompt
+from nuke_ai_panel.agent.proposals import Proposals
+from nuke_ai_panel.agent.servers import ModelChoice, Servers
 from nuke_ai_panel.agent.session_events import (
     AnswerCancelled,
     AnswerFailed,
@@ -21,60 +24,35 @@ from nuke_ai_panel.agent.session_events import (
     ModelIsLoading,
     NoticeArrived,
     PromptAdded,
-    ProposalApplied,
-    ProposalReviewed,
     ReasoningArrived,
+    RoundBegan,
     SessionCleared,
     SessionEvent,
     TextArrived,
 )
 from nuke_ai_panel.credentials import Credentials
-from nuke_ai_panel.errors import (
-    CredentialError,
-    HostError,
-    NukeAIPanelError,
-    ProposalError,
-    StreamInterruptedError,
-    ValidationError,
-)
+from nuke_ai_panel.errors import HostError, NukeAIPanelError, StreamInterruptedError, ValidationError
 from nuke_ai_panel.hosts.base import Host
 from nuke_ai_panel.messages import (
     ChatRequest,
     Finished,
     Message,
-    ModelInfo,
     ModelLoading,
     Notice,
     ReasoningDelta,
     StreamStarted,
     TextDelta,
 )
-from nuke_ai_panel.providers import registry
 from nuke_ai_panel.providers.base import Provider, Server
-from nuke_ai_panel.scripting.applying import Applied, apply
+from nuke_ai_panel.scripting.applying import Applied
 from nuke_ai_panel.scripting.finding import find_proposals
 from nuke_ai_panel.scripting.proposal import ScriptProposal
 from nuke_ai_panel.scripting.review import Review
-from nuke_ai_panel.scripting.reviewing import review
 from nuke_ai_panel.settings import Settings, SettingsStore
 
 __all__ = ["ChatSession", "ModelChoice"]
 
 _log = logging.getLogger(__name__)
-
-#: Seconds a keyring may take; a locked one on a desktop waits for the person at the screen.
-_KEY_DEADLINE = 60.0
-
-
-@dataclass(frozen=True)
-class ModelChoice:
-    """A model that can be picked. ``name`` is "" and ``error`` says why where a provider did not answer."""
-
-    provider: str
-    title: str
-    name: str = ""
-    detail: str = ""
-    error: str = ""
 
 
 class ChatSession:
@@ -86,19 +64,14 @@ class ChatSession:
 
     def __init__(self, host: Host, settings: SettingsStore, credentials: Credentials) -> None:
         self.host = host
-        self.provider = ""
-        self.model = ""
+        self.proposals = Proposals(host, self._emit)
         self._settings_store = settings
-        self._credentials = credentials
+        self._servers = Servers(credentials)
         self._listeners: list[Callable[[SessionEvent], None]] = []
         self._messages: list[Message] = []
-        self._notes: list[str] = []
-        self._proposals: dict[int, ScriptProposal] = {}
-        self._decided: set[int] = set()
-        self._next_proposal = 1
+        self._turn_start = 0
         self._answering: asyncio.Task[object] | None = None
         self._last_prompt: tuple[str, Mode] | None = None
-        self._providers: dict[tuple[str, Server], Provider] = {}
         self._generation = 0
 
     # listeners
@@ -149,7 +122,8 @@ class ChatSession:
     async def send(self, text: str, *, mode: Mode = "ask") -> None:
         """Ask `text`; events tell the rest. Failures of the answer are an ``AnswerFailed`` event, not an exception.
 
-        Cancelling the task, or :meth:`cancel`, stops the answer and keeps what came.
+        A script in the answer is reviewed; one that fails goes back to the model, at most three times, unless the artist
+        sends something else meanwhile. Cancelling the task, or :meth:`cancel`, stops the answer and keeps what came.
 
         Raises:
             ValidationError: empty text, or an answer is still on its way.
@@ -157,22 +131,13 @@ class ChatSession:
         text = text.strip()
         if not text:
             raise ValidationError("Write a message first.")
-        if self.is_busy:
-            raise ValidationError("An answer is still on its way. Stop it first, or wait for its end.")
-        own_task = asyncio.current_task()
-        self._answering = own_task
         generation = self._generation
-        self._last_prompt = (text, mode)
-        finished: AnswerFinished | None = None
-        try:
+        with self._occupied():
+            self._last_prompt = (text, mode)
+            self._turn_start = len(self._messages)
             finished = await self._answer(text, mode, generation)
-        finally:
-            # After clear() another prompt may be on its way already, and the mark is that one's.
-            if self._answering is own_task:
-                self._answering = None
-        if finished is None or generation != self._generation:
-            return
-        await self._review_all(find_proposals(finished.text, title=_title_of(text)), generation)
+        if finished is not None and generation == self._generation:
+            await self._work_through(finished, text, mode, generation)
 
     async def retry(self) -> None:
         """Ask the last prompt again; what its failed or unwanted answer left is dropped from the conversation.
@@ -182,14 +147,75 @@ class ChatSession:
         """
         if self._last_prompt is None:
             raise ValidationError("There is nothing to ask again yet.")
-        if self.is_busy:
-            raise ValidationError("An answer is still on its way. Stop it first, or wait for its end.")
-        while self._messages and self._messages[-1].role != "user":
-            self._messages.pop()
-        if self._messages:
-            self._messages.pop()
+        self._check_free()
+        del self._messages[self._turn_start :]
         text, mode = self._last_prompt
         await self.send(text, mode=mode)
+
+    async def fix(self, proposal_id: int, applied: Applied | None = None) -> None:
+        """Send a proposal that failed back to the model, with the error of its run when it has run.
+
+        Raises:
+            ValidationError: an answer is still on its way.
+            ProposalError: there is no such proposal in this conversation.
+        """
+        failed = self.proposals.find(proposal_id)
+        generation = self._generation
+        rounds = FixRounds()
+        rounds.begin(failed)
+        text, mode = self._last_prompt or (failed.proposal.title, "ask")
+        self._check_free()
+        finished = await self._ask_to_fix(failed, rounds, mode, generation, applied=applied)
+        if finished is not None and generation == self._generation:
+            await self._work_through(finished, text, mode, generation, rounds=rounds)
+
+    async def _work_through(
+        self, finished: AnswerFinished, text: str, mode: Mode, generation: int, *, rounds: FixRounds | None = None
+    ) -> None:
+        """Review what an answer proposes; while that fails, have the model mend it."""
+        rounds = rounds or FixRounds()
+        settings = await self._load_settings()
+        following: AnswerFinished | None = finished
+        while following is not None and generation == self._generation:
+            failed = await self._review_all(self._proposals_in(following, text), generation)
+            if failed is None or not settings.auto_fix or self.is_busy or generation != self._generation:
+                return
+            number, found = failed
+            if not rounds.begin(found):
+                self._emit(NoticeArrived("fix", rounds.ending))
+                return
+            following = await self._ask_to_fix(found, rounds, mode, generation)
+            replaces = following is not None and generation == self._generation and self._proposals_in(following, text)
+            if replaces and self.proposals.is_open(number):
+                self.proposals.reject(number, "A corrected one follows.", by="model")
+
+    async def _ask_to_fix(
+        self, failed: Review, rounds: FixRounds, mode: Mode, generation: int, *, applied: Applied | None = None
+    ) -> AnswerFinished | None:
+        detail = applied.result.error.strip().splitlines()[-1] if applied is not None else failed.summary()
+        with self._occupied():
+            self._emit(RoundBegan(rounds.number, rounds.limit, "fix", detail))
+            return await self._answer(fix_request(failed, self.host, applied=applied), mode, generation, is_fix=True)
+
+    def _proposals_in(self, finished: AnswerFinished, text: str) -> list[ScriptProposal]:
+        return find_proposals(finished.text, title=_title_of(text))
+
+    @contextlib.contextmanager
+    def _occupied(self) -> Iterator[None]:
+        """Mark the running task as the one that answers, so that :meth:`cancel` finds it."""
+        self._check_free()
+        own_task = asyncio.current_task()
+        self._answering = own_task
+        try:
+            yield
+        finally:
+            # After clear() another prompt may be on its way already, and the mark is that one's.
+            if self._answering is own_task:
+                self._answering = None
+
+    def _check_free(self) -> None:
+        if self.is_busy:
+            raise ValidationError("An answer is still on its way. Stop it first, or wait for its end.")
 
     def cancel(self) -> bool:
         """Stop the answer that is on its way; False when there is none."""
@@ -198,14 +224,15 @@ class ChatSession:
         self._answering.cancel()
         return True
 
-    async def _answer(self, text: str, mode: Mode, generation: int) -> AnswerFinished | None:
+    async def _answer(self, text: str, mode: Mode, generation: int, *, is_fix: bool = False) -> AnswerFinished | None:
         parts: list[str] = []
         try:
             context = self._context()
-            self._emit(PromptAdded(text, context.line))
+            if not is_fix:
+                self._emit(PromptAdded(text, context.line))
             settings = await self._load_settings()
-            provider, model = await self._pick(settings)
-            request = self._request(text, mode, context, model)
+            provider, model = await self._servers.pick(settings)
+            request = self._request(text, mode, None if is_fix else context, model)
             self._messages.append(Message("user", text))
             self._emit(AnswerStarted(model))
             finished = await self._read(provider, request, parts, generation)
@@ -219,7 +246,7 @@ class ChatSession:
             return None
         answer = "".join(parts)
         self._messages.append(Message("assistant", answer))
-        self._notes.clear()
+        self.proposals.notes.clear()
         event = AnswerFinished(answer, finished.model or model, finished.usage, len(find_proposals(answer)), finished.reason)
         self._emit(event)
         return event
@@ -258,9 +285,10 @@ class ChatSession:
             self._messages.append(Message("assistant", partial))
         return partial
 
-    def _request(self, text: str, mode: Mode, context: Context, model: str) -> ChatRequest:
-        notes = "".join(f"\n[{note}]" for note in self._notes)
-        question = f"{context.text}{notes}\n\n{text}"
+    def _request(self, text: str, mode: Mode, context: Context | None, model: str) -> ChatRequest:
+        """Return the request for `text`; what goes back to be mended brings its own nodes and needs no context."""
+        notes = "".join(f"\n[{note}]" for note in self.proposals.notes)
+        question = text if context is None else f"{context.text}{notes}\n\n{text}"
         return ChatRequest(
             model=model,
             messages=(Message("system", system_prompt(mode)), *self._messages, Message("user", question)),
@@ -268,23 +296,23 @@ class ChatSession:
 
     # servers and models
 
+    @property
+    def provider(self) -> str:
+        """The provider in use, "" before one was chosen or found."""
+        return self._servers.provider
+
+    @property
+    def model(self) -> str:
+        """The model in use, "" before one was chosen or found."""
+        return self._servers.model
+
     def select_model(self, provider: str, model: str) -> None:
         """Use `model` of `provider` from the next prompt on."""
-        self.provider, self.model = provider, model
+        self._servers.provider, self._servers.model = provider, model
 
     async def list_models(self) -> list[ModelChoice]:
         """Return the models of every enabled provider, live; a provider that fails is one entry with ``error``."""
-        settings = await self._load_settings()
-        names = [name for name in registry.PROVIDERS if settings.server(name).enabled]
-        lists = await asyncio.gather(*(self._models_of(settings, name) for name in names))
-        return [choice for choices in lists for choice in choices]
-
-    async def aclose(self) -> None:
-        """Stop the answer and close every connection."""
-        self.cancel()
-        providers, self._providers = list(self._providers.values()), {}
-        for provider in providers:
-            await provider.aclose()
+        return await self._servers.list_models(await self._load_settings())
 
     async def server(self, settings: Settings, name: str) -> Server:
         """Return the server of provider `name` with its address and key.
@@ -293,98 +321,45 @@ class ChatSession:
             ValidationError: "local only" is on and the address is not on this machine.
             CredentialError: the keyring did not answer.
         """
-        address = settings.address(name)
-        loop = asyncio.get_running_loop()
-        try:
-            key = await asyncio.wait_for(loop.run_in_executor(None, self._credentials.read, name), _KEY_DEADLINE)
-        except asyncio.TimeoutError:
-            raise CredentialError("The keyring did not answer. Unlock it, then ask again.") from None
-        return Server(base_url=address, key=key.value, ca_file=settings.server(name).ca_file)
+        return await self._servers.server(settings, name)
+
+    async def aclose(self) -> None:
+        """Stop the answer and close every connection."""
+        self.cancel()
+        await self._servers.aclose()
 
     async def _load_settings(self) -> Settings:
         return await asyncio.get_running_loop().run_in_executor(None, self._settings_store.load)
 
-    async def _provider(self, settings: Settings, name: str) -> Provider:
-        server = await self.server(settings, name)
-        known = self._providers.get((name, server))
-        if known is None:
-            known = self._providers[(name, server)] = registry.create(name, server)
-        return known
-
-    async def _models_of(self, settings: Settings, name: str) -> list[ModelChoice]:
-        title = registry.PROVIDERS[name].title
-        try:
-            provider = await self._provider(settings, name)
-            if provider.needs_key and not provider.server.key:
-                return [ModelChoice(name, title, error=f"{title} needs a key. Add it in Settings.")]
-            models = await provider.list_models()
-        except NukeAIPanelError as error:
-            return [ModelChoice(name, title, error=str(error))]
-        if not models:
-            return [ModelChoice(name, title, error=f"{title} answers but has no model. Pull or load one first.")]
-        return [ModelChoice(name, title, name=model.name, detail=_detail(model)) for model in models]
-
-    async def _pick(self, settings: Settings) -> tuple[Provider, str]:
-        """Return the provider and model to ask: the picked ones, the configured ones, or the first that answers."""
-        name = self.provider or settings.provider
-        model = self.model or (settings.model if name in ("", settings.provider) else "")
-        if name and name not in registry.PROVIDERS:
-            raise ValidationError(f"There is no provider {name!r}. Known: {', '.join(registry.PROVIDERS)}.")
-        if name and model:
-            self.provider, self.model = name, model
-            return await self._provider(settings, name), model
-        names = [name] if name else [each for each in registry.PROVIDERS if settings.server(each).enabled]
-        problems: list[str] = []
-        for each in names:
-            for choice in await self._models_of(settings, each):
-                if choice.name:
-                    self.provider, self.model = each, model or choice.name
-                    return await self._provider(settings, each), self.model
-                problems.append(choice.error)
-        raise ValidationError("No model is reachable. " + " ".join(problems))
-
     # proposals
 
-    async def _review_all(self, proposals: list[ScriptProposal], generation: int) -> None:
+    async def _review_all(self, proposals: list[ScriptProposal], generation: int) -> tuple[int, Review] | None:
+        """Review `proposals` in their order and return the first that failed."""
+        failed: tuple[int, Review] | None = None
         for proposal in proposals:
-            number = self._next_proposal
-            self._next_proposal += 1
-            try:
-                found = await review(proposal, self.host.snapshot())
-            except NukeAIPanelError as error:
-                found = Review(proposal, unknown=f"What it changes is not known before it runs: {error}")
-            if generation != self._generation:
-                return
-            self._proposals[number] = proposal
-            self._emit(ProposalReviewed(number, found))
+            reviewed = await self.proposals.review(proposal, lambda: generation == self._generation)
+            if reviewed is None:
+                return None
+            if failed is None and not reviewed[1].is_sound and not proposal.doubt:
+                failed = reviewed
+        return failed
 
     async def propose(self, proposal: ScriptProposal) -> None:
-        """Review a script that the artist took from the conversation by hand; a ``ProposalReviewed`` event follows."""
+        """Review a script that the artist took from the conversation, or wrote; a ``ProposalReviewed`` event follows."""
         await self._review_all([proposal], self._generation)
 
     def apply(self, proposal_id: int) -> Applied:
         """Run a reviewed proposal in the host as one undo step, because the artist said so. Main thread, outside any task.
 
         Raises:
-            ProposalError: no such proposal, or it was rejected.
+            ProposalError: it was decided on already.
+            HostError: the host cannot be read or does not run scripts; nothing has run.
         """
-        proposal = self._proposals.get(proposal_id)
-        if proposal is None or proposal_id in self._decided:
-            raise ProposalError("This script was already decided on. Ask again for a new one.")
-        applied = apply(proposal, self.host)
-        if applied.result.ok:
-            self._decided.add(proposal_id)
-            self._notes.append(f"The artist ran the script: {applied.diff.summary()}.")
-        else:
-            last = applied.result.error.strip().splitlines()[-1]
-            self._notes.append(f"The artist ran the script; it failed and was rolled back: {last}")
-        self._emit(ProposalApplied(proposal_id, applied))
-        return applied
+        return self.proposals.apply(proposal_id)
 
     def reject(self, proposal_id: int, reason: str = "") -> None:
         """Do not run a proposal; `reason` reaches the model with the next prompt."""
-        self._decided.add(proposal_id)
-        self._notes.append("The artist rejected the script" + (f": {reason}" if reason else "."))
+        self.proposals.reject(proposal_id, reason)
 
     def clear(self) -> None:
         """Begin a new conversation; an answer on its way is stopped."""
@@ -392,9 +367,8 @@ class ChatSession:
         self._answering = None
         self._generation += 1
         self._messages.clear()
-        self._notes.clear()
-        self._proposals.clear()
-        self._decided.clear()
+        self._turn_start = 0
+        self.proposals.clear()
         self._last_prompt = None
         self._emit(SessionCleared())
 
@@ -403,17 +377,3 @@ def _title_of(prompt: str) -> str:
     """Return a name for the undo step: the first line of the request, cut to what an Edit menu shows."""
     first = prompt.strip().splitlines()[0]
     return "AI: " + (first if len(first) <= 60 else first[:57] + "...")
-
-
-def _detail(model: ModelInfo) -> str:
-    parts: list[str] = []
-    if model.size:
-        parts.append(f"{model.size / 1e9:.1f} GB")
-    if model.context_length:
-        parts.append(
-            f"{model.context_length // 1024}k context" if model.context_length >= 1024 else f"{model.context_length} context"
-        )
-    if model.prompt_price is not None and model.completion_price is not None:
-        free = model.prompt_price == 0 and model.completion_price == 0
-        parts.append("free" if free else f"${model.prompt_price:g} / ${model.completion_price:g} per M tokens")
-    return ", ".join(parts)

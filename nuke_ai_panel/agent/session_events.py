@@ -128,11 +128,14 @@ class ProposalApplied:
 
 @dataclass(frozen=True)
 class ProposalRejected:
-    """A proposal was not run; ``reason`` goes back to the model, "" for none. ``by`` says who refused it."""
+    """A proposal was not run; ``reason`` goes back to the model, "" for none.
+
+    ``by`` says who refused it: the artist, the studio's policy, or the model, which has sent a better one.
+    """
 
     proposal_id: int
     reason: str = ""
-    by: Literal["artist", "studio"] = "artist"
+    by: Literal["artist", "studio", "model"] = "artist"
 
 
 @dataclass(frozen=True)
