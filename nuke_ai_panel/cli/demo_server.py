@@ -1,4 +1,4 @@
-"""A small server that speaks the Ollama protocol and answers with fixed, labelled texts.
+"""A small server that speaks the Ollama protocol and answers with fixed texts: its own, or those it is given.
 
 It lets the whole way of a prompt be seen on a machine without a model: same requests, same stream, no AI. It listens on
 127.0.0.1 only, in threads of its own and without an event loop, so it can stand beside any loop of the program.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -44,10 +44,12 @@ class DemoServer:
     Args:
         pause: seconds between two pieces of an answer.
         port: TCP port on 127.0.0.1; 0 takes a free one.
+        answer: gives the answer to a prompt, in place of the demo's own answers; it is called in a thread of the server.
     """
 
-    def __init__(self, *, pause: float = 0.02, port: int = 0) -> None:
+    def __init__(self, *, pause: float = 0.02, port: int = 0, answer: Callable[[str], str] = answer_to) -> None:
         self._pause = pause
+        self._answer = answer
         self._port = port
         self._server: _Listener | None = None
         self._thread: threading.Thread | None = None
@@ -60,7 +62,7 @@ class DemoServer:
     def start(self) -> str:
         """Listen and return the base URL. Raises: OSError when the port is taken."""
         if self._server is None:
-            self._server = _Listener(("127.0.0.1", self._port), self._pause)
+            self._server = _Listener(("127.0.0.1", self._port), self._pause, self._answer)
             self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="demo-server", daemon=True)
             self._thread.start()
         return self.url
@@ -93,9 +95,10 @@ class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, address: tuple[str, int], pause: float) -> None:
+    def __init__(self, address: tuple[str, int], pause: float, answer: Callable[[str], str]) -> None:
         super().__init__(address, _Handler)
         self.pause = pause
+        self.answer = answer
         self.stopping = threading.Event()
         self._open: dict[threading.Thread, socket.socket] = {}
         self._lock = threading.Lock()
@@ -206,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
         messages = body.get("messages")
         messages = messages if isinstance(messages, list) else []
         prompt = _last_prompt(messages)
-        words = pieces(answer_to(prompt)) if messages else []
+        words = pieces(self.server.answer(prompt)) if messages else []
         options = body.get("options")
         limit = options.get("num_predict") if isinstance(options, dict) else None
         reason = "stop" if messages else "load"
