@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 import time
 
 from nuke_ai_panel_ui import host_loop
@@ -108,6 +110,39 @@ def quit_under_a_hopped_dialog(host) -> None:
         host.after(0.1, host.app.quit)
 
     when_streaming(host, lines, show)
+
+
+def quit_while_a_thread_wakes_the_loop(host) -> None:
+    """A thread that nobody joins is held up where it wakes the main thread, until the host is about to end Python."""
+    loop = host_loop.attach()
+    inside, quitting, outside = threading.Event(), threading.Event(), threading.Event()
+
+    def hold_up(frame, event: str, called) -> None:
+        if event == "c_call" and called.__name__ == "emit":
+            inside.set()
+            quitting.wait(10)
+            time.sleep(0.3)
+        elif event == "c_return" and called.__name__ == "emit":
+            outside.set()
+
+    def call() -> None:
+        sys.setprofile(hold_up)
+        loop.call_soon_threadsafe(int)
+
+    def leave() -> None:
+        if inside.is_set():
+            quitting.set()
+            host.app.quit()
+        else:
+            host.after(0.01, leave)
+
+    def look() -> None:
+        if not outside.is_set():
+            host.problems.add("a thread is still inside Qt")
+
+    host.at_exit = look
+    threading.Thread(target=call, daemon=True).start()
+    leave()
 
 
 def quit_without_ever_using_the_panel(host) -> None:

@@ -138,13 +138,20 @@ def main() -> None:
     host = Host(app, importlib.import_module(path.stem), json.loads(sys.argv[2]))
     warnings.simplefilter("error")
 
+    on_the_way = threading.Lock()
+
     def read_requests() -> None:
         for line in sys.stdin:
-            host.requested.emit(line.strip())
+            with on_the_way:
+                host.requested.emit(line.strip())
         os._exit(1)
 
     threading.Thread(target=read_requests, daemon=True).start()
     code = exec_app(app)
+    # The slot may have run before the thread is out of emit. PySide6 6.12 asks there for a Python error without looking whether
+    # Python is at its end, which is a segmentation fault. A host's own threads are no Python threads that emit at its end.
+    with on_the_way:
+        pass
     host.at_exit()
     problems = host.problems.take() + ([] if code == 0 else [f"exec returned {code}"])
     print(json.dumps({"end of": "exec", "problems": problems}), flush=True)

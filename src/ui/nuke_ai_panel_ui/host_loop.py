@@ -124,6 +124,7 @@ class HostLoop(QEventLoop):
         self._cancelled_timers = 0
         self._wake_at = math.inf
         self._thread_called = threading.Event()
+        self._ringing = threading.RLock()  # Reentrant: garbage collection in emit may make another call.
         self._bell = _Bell()
         self._bell.rung.connect(self._on_bell)
         self._executor: concurrent.futures.Executor = DaemonExecutor()
@@ -177,7 +178,9 @@ class HostLoop(QEventLoop):
         self._queue.append(handle)
         if not self._thread_called.is_set():
             self._thread_called.set()
-            self._bell.rung.emit()
+            with self._ringing:
+                if self._attached:
+                    self._bell.rung.emit()
         return handle
 
     def call_later(
@@ -220,7 +223,9 @@ class HostLoop(QEventLoop):
         for future in list(self._blocking_calls):
             future.cancel()
         self._attached = False
-        self._alarm.stop()
+        # Leave no thread inside emit: at its end PySide6 6.12 asks for a Python error, and crashes if Python was ended meanwhile.
+        with self._ringing:
+            self._alarm.stop()
         if is_valid(self._host):
             self._host.aboutToQuit.disconnect(self.shutdown)
         self._after_run_forever()
