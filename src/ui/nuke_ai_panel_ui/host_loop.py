@@ -223,7 +223,7 @@ class HostLoop(QEventLoop):
         for future in list(self._blocking_calls):
             future.cancel()
         self._attached = False
-        # Leave no thread inside emit: at its end PySide6 6.12 asks for a Python error, and crashes if Python was ended meanwhile.
+        # Leave no thread inside emit: on its way out PySide6 6.12 looks for a Python error, and crashes where Python has ended.
         with self._ringing:
             self._alarm.stop()
         if is_valid(self._host):
