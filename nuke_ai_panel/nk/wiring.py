@@ -11,32 +11,14 @@ from collections.abc import Iterable, Sequence
 
 from nuke_ai_panel.errors import NkError
 from nuke_ai_panel.nk.node import Item, Node, Push, Scope, SetTop, Verbatim
+from nuke_ai_panel.nk.program import Program, reach
 
 __all__ = ["arranged", "first_written", "in_nuke_order"]
 
-# Each place that is tried costs one run of the program.
+# What is pasted in a larger number is written with its scope in Nuke's order, as Nuke would.
 _PLACED_ONE_BY_ONE = 200
-_STEPS_TO_PLACE = 300_000
 _WITHOUT_CHANNELS = frozenset({"BackdropNode", "StickyNote"})
 _SNIPPET_INPUT = "cut_paste_input"
-
-
-def _named(program: Iterable[Item], known: dict[str, Node | None]) -> dict[str, Node | None]:
-    """Return what each variable names at the end of a program."""
-    names: dict[str, Node | None] = {}
-    stack: list[Node | None] = []
-    for item in program:
-        if isinstance(item, Node):
-            if item is not item.document.root_node:
-                pops = item.text.pops
-                del stack[len(stack) - min(pops, len(stack)) :]
-                stack.append(item)
-        elif isinstance(item, Push):
-            name = item.variable
-            stack.append(None if name is None else names.get(name, known.get(name)))
-        elif isinstance(item, SetTop):
-            names[item.variable] = stack[-1] if stack else None
-    return names
 
 
 def arranged(scope: Scope) -> list[Item]:
@@ -48,20 +30,23 @@ def arranged(scope: Scope) -> list[Item]:
     standing = set(scope.nodes)
     old = {item for item in scope.base if isinstance(item, Node)}
     new = [node for node in scope.nodes if node not in old]
+    before: list[Item] | None = None
     for opened in (False, True):
         program = _without_deleted(scope, standing, opened)
-        unplaced = set(new)
-        if not _fits(program, known, unplaced):
+        if program == before:
+            break
+        before = program
+        if not fits(program, known, set(new)):
             continue
-        placed = _place_all(program, _sources_first(new), known, scope)
+        placed = _place_all(program, new, known) if new else program
         if placed is not None:
             return placed
     program = in_nuke_order(scope)
-    if not _fits(program, known, set()):
+    if not fits(program, known, set()):
         # Where an input order puts a clone before its original, the originals come first.
         program = in_nuke_order(scope, originals_first=True)
-    if not _fits(program, known, set()):
-        raise NkError("Clones that read from each other cannot be written after this change; declone one of them first.")
+        if not fits(program, known, set()):
+            raise NkError("Clones that read from each other cannot be written after this change; declone one of them first.")
     return program
 
 
@@ -76,16 +61,7 @@ def _without_deleted(scope: Scope, standing: set[Node], opened: bool) -> list[It
     return program
 
 
-def _reach(source: Node | None, unplaced: set[Node]) -> Node | None:
-    """Return what stands for `source` while the nodes in `unplaced` are not there yet: what their first input reads."""
-    seen = 0
-    while source is not None and source in unplaced and seen <= len(unplaced):
-        source = source._inputs[0] if source._inputs else None
-        seen += 1
-    return source
-
-
-def _fits(program: Iterable[Item], known: dict[str, Node | None], unplaced: set[Node]) -> bool:
+def fits(program: Iterable[Item], known: dict[str, Node | None], unplaced: set[Node]) -> bool:
     """Return whether a program connects what the graph says, but for the nodes in `unplaced`; ends where it does not."""
     names: dict[str, Node | None] = {}
     stack: list[Node | None] = []
@@ -98,7 +74,7 @@ def _fits(program: Iterable[Item], known: dict[str, Node | None], unplaced: set[
             for index in range(max(count, len(wanted))):
                 have = stack.pop() if index < count and stack else None
                 want = wanted[index] if index < len(wanted) else None
-                if want is not have and (want not in unplaced or _reach(want, unplaced) is not have):
+                if want is not have and (want not in unplaced or reach(want, unplaced) is not have):
                     return False
             if item.clone_of is not None:
                 variable = item.clone_variable
@@ -134,69 +110,69 @@ def _sources_first(new: Sequence[Node]) -> list[Node]:
     return order
 
 
-def _place_all(program: list[Item], new: list[Node], known: dict[str, Node | None], scope: Scope) -> list[Item] | None:
-    if len(new) > _PLACED_ONE_BY_ONE or len(new) * len(program) > _STEPS_TO_PLACE:
+def _place_all(items: list[Item], new: Sequence[Node], known: dict[str, Node | None]) -> list[Item] | None:
+    """Return the items with the new nodes among them, each where it needs the fewest lines; None where one has no place."""
+    if len(new) > _PLACED_ONE_BY_ONE:
         return None
     unplaced = set(new)
-    for node in new:
-        unplaced.discard(node)
-        for candidate in _candidates(program, node, known, scope):
-            if _fits(candidate, known, unplaced):
-                program = candidate
-                break
+    program = Program(items, known, unplaced, fits)
+    waiting = _sources_first(new)
+    backdrops = [node for node in waiting if node.class_name == "BackdropNode"]
+    first = _first_node(items)
+    if first is not None and backdrops and not any(node.pops or node.dependents for node in backdrops):
+        unplaced.difference_update(backdrops)
+        if program.put_all([*items[:first], *reversed(backdrops), *items[first:]]):
+            waiting = [node for node in waiting if node in unplaced]
         else:
+            unplaced.update(backdrops)
+    for node in waiting:
+        unplaced.discard(node)
+        if not _place(program, node, _readers_due(node, unplaced)):
             return None
-    return program
+    return program.items()
 
 
-def _candidates(program: list[Item], node: Node, known: dict[str, Node | None], scope: Scope) -> Iterable[list[Item]]:
-    """Yield programs with `node` added, those that need the fewest lines first."""
+def _place(program: Program, node: Node, readers: set[Node]) -> bool:
+    """Put a node where it fits, the places first that need the fewest lines."""
     if node.class_name == "BackdropNode":
-        first = next((i for i, item in enumerate(program) if isinstance(item, Node) and item.class_name != "Root"), None)
-        if first is not None:
-            yield [*program[:first], node, *program[first:]]
-    sources = [source for source in node._inputs if source is not None]
-    if sources and sources[0] is node._inputs[0]:
-        at = _index_of(program, sources[0])
-        if at is not None:
-            yield [*program[: at + 1], node, *program[at + 1 :]]
-            after = at + 1
-            while after < len(program) and isinstance(program[after], SetTop):
-                after += 1
-            if after > at + 1:
-                yield [*program[:after], node, *program[after:]]
-    yield [*program, node]
-    readers = set(node.dependents)
-    for at in [i for i, item in enumerate(program) if item in readers] if readers else ():
-        yield [*program[:at], node, *program[at:]]
-    yield _with_pushes(program, node, known, scope)
+        items = program.items()
+        first = _first_node(items)
+        if first is not None and program.put_all([*items[:first], node, *items[first:]]):
+            return True
+    source = node._inputs[0] if node._inputs else None
+    at = program.step_of(source) if source is not None else None
+    if at is not None and at.after is not None:
+        if program.put(node, at.after, readers):
+            return True
+        after = at.after
+        while isinstance(after.item, SetTop) and after.after is not None:
+            after = after.after
+        if after is not at.after and program.put(node, after, readers):
+            return True
+    if program.put(node, program.last, readers):
+        return True
+    steps = [step for step in map(program.step_of, node.dependents) if step is not None]
+    if any(program.put(node, step, readers) for step in sorted(steps, key=lambda step: step.order)):
+        return True
+    return not readers and program.put_with_pushes(node)
 
 
-def _with_pushes(program: list[Item], node: Node, known: dict[str, Node | None], scope: Scope) -> list[Item]:
-    """Return the program with `node` at its end, its inputs pushed before it; names are given where there is none yet."""
-    newline = scope.document.newline
-    tail: list[Item] = []
-    pops = node.pops
-    wanted = [*node._inputs, *([None] * (pops - len(node._inputs)))][:pops]
-    names = _named(program, known)
-    for source in reversed(wanted):
-        if source is None:
-            tail.append(Push(f"push 0{newline}", None))
-            continue
-        name = next((name for name, named in names.items() if named is source), None)
-        if name is None:
-            at = _index_of(program, source)
-            if at is None:
-                continue
-            name = scope.document.variable_for(source)
-            program = [*program[: at + 1], SetTop(f"set {name} [stack 0]{newline}", name), *program[at + 1 :]]
-            names = _named(program, known)
-        tail.append(Push(f"push ${name}{newline}", name))
-    return [*program, *tail, node]
+def _first_node(items: Sequence[Item]) -> int | None:
+    return next((i for i, item in enumerate(items) if isinstance(item, Node) and item.class_name != "Root"), None)
 
 
-def _index_of(program: Sequence[Item], node: Node) -> int | None:
-    return next((i for i, item in enumerate(program) if item is node), None)
+def _readers_due(node: Node, unplaced: set[Node]) -> set[Node]:
+    """Return the nodes in the program that have to read from `node`: its readers, and those of unplaced ones it stands for."""
+    found: set[Node] = set()
+    todo = [node]
+    while todo:
+        source = todo.pop()
+        for reader in source.dependents:
+            if reader not in unplaced:
+                found.add(reader)
+            elif reader._inputs[0] is source:
+                todo.append(reader)
+    return found
 
 
 def in_nuke_order(scope: Scope, *, originals_first: bool = False) -> list[Item]:
