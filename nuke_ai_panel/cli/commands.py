@@ -25,6 +25,7 @@ from nuke_ai_panel.cli.nk_commands import nk
 from nuke_ai_panel.cli.pull import pull
 from nuke_ai_panel.cli.screen import Screen, error_as_json, review_as_json
 from nuke_ai_panel.cli.serve import serve
+from nuke_ai_panel.cli.tasks import tasks
 from nuke_ai_panel.credentials import Credentials
 from nuke_ai_panel.errors import ConnectionFailedError, NukeAIPanelError, ValidationError
 from nuke_ai_panel.hosts.base import Host
@@ -46,6 +47,7 @@ __all__ = [
     "open_panel",
     "pull",
     "serve",
+    "tasks",
     "test_connection",
 ]
 

@@ -76,6 +76,7 @@ def _command(commands: ModuleType, name: str) -> Callable[[argparse.Namespace], 
         "demo": commands.demo,
         "demo-server": commands.demo_server,
         "serve": commands.serve,
+        "tasks": commands.tasks,
     }
     return by_name[name]
 
@@ -168,6 +169,17 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_argument("--port", type=int, default=11434, help="default: %(default)s, Ollama's own")
 
     add_nk_arguments(commands, json_option)
+
+    trying = commands.add_parser(
+        "tasks", parents=[json_option], help="run requests with recorded answers end to end, and report every stage"
+    )
+    trying.add_argument("tasks", metavar="FOLDER|FILE.jsonl", help="the tasks; their scripts are named in them")
+    trying.add_argument(
+        "--answers", default="", metavar="FOLDER", help="the recorded answers; default: answers beside the tasks"
+    )
+    trying.add_argument("--only", default="", metavar="IDS", help="these tasks only, parted by commas")
+    trying.add_argument("--kind", default="", metavar="KINDS", help="these answers only: right, nearly, wrong")
+    trying.add_argument("--out", default="", metavar="FOLDER", help="keep the scripts and the report (tasks.md) there")
 
     tasks = commands.add_parser("serve", help="serve a queue of questions over HTTP, for front ends on this machine")
     tasks.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="a loopback address; default: %(default)s")
