@@ -39,7 +39,7 @@ def arranged(scope: Scope) -> list[Item]:
         if not fits(program, known, set(new)):
             continue
         placed = _place_all(program, new, known) if new else program
-        if placed is not None:
+        if placed is not None and (placed is program or fits(placed, known, set())):
             return placed
     program = in_nuke_order(scope)
     if not fits(program, known, set()):

@@ -12,8 +12,14 @@ import pytest
 from nuke_ai_panel import nk
 from nuke_ai_panel.errors import NkError
 
-# Two branches; one node reads a named one, one reads what a `push` brings back.
+# Two branches; one node reads a named one, one reads what a `push` brings back. Nuke would write Z further down, so that no
+# place found looks as if the whole were written anew.
 SCRIPT = b"""Read {
+ inputs 0
+ name Z
+}
+set N0 [stack 0]
+Read {
  inputs 0
  name R
 }
@@ -32,6 +38,10 @@ Merge2 {
 push $N1
 Keyer {
  name K
+}
+push $N0
+Keyer {
+ name L
 }
 """
 
@@ -70,7 +80,21 @@ def test_every_reader_of_a_name_moves_when_the_name_does() -> None:
     new = document.create("Dot", name="D1", inputs=[document.node("R")])
     for reader in ("G", "B", "K"):
         document.connect(document.node(reader), 0, new)
-    assert document.to_bytes().startswith(b"Read {\n inputs 0\n name R\n}\nDot {\n name D1\n}\nset N1 [stack 0]\n")
+    assert b" name R\n}\nDot {\n name D1\n}\nset N1 [stack 0]\n" in document.to_bytes()
+
+
+@pytest.mark.parametrize("readers", [(), ("G",), ("G", "B", "K")])
+def test_a_chain_of_new_nodes(readers: tuple[str, ...]) -> None:
+    document = nk.loads(SCRIPT)
+    end = document.node("R")
+    for number in range(1, 5):
+        end = document.create("Dot", name=f"D{number}", inputs=[end])
+    for reader in readers:
+        document.connect(document.node(reader), 0, end)
+    after = document.to_bytes()
+    assert removed_lines(SCRIPT, after) == []
+    assert after.count(b"push") == SCRIPT.count(b"push") + (not readers)
+    assert graph(nk.loads(after)) == graph(document)
 
 
 def test_many_new_nodes_add_lines_only_in_a_large_script() -> None:
