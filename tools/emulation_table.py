@@ -58,7 +58,8 @@ PARTLY = {
     "scriptSaveAs": "not without a file name",
     "selectedNode": "of several the one that comes last in the script",
     "selectedNodes": "newest first; the order of selecting is not known",
-    "tcl": "Tcl that only reads",
+    "tcl": "the commands named below; code is never run",
+    "clone": "as `createNode`, with the knobs of the node",
     "thisNode": "the group that commands work in: no callback is ever running",
     "undo": "steps of this session",
     "value": "what the evaluator of expressions knows",
@@ -67,6 +68,19 @@ PARTLY = {
     "AnimationCurve": "keys, values, interpolation, expression; no derivative",
     "Undo": "groups, cancel, undo and redo of this session",
 }
+_TCL = """
+## Tcl
+
+`nuke.tcl` runs what knob expressions know of Tcl and these commands, which change the script or keep variables:
+`knob`, `knobs node {name value ...}`, `knob_default`, `setkey`, `animation knob expression text`, `addUserKnob`, `Root`,
+a class by its name (`Blur {...}` pops its inputs from the node stack; `Blur -New {...}` stands in the stream of the selected
+node), `end_group`, `input`, `inputs`, `nodes`, `selected_nodes`, `delete`, `node_delete`, `node_copy`, `node_paste`, `clone`,
+`autoplace`, `push`, `pop`, `dup`, `exch`, `stack`, `in`, `puts`, `foreach`, `for`, `while`, `break`, `continue`, `eval`,
+`error`, `lappend`, `incr`, `unset`, `lreverse`, `info exists`. Variables and the node stack stay from call to call.
+
+`python`, `source`, `exec` and `open` are never run; what they would have run is listed in `session_of(module).not_run`. Text of
+a knob that is evaluated can read, and change nothing. Any other command raises `NotSimulatedError` with its name.
+"""
 _CALLBACK = "registered and removed, never called"
 
 _INTRO = """# The emulated nuke module
@@ -120,6 +134,7 @@ def page(module: types.ModuleType) -> str:
         does = sorted(method for method in methods if hasattr(found, method))
         lacks = sorted(methods - set(does))
         lines.append(f"| `{name}` | {' '.join(does)} | {' '.join(lacks)} |".replace("|  |", "| |"))
+    lines += [_TCL]
     lines += ["\n## nukescripts\n", "`autoBackdrop`, `clear_selection_recursive` and `swapAB`. Anything else is **no**.", ""]
     return "\n".join(lines)
 

@@ -193,8 +193,6 @@ def test_values_by_name(nuke):
     assert nuke.knob("Grade1.white") == "{1.5 1 1 1}"
     with pytest.raises(RuntimeError):
         nuke.value("Nope.size")
-    with pytest.raises(NotSimulatedError, match=r"nuke\.tcl"):
-        nuke.tcl("knob Grade1.white 3")
 
 
 # Undo

@@ -9,7 +9,8 @@ from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.curves import Component, Curve, Key, parse_component
 from nuke_ai_panel.nk.emulation.animation import AnimationCurve
 from nuke_ai_panel.nk.emulation.knob import Knob, Value
-from nuke_ai_panel.nk.emulation.values import array_text, elements, matrix_text, number_text, same_elements
+from nuke_ai_panel.nk.emulation.values import array_text, elements, expression_element, matrix_text, number_text, same_elements
+from nuke_ai_panel.nk.words import DamagedWordError, list_words, word_end
 
 __all__ = ["Array_Knob", "Unsigned_Knob"]
 
@@ -142,6 +143,11 @@ class Array_Knob(Knob):  # noqa: N801  Nuke's name
         self.setValue(values)
 
     # Setting
+
+    def fromScript(self, text: str) -> bool:  # noqa: N802  Nuke's name
+        """Set the knob from its text in the script; several numbers are a list, and what is no number an expression."""
+        self._put(_written_out(str(text), self._facts.size))
+        return True
 
     def setValue(self, value: Value, index: int = -1, *_args: object) -> bool:  # noqa: N802  Nuke's name
         """Set all values, the one at `index`, or each from a list; where there are keys, the one at the current frame.
@@ -347,6 +353,36 @@ class Array_Knob(Knob):  # noqa: N801  Nuke's name
     def _chosen(self, index: int) -> list[str]:
         words = self._words()
         return words if index < 0 else words[index : index + 1]
+
+
+def _written_out(text: str, size: int) -> str:
+    """Return an array's text as scripts hold it: a list in braces, expressions and curves in braces of their own."""
+    stripped = text.strip()
+    if len(stripped.split()) > 1 and not stripped.startswith(("{", '"')):
+        stripped = text = "{" + stripped + "}"
+    if not stripped.startswith("{"):
+        return text
+    try:
+        whole = word_end(stripped, 0, in_list=True) == len(stripped)
+        words = list_words(stripped[1:-1]) if whole else []
+    except DamagedWordError:
+        return text
+    bare = [word for word in words if not word.startswith("{") and not _is_number(word)]
+    if not bare:
+        return text
+    if words[0] == "curve":
+        return "{" + stripped + "}"
+    if len(words) > size:
+        return "{" + expression_element(stripped[1:-1].strip()) + "}"
+    return "{" + " ".join("{" + word + "}" if word in bare else word for word in words) + "}"
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return word.startswith("0x")
+    return True
 
 
 def _at(key: Key, time: float) -> bool:

@@ -49,6 +49,13 @@ class Boolean_Knob(Array_Knob):  # noqa: N801  Nuke's name
             raise TypeError(f"{self._full_name()} takes True or False, not {value!r}")
         return super().setValue(1.0 if value else 0.0)
 
+    def fromScript(self, text: str) -> bool:  # noqa: N802  Nuke's name
+        """Set from ``true``, ``1`` and their like, or set an expression."""
+        word = str(text).strip().lower()
+        known = {**dict.fromkeys(("true", "1", "on", "yes"), "true"), **dict.fromkeys(("false", "0", "off", "no"), "false")}
+        self._put(known.get(word, str(text)))
+        return True
+
     def defaultValue(self) -> float:  # noqa: N802  Nuke's name
         """Return 1.0 or 0.0."""
         return 1.0 if self._default() == "true" else 0.0

@@ -11,7 +11,6 @@ from typing import Any
 from nuke_ai_panel.errors import NkError, NotSimulatedError
 from nuke_ai_panel.nk.emulation.code_in_text import code_in
 from nuke_ai_panel.nk.emulation.finding import Finding
-from nuke_ai_panel.nk.emulation.nodes import Node
 from nuke_ai_panel.nk.emulation.session import Session
 from nuke_ai_panel.nk.emulation.user_knobs import indented
 from nuke_ai_panel.nk.node import Node as ScriptNode
@@ -39,7 +38,6 @@ class Clipboard:
             "nodeCopy": self.node_copy,
             "nodePaste": self.node_paste,
             "duplicateSelectedNodes": self.duplicate,
-            "clone": self.clone,
             "scriptReadText": self.read_text,
             "scriptReadFile": self.read_file,
             "scriptSource": self.source,
@@ -64,9 +62,13 @@ class Clipboard:
 
         Raises: RuntimeError for a file or a text that cannot be read.
         """
-        text = self.session.clipboard if path == _CLIPBOARD else _read(path)
-        pasted = paste(self.session, self.finding.scope(), text)
+        pasted = self.paste_nodes(path)
         return self.session.hand_out(pasted[-1]) if pasted else None
+
+    def paste_nodes(self, path: str = _CLIPBOARD) -> list[ScriptNode]:
+        """Paste nodes from the clipboard or a file and return them. Raises: RuntimeError."""
+        text = self.session.clipboard if path == _CLIPBOARD else _read(path)
+        return paste(self.session, self.finding.scope(), text)
 
     def duplicate(self) -> bool:
         """Copy the selected nodes and paste them with the inputs of the originals; the clipboard stays."""
@@ -79,10 +81,6 @@ class Clipboard:
             document.select(node, False)
             document.select(copy)
         return bool(copies)
-
-    def clone(self, node: Node, *_args: object) -> Node:
-        """Refuse: new clones cannot be made here. Raises: NotSimulatedError."""
-        raise NotSimulatedError("nuke.clone is not simulated.")
 
     def read_text(self, text: str) -> None:
         """Read nodes from .nk text into the current group; its Root settings and its code are left alone."""

@@ -14,7 +14,7 @@ from nuke_ai_panel.nk.node import Node as ScriptNode
 from nuke_ai_panel.nk.node_text import NodeText
 from nuke_ai_panel.nk.words import DamagedWordError, unquote
 
-__all__ = ["Creating"]
+__all__ = ["Creating", "knob_pairs"]
 
 
 class Creating:
@@ -53,9 +53,25 @@ class Creating:
         With several nodes selected they become its inputs, as many as it takes. No panel opens.
         """
         del inpanel
+        made = self.in_stream(node)
+        for name, value in knob_pairs(knobs):
+            made[name].fromScript(value)
+        return self.session.hand_out(made._attached())
+
+    def in_stream(self, class_name: str) -> Node:
+        """Return a new node in the stream of the selected one, selected alone. Raises: TypeError, RuntimeError."""
+        chosen = self.selected()
+        made = self.make(class_name)
+        self.join_stream(made, chosen)
+        return made
+
+    def selected(self) -> list[ScriptNode]:
+        """Return the selected nodes of the group that commands work in."""
+        return [one for one in self.finding.scope().nodes if one.selected]
+
+    def join_stream(self, made: Node, chosen: list[ScriptNode]) -> None:
+        """Connect a new node below the nodes that were selected, move it there and select it alone."""
         document = self.session.document
-        chosen = [one for one in self.finding.scope().nodes if one.selected]
-        made = self._make(node)
         script_node = made._attached()
         room = made.maxInputs()
         sources = chosen[:room] if len(chosen) > 1 else chosen if room else []
@@ -70,22 +86,19 @@ class Creating:
             document.connect(reader, index, script_node)
         for one in chosen:
             document.select(one, False)
-        made._place_itself(clear=False)
+        self.place(made)
         document.select(script_node)
-        for name, value in _knob_pairs(knobs):
-            made[name].fromScript(value)
-        return self.session.hand_out(script_node)
 
     def make_with_knobs(self, class_name: str, settings: Mapping[str, Any]) -> Any:
         """Create a node for ``nuke.nodes.X``: connected to its ``inputs`` only, nothing selected, no panel."""
         settings = dict(settings)
         wanted = settings.pop("inputs", [])
-        made = self._make(class_name)
+        made = self.make(class_name)
         for index, source in enumerate(wanted):
             if source is not None and not made.setInput(index, source):
                 raise RuntimeError(f"{class_name}: input {index} cannot be connected to {source.name()}")
         if not ("xpos" in settings and "ypos" in settings):
-            made._place_itself(clear=False)
+            self.place(made)
         for name, value in settings.items():
             knob = made[name]
             if isinstance(value, str) and not isinstance(knob, String_Knob):
@@ -106,7 +119,8 @@ class Creating:
             return True
         return next(iter(self.session.document.nodes_of_class(class_name, recurse=True)), None) is not None
 
-    def _make(self, class_name: str) -> Node:
+    def make(self, class_name: str) -> Node:
+        """Return a new node that is connected to nothing. Raises: TypeError, RuntimeError for a class there is not."""
         if not isinstance(class_name, str):
             raise TypeError(f"a node class is a string, not {type(class_name).__name__}")
         if not self._is_class(class_name):
@@ -172,6 +186,10 @@ class Creating:
 
     # Placing
 
+    def place(self, made: Node) -> None:
+        """Move a new node to where Nuke would put it."""
+        made._place_itself(clear=False)
+
     def autoplace(self, node: Node | None = None) -> None:
         """Move a node, or each selected one, below its inputs."""
         for one in [node] if node is not None else self._selected():
@@ -219,7 +237,7 @@ class _NodeFactories:
         return make
 
 
-def _knob_pairs(text: str) -> list[tuple[str, str]]:
+def knob_pairs(text: str) -> list[tuple[str, str]]:
     """Split ``"size 10 label {a b}"`` as createNode takes it."""
     if not text:
         return []

@@ -13,6 +13,7 @@ from nuke_ai_panel.nk.emulation.animation import INTERPOLATION_TYPES, AnimationC
 from nuke_ai_panel.nk.emulation.api import absent_class, absent_function, api
 from nuke_ai_panel.nk.emulation.callbacks import callback_table
 from nuke_ai_panel.nk.emulation.clipboard import Clipboard
+from nuke_ai_panel.nk.emulation.cloning import Cloning
 from nuke_ai_panel.nk.emulation.creating import Creating
 from nuke_ai_panel.nk.emulation.editions import build_of, catalogue_of
 from nuke_ai_panel.nk.emulation.finding import Finding
@@ -24,6 +25,7 @@ from nuke_ai_panel.nk.emulation.main_thread import MainThread
 from nuke_ai_panel.nk.emulation.script import Script
 from nuke_ai_panel.nk.emulation.script_library import script_library
 from nuke_ai_panel.nk.emulation.session import Session
+from nuke_ai_panel.nk.emulation.tcl_script import TclScript
 from nuke_ai_panel.nk.emulation.undo import undo_class
 
 __all__ = ["emulate", "session_of"]
@@ -124,10 +126,20 @@ def _table(session: Session) -> dict[str, object]:
         "INTERACTIVE": False,
         "rawArgs": [],
     }
+    creating = Creating(session, finding)
+    clipboard = Clipboard(session, finding)
+    cloning = Cloning(session, creating)
+
+    def tcl(command: str, *args: str) -> str:
+        """Run Tcl and return what the last command gives. Raises: RuntimeError, NotSimulatedError."""
+        return TclScript(session, finding, creating, clipboard, cloning).call(command, [str(arg) for arg in args])
+
+    table["tcl"] = tcl
     for part in (
         finding,
-        Creating(session, finding),
-        Clipboard(session, finding),
+        creating,
+        clipboard,
+        cloning,
         Grouping(session, finding),
         Script(session, finding),
         session.main_calls,

@@ -26,10 +26,6 @@ _LAYERS = {
     "backward": ("u", "v"),
     "mask": ("a",),
 }
-_CHANGING = re.compile(
-    r"\s*(?:knob\s+\S+\s+\S|knobs\s|setkey|set\s+\S+\s+\[\s*stack|push|delete|undo|redo|script_|node_(?:copy|paste)|python|source|"
-    r"selected_node|menu|in\s)"
-)
 
 
 class Script:
@@ -61,7 +57,6 @@ class Script:
             "numvalue": self.numvalue,
             "knob": self.knob,
             "expression": self.expression,
-            "tcl": self.tcl,
             "filename": self.filename,
             "stripFrameRange": lambda path: re.sub(r"\s+-?\d+--?\d+\s*\Z", "", path),
         }
@@ -198,13 +193,6 @@ class Script:
     def expression(self, text: str) -> float:
         """Return the value of an expression as the current group's node sees it. Raises: RuntimeError, NotSimulatedError."""
         return float(self._outcome("nuke.expression", evaluate(self._here(), text)))
-
-    def tcl(self, command: str, *args: str) -> str:
-        """Return what Tcl that only reads is worth. Raises: RuntimeError, NotSimulatedError for Tcl that changes the script."""
-        text = " ".join([command, *("{" + str(arg) + "}" for arg in args)])
-        if _CHANGING.match(text):
-            raise NotSimulatedError(f"nuke.tcl({text[:60]!r}) is not simulated.")
-        return str(self._outcome("nuke.tcl", run_tcl(self._here(), f"[{text}]")))
 
     def _outcome(self, call: str, outcome: Evaluation) -> str | float:
         return self.session.outcome(call, outcome)

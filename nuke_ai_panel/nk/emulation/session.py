@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nuke_ai_panel.nk.emulation.nodes import Node
     from nuke_ai_panel.nk.expressions import Evaluation
 
-__all__ = ["DETACHED", "Callback", "NotRun", "Session", "UndoStep", "UndoneStep"]
+__all__ = ["DETACHED", "Callback", "NotRun", "Session", "TclState", "UndoStep", "UndoneStep"]
 
 DETACHED = "A PythonObject is not attached to a node"
 
@@ -70,6 +70,16 @@ class UndoneStep:
     mark: int
 
 
+@dataclass
+class TclState:
+    """What Tcl keeps from one call to the next: variables, the node stack, the nodes it spoke of, the selection it left."""
+
+    variables: dict[str, str] = field(default_factory=dict)
+    stack: list[ScriptNode | None] = field(default_factory=list)
+    named: dict[str, ScriptNode] = field(default_factory=dict)
+    selected: tuple[ScriptNode, ...] = ()
+
+
 class Session:
     """The state behind one emulated module."""
 
@@ -88,6 +98,7 @@ class Session:
         self.knob_defaults: dict[tuple[str, str], object] = {}
         self.formats = [Format(text) for text in STANDARD_FORMATS]
         self.clipboard = ""
+        self.tcl = TclState()
         self.has_window = False
         self.saved_mark = document.mark()
         self.main_thread = threading.get_ident()
