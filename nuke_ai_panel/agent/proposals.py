@@ -71,7 +71,7 @@ class Proposals:
         self._emit(ProposalReviewed(number, found))
         return number, found
 
-    def apply(self, number: int) -> Applied:
+    def apply(self, number: int, scope: Scope = "once") -> Applied:
         """Run a reviewed proposal as one undo step, because the artist said so. Main thread, outside any task.
 
         Raises:
@@ -89,11 +89,11 @@ class Proposals:
         self._emit(ProposalApplied(number, applied))
         return applied
 
-    def reject(self, number: int, reason: str = "", *, by: Literal["artist", "studio", "model"] = "artist") -> None:
+    def reject(self, number: int, reason: str = "", *, by: Literal["artist", "studio", "model", "edit"] = "artist") -> None:
         """Do not run a proposal; `reason` reaches the model with the next prompt."""
         entry = self._open(number)
         self._decide(entry)
-        if by != "model":
+        if by in ("artist", "studio"):
             who = "The artist rejected the script" if by == "artist" else "The studio's rules forbid the script"
             self.notes.append(who + (f": {reason}" if reason else "."))
         self._emit(ProposalRejected(number, reason, by))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 from collections.abc import Callable, Iterator
 
 from nuke_ai_panel.agent.context import Context, describe
 from nuke_ai_panel.agent.fixing import FixRounds, fix_request
 from nuke_ai_panel.agent.prompts import Mode, system_prompt
-from nuke_ai_panel.agent.proposals import Proposals
+from nuke_ai_panel.agent.proposals import Proposals, Scope
 from nuke_ai_panel.agent.servers import ModelChoice, Servers
 from nuke_ai_panel.agent.session_events import (
     AnswerCancelled,
@@ -166,8 +167,11 @@ class ChatSession:
         text, mode = self._last_prompt or (failed.proposal.title, "ask")
         self._check_free()
         finished = await self._ask_to_fix(failed, rounds, mode, generation, applied=applied)
-        if finished is not None and generation == self._generation:
-            await self._work_through(finished, text, mode, generation, rounds=rounds)
+        if finished is None or generation != self._generation:
+            return
+        if self._proposals_in(finished, text) and self.proposals.is_open(proposal_id):
+            self.proposals.reject(proposal_id, "A corrected one follows.", by="model")
+        await self._work_through(finished, text, mode, generation, rounds=rounds)
 
     async def _work_through(
         self, finished: AnswerFinished, text: str, mode: Mode, generation: int, *, rounds: FixRounds | None = None
@@ -348,14 +352,23 @@ class ChatSession:
         """Review a script that the artist took from the conversation, or wrote; a ``ProposalReviewed`` event follows."""
         await self._review_all([proposal], self._generation)
 
-    def apply(self, proposal_id: int) -> Applied:
+    async def revise(self, proposal_id: int, code: str) -> None:
+        """Review a proposal anew with the code as the artist has edited it; it takes the place of the former one."""
+        former = self.proposals.find(proposal_id).proposal
+        if self.proposals.is_open(proposal_id):
+            self.proposals.reject(proposal_id, "Your edited one follows.", by="edit")
+        await self.propose(dataclasses.replace(former, code=code, doubt=""))
+
+    def apply(self, proposal_id: int, scope: Scope = "once") -> Applied:
         """Run a reviewed proposal in the host as one undo step, because the artist said so. Main thread, outside any task.
+
+        With the scope ``"conversation"`` what does no more than this one runs from now on without a question.
 
         Raises:
             ProposalError: it was decided on already.
             HostError: the host cannot be read or does not run scripts; nothing has run.
         """
-        return self.proposals.apply(proposal_id)
+        return self.proposals.apply(proposal_id, scope)
 
     def reject(self, proposal_id: int, reason: str = "") -> None:
         """Do not run a proposal; `reason` reaches the model with the next prompt."""

@@ -130,12 +130,13 @@ class ProposalApplied:
 class ProposalRejected:
     """A proposal was not run; ``reason`` goes back to the model, "" for none.
 
-    ``by`` says who refused it: the artist, the studio's policy, or the model, which has sent a better one.
+    ``by`` says who or what took its place: the artist's no, the studio's policy, a better one of the model, or one that the
+    artist has edited.
     """
 
     proposal_id: int
     reason: str = ""
-    by: Literal["artist", "studio", "model"] = "artist"
+    by: Literal["artist", "studio", "model", "edit"] = "artist"
 
 
 @dataclass(frozen=True)

@@ -48,13 +48,14 @@ LIMIT = 20_000
 
 
 class ScriptedOllama:
-    """An Ollama on loopback whose answer is the pieces of `answer`.
+    """An Ollama on loopback whose answer is the pieces of `answer`, once the ones in `answers` were given.
 
     Where ``gate`` is an event, it waits for it after the first piece; ``left`` is set when the client went away meanwhile.
     """
 
     def __init__(self) -> None:
         self.answer: list[str] = ["Hello ", "there."]
+        self.answers: list[list[str]] = []
         self.models = ["scripted:1b", "scripted:7b"]
         self.gate: threading.Event | None = None
         self.hang_on_tags = threading.Event()
@@ -106,7 +107,8 @@ class ScriptedOllama:
                 self.send_header("Content-Type", "application/x-ndjson")
                 self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
-                for number, piece in enumerate(outer.answer):
+                answer = outer.answers.pop(0) if outer.answers else outer.answer
+                for number, piece in enumerate(answer):
                     if number == 1 and outer.gate is not None and not outer._pass_gate(self.connection):
                         self.close_connection = True
                         return

@@ -195,10 +195,10 @@ def test_two_runs_are_taken_back_in_turn(qtbot, panel, controller, server, host)
     server.answer = [BLUR.replace("Soft", "Softer")]
     _ask(qtbot, panel, "again")
     _click(qtbot, _review(qtbot, panel, 2).run)
-    controller.undo(1)
+    controller.desk.undo(1)
     assert controller.record.proposals[1].state == "applied"
-    controller.undo(2)
-    controller.undo(1)
+    controller.desk.undo(2)
+    controller.desk.undo(1)
     assert [controller.record.proposals[number].state for number in (1, 2)] == ["undone", "undone"]
     assert host.snapshot() == before
 
@@ -209,9 +209,57 @@ def test_rejected_script_does_not_run(qtbot, panel, server, host):
     _ask(qtbot, panel, "soften it")
     card = _review(qtbot, panel)
     _click(qtbot, card.reject)
+    qtbot.keyClicks(card.reason.line, "too soft")
+    qtbot.keyClick(card.reason.line, Qt.Key.Key_Return)
     assert host.snapshot() == before
     assert card.title.text() == "Rejected"
     assert not card.run.isVisible()
+    assert not card.reason.isVisible()
+    _ask(qtbot, panel, "again")
+    _review(qtbot, panel, 2)
+    assert "rejected the script: too soft" in server.asked[-1]["messages"][-1]["content"]
+
+
+def test_rejecting_can_be_left_with_escape(qtbot, panel, server):
+    server.answer = [BLUR]
+    _ask(qtbot, panel, "soften it")
+    card = _review(qtbot, panel)
+    _click(qtbot, card.reject)
+    assert not card.run.isVisible()
+    qtbot.keyClick(card.reason.line, Qt.Key.Key_Escape)
+    assert card.run.isVisible()
+    assert card.title.text() == "Run this on hero_v012.nk?"
+
+
+def test_edited_code_is_checked_again_before_it_runs(qtbot, panel, server, host):
+    server.answer = [BLUR]
+    _ask(qtbot, panel, "soften it")
+    card = _review(qtbot, panel)
+    _click(qtbot, card.code.switch)
+    card.code.lines.setPlainText(card.code.code.replace("Soft", "Mist").replace("10", "25"))
+    assert card.run.text() == "Check again"
+    assert card.title.text() == "Check your changes?"
+    _click(qtbot, card.run)
+    again = _review(qtbot, panel, 2)
+    assert card.title.text() == "Replaced"
+    assert "Mist (Blur)" in again.fold.lines.toPlainText()
+    _click(qtbot, again.run)
+    assert host.node("Mist").knobs["size"] == "25"
+
+
+def test_the_card_shows_a_picture_of_the_change_in_the_room_it_has(qtbot, panel, server):
+    server.answer = [BLUR]
+    _ask(qtbot, panel, "soften it")
+    card = _review(qtbot, panel)
+    if not card.picture.is_loaded:
+        pytest.skip("this Qt has no SVG plug-in, or no picture was made")
+    assert card.picture.isVisible()
+    assert 0 < card.picture.height() <= 242
+    assert card.picture.width() <= card.width()
+    qtbot.mouseClick(card.picture, Qt.MouseButton.LeftButton)
+    window = card.picture._window
+    assert window.isVisible()
+    window.close()
 
 
 def test_copy_puts_the_script_on_the_clipboard(qtbot, panel, server):
@@ -224,17 +272,41 @@ def test_copy_puts_the_script_on_the_clipboard(qtbot, panel, server):
 def test_script_with_a_syntax_error_cannot_be_run(qtbot, panel, server):
     server.answer = ["```python\nimport nuke\nnuke.nodes.Blur(\n```\n"]
     _ask(qtbot, panel, "soften it")
-    card = _review(qtbot, panel)
+    card = _review(qtbot, panel, 2)
     assert card.title.text() == "This script cannot run"
     assert not card.run.isEnabled()
     assert card.summary.text()
+
+
+def test_a_script_that_fails_its_check_is_mended_in_sight(qtbot, panel, server, host):
+    server.answers = [["```python\nimport nuke\nnuke.toNode('Grade1')['wite'].setValue(2)\n```\n"]]
+    server.answer = ["```python\nimport nuke\nnuke.toNode('Grade1')['white'].setValue(2)\n```\n"]
+    _ask(qtbot, panel, "brighter")
+    fixed = _review(qtbot, panel, 2)
+    assert panel._cards[1].title.text() == "Replaced"
+    assert any("Fixing it, try 1 of 3" in each.text() for each in panel.findChildren(QtWidgets.QLabel))
+    _click(qtbot, fixed.run)
+    assert host.node("Grade1").knobs["white"] == "2"
+
+
+def test_fix_it_asks_the_model_to_mend_a_run_that_failed(qtbot, panel, controller, server, host):
+    controller.store.save({"auto_fix": False})
+    server.answers = [["```python\nimport nuke\nraise RuntimeError('out of ' + nuke.root().name()[:0] + 'luck')\n```\n"]]
+    server.answer = [BLUR]
+    _ask(qtbot, panel, "soften it")
+    card = _review(qtbot, panel)
+    _click(qtbot, card.run)
+    _click(qtbot, card.fix)
+    _review(qtbot, panel, 2)
+    assert "RuntimeError: out of luck" in server.asked[-1]["messages"][-1]["content"]
+    assert card.title.text() == "Replaced"
 
 
 def test_script_that_fails_says_so_and_changes_nothing(qtbot, panel, server, host):
     server.answer = ["```python\nimport nuke\nnuke.nodes.Blur(name='Gone')\nnuke.toNode('Nowhere')['size'].setValue(1)\n```\n"]
     before = host.snapshot()
     _ask(qtbot, panel, "soften it")
-    card = _review(qtbot, panel)
+    card = _review(qtbot, panel, 2)
     assert card.run.text() == "Run anyway"
     _click(qtbot, card.run)
     assert "stopped with an error; nothing was changed" in card.title.text()

@@ -64,9 +64,9 @@ def test_run_of_a_proposal_marks_the_window_as_changed(qtbot, window, controller
     server.answer = ["```python\nimport nuke\nnuke.nodes.Blur(name='Soft')\n```\n"]
     controller.send("soften it")
     qtbot.waitUntil(lambda: 1 in controller.record.proposals, timeout=LIMIT)
-    controller.apply(1)
+    controller.desk.apply(1)
     assert window.isWindowModified()
-    controller.undo(1)
+    controller.desk.undo(1)
     assert not window.isWindowModified()
 
 

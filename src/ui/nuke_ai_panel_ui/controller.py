@@ -14,7 +14,6 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from nuke_ai_panel import nk
 from nuke_ai_panel.agent.session import ChatSession, ModelChoice
 from nuke_ai_panel.agent.session_events import (
     AnswerCancelled,
@@ -23,8 +22,11 @@ from nuke_ai_panel.agent.session_events import (
     AnswerStarted,
     ModelIsLoading,
     PromptAdded,
+    ProposalApplied,
+    ProposalRejected,
     ProposalReviewed,
     ReasoningArrived,
+    RoundBegan,
     SessionCleared,
     SessionEvent,
     TextArrived,
@@ -33,11 +35,11 @@ from nuke_ai_panel.credentials import Credentials
 from nuke_ai_panel.errors import NukeAIPanelError
 from nuke_ai_panel.hosts.base import Host
 from nuke_ai_panel.providers import registry
-from nuke_ai_panel.scripting.proposal import ScriptProposal
 from nuke_ai_panel.settings import Settings, SettingsStore, Value
 from nuke_ai_panel_ui.conversation import ConversationRecord
 from nuke_ai_panel_ui.host_loop import HostLoop, attach
 from nuke_ai_panel_ui.panel_style import panel_theme
+from nuke_ai_panel_ui.proposal_desk import ProposalDesk
 from nuke_ai_panel_ui.qt import QtCore, QtWidgets, Signal, is_valid
 from nuke_ai_panel_ui.theme import Theme
 
@@ -96,6 +98,7 @@ class PanelController(QtCore.QObject):
         self._has_looked = False
         self._phase = ""
         self._dialog: SettingsDialog | None = None
+        self._desk: ProposalDesk | None = None
 
     # what it is made of
 
@@ -240,67 +243,33 @@ class PanelController(QtCore.QObject):
 
     # proposals
 
-    def propose(self, code: str) -> None:
-        """Check a script that the artist took from the transcript; its review card follows."""
-        self._set_phase("Checking the script on a copy")
-        proposal = ScriptProposal("python", code if code.endswith("\n") else code + "\n", "AI: script from the conversation")
-        self.loop.spawn(self._propose(proposal))
+    @property
+    def desk(self) -> ProposalDesk:
+        """What the artist does with the proposals."""
+        if self._desk is None:
+            self._desk = ProposalDesk(
+                lambda: self.session, self.record, begin=self._begin, check=self._begin_check, undo_hint=self._undo_hint
+            )
+            self._desk.changed.connect(self.proposal_changed)
+            self._desk.host_changed.connect(self.host_changed)
+            self._desk.notice.connect(self.notice)
+        return self._desk
 
-    async def _propose(self, proposal: ScriptProposal) -> None:
+    def _undo_hint(self) -> str:
+        return "Use Edit > Undo in Nuke." if self._is_in_nuke else "Undo the later changes first."
+
+    def _begin_check(self, work: Coroutine[Any, Any, None]) -> None:
+        self._set_phase("Checking the script on a copy")
+        self.loop.spawn(self._checked(work))
+
+    async def _checked(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            await self.session.propose(proposal)
+            await work
         except NukeAIPanelError as error:
             self.notice.emit(str(error))
         finally:
             if not self.is_busy:
                 self._set_phase("")
-
-    def apply(self, proposal_id: int) -> None:
-        """Run a reviewed proposal in the host; its record tells what came of it."""
-        record = self.record.proposals[proposal_id]
-        try:
-            self.session.apply(proposal_id)
-            if record.state == "applied":
-                for other in self.record.proposals.values():
-                    other.after = b""
-                record.after = self.host.snapshot()
-        except NukeAIPanelError as error:
-            record.note = str(error)
-        self.proposal_changed.emit(proposal_id)
-        self.host_changed.emit()
-
-    def undo(self, proposal_id: int) -> None:
-        """Take back what a proposal did, provided it is still the last thing that was done to the script."""
-        record = self.record.proposals[proposal_id]
-        if record.state != "applied":
-            return
-        try:
-            if not record.after or not _is_same_script(record.after, self.host.snapshot()):
-                way = "Use Edit > Undo in Nuke." if self._is_in_nuke else "Undo the later changes first."
-                record.note = f"The script was changed after this ran. {way}"
-            elif self.host.undo():
-                record.state, record.note, record.after = "undone", "", b""
-                self._restore_older()
-            else:
-                record.note = "The host has nothing to take back."
-        except NukeAIPanelError as error:
-            record.note = str(error)
-        self.proposal_changed.emit(proposal_id)
-        self.host_changed.emit()
-
-    def _restore_older(self) -> None:
-        """After an undo the run before it is the last one again."""
-        applied = [each for each in self.record.proposals.values() if each.state == "applied"]
-        if applied:
-            applied[-1].after, applied[-1].note = self.host.snapshot(), ""
-            self.proposal_changed.emit(applied[-1].proposal_id)
-
-    def reject(self, proposal_id: int, reason: str = "") -> None:
-        """Do not run a proposal; the model is told with the next prompt."""
-        self.session.reject(proposal_id, reason)
-        record = self.record.proposals[proposal_id]
-        record.state, record.note = "rejected", ""
-        self.proposal_changed.emit(proposal_id)
 
     # models and settings
 
@@ -490,7 +459,11 @@ class PanelController(QtCore.QObject):
             # The end of an answer that a new conversation has stopped; nothing of it is shown any more.
             return
         self.record.add(event)
+        if isinstance(event, ProposalApplied):
+            self.desk.note_run(event.proposal_id)
         self.session_event.emit(event)
+        if isinstance(event, (ProposalApplied, ProposalRejected)):
+            self.proposal_changed.emit(event.proposal_id)
 
     def _follow(self, event: SessionEvent) -> None:
         """Keep the header's words with the answer."""
@@ -498,6 +471,8 @@ class PanelController(QtCore.QObject):
             self._set_phase("Waiting for the model")
         elif isinstance(event, ModelIsLoading):
             self._set_phase(f"Loading the model, {event.seconds:.0f} s so far")
+        elif isinstance(event, RoundBegan):
+            self._set_phase(f"Fixing the script, try {event.number} of {event.limit}" if event.reason == "fix" else "Going on")
         elif isinstance(event, ReasoningArrived):
             self._set_phase("Thinking")
         elif isinstance(event, TextArrived):
@@ -514,11 +489,6 @@ class PanelController(QtCore.QObject):
         # Whether an answer is on its way changes right after these, when the session lets go of the task.
         if isinstance(event, (AnswerFinished, AnswerFailed, AnswerCancelled)):
             self.loop.call_soon(self.state_changed.emit)
-
-
-def _is_same_script(first: bytes, second: bytes) -> bool:
-    """Whether two snapshots hold the same nodes; what is selected does not count."""
-    return first == second or not nk.diff(nk.loads(first), nk.loads(second))
 
 
 _controller: PanelController | None = None

@@ -10,6 +10,7 @@ from typing import Literal
 from nuke_ai_panel.agent.session_events import (
     PromptAdded,
     ProposalApplied,
+    ProposalRejected,
     ProposalReviewed,
     ReasoningArrived,
     SessionCleared,
@@ -21,18 +22,23 @@ from nuke_ai_panel.scripting.review import Review
 
 __all__ = ["ConversationRecord", "Entry", "ProposalRecord", "ProposalState"]
 
-ProposalState = Literal["open", "applied", "failed", "undone", "rejected"]
+ProposalState = Literal["open", "applied", "failed", "undone", "rejected", "replaced", "refused"]
+_REFUSED: dict[str, ProposalState] = {"artist": "rejected", "studio": "refused", "model": "replaced", "edit": "replaced"}
 
 
 @dataclass
 class ProposalRecord:
-    """One proposal and what became of it. ``note`` is one sentence for the card; ``after`` the script right after the run."""
+    """One proposal and what became of it.
+
+    ``note`` is one sentence for the card, ``reason`` why it was not run; ``after`` is the script right after the run.
+    """
 
     proposal_id: int
     review: Review
     state: ProposalState = "open"
     applied: Applied | None = None
     note: str = ""
+    reason: str = ""
     after: bytes = b""
 
 
@@ -77,6 +83,9 @@ class ConversationRecord:
             record.applied = event.applied
             record.state = "applied" if event.applied.result.ok else "failed"
             record.note = ""
+        elif isinstance(event, ProposalRejected):
+            record = self.proposals[event.proposal_id]
+            record.state, record.reason, record.note = _REFUSED[event.by], event.reason, ""
         if isinstance(event, (TextArrived, ReasoningArrived)):
             if self._entries and type(self._entries[-1][0]) is type(event):
                 self._entries[-1][2].append(event.text)

@@ -14,6 +14,7 @@ from nuke_ai_panel.agent.session_events import (
     PromptAdded,
     ProposalReviewed,
     ReasoningArrived,
+    RoundBegan,
     SessionCleared,
     SessionEvent,
     TextArrived,
@@ -234,7 +235,7 @@ class Panel(QtWidgets.QWidget):
 
     def _on_code_action(self, action: str, code: str, language: str) -> None:
         if action == "run":
-            self._controller.propose(code)
+            self._controller.desk.propose(code, language)
 
     def _on_message_action(self, action: str, number: int) -> None:
         asked = [text for at, text in self._prompts if at <= number]
@@ -300,6 +301,8 @@ class Panel(QtWidgets.QWidget):
             self._show_end_card(StoppedCard(bool(event.partial_text)))
         elif isinstance(event, ProposalReviewed):
             self._show_review(event.proposal_id)
+        elif isinstance(event, RoundBegan) and event.reason == "fix":
+            view.add_widget(label(f"Fixing it, try {event.number} of {event.limit}: {event.detail}", dim=True, wrap=True))
         elif isinstance(event, SessionCleared):
             self._clear()
 
@@ -339,9 +342,12 @@ class Panel(QtWidgets.QWidget):
     def _show_review(self, proposal_id: int) -> None:
         record = self._controller.record.proposals[proposal_id]
         card = ReviewCard(record, self._controller.place(), self._theme)
-        card.run_requested.connect(self._controller.apply)
-        card.undo_requested.connect(self._controller.undo)
-        card.reject_requested.connect(self._controller.reject)
+        desk = self._controller.desk
+        card.run_requested.connect(desk.apply)
+        card.undo_requested.connect(desk.undo)
+        card.reject_requested.connect(desk.reject)
+        card.fix_requested.connect(desk.fix)
+        card.revise_requested.connect(desk.revise)
         card.copy_requested.connect(self._copy)
         self._cards[proposal_id] = card
         self.transcript.add_widget(card)

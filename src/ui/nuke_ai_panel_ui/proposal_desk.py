@@ -1,0 +1,124 @@
+"""What the artist does with proposals: run, undo, reject, edit, have them mended, insert, save. Main thread, from Qt slots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from nuke_ai_panel import nk
+from nuke_ai_panel.errors import NukeAIPanelError
+from nuke_ai_panel.scripting.proposal import ScriptProposal
+from nuke_ai_panel_ui.conversation import ConversationRecord
+from nuke_ai_panel_ui.qt import QtCore, Signal
+
+if TYPE_CHECKING:
+    from nuke_ai_panel.agent.proposals import Scope
+    from nuke_ai_panel.agent.session import ChatSession
+
+__all__ = ["ProposalDesk"]
+
+
+class ProposalDesk(QtCore.QObject):
+    """Carries out the buttons of the review cards on one session and its record.
+
+    ``changed`` names a proposal whose record changed, ``host_changed`` says that the script did, ``notice`` is one sentence to
+    show for a moment. `begin` starts a coroutine that asks the model, so that it can be stopped like any answer.
+    """
+
+    changed = Signal(int)
+    host_changed = Signal()
+    notice = Signal(str)
+
+    def __init__(
+        self,
+        session: Callable[[], ChatSession],
+        record: ConversationRecord,
+        *,
+        begin: Callable[[Coroutine[Any, Any, None]], None],
+        check: Callable[[Coroutine[Any, Any, None]], None],
+        undo_hint: Callable[[], str],
+    ) -> None:
+        super().__init__()
+        self._session = session
+        self._record = record
+        self._begin = begin
+        self._check = check
+        self._undo_hint = undo_hint
+
+    def propose(self, code: str, language: str = "") -> None:
+        """Check a script that the artist took from the transcript; its review card follows."""
+        kind = "python"
+        text = code if code.endswith("\n") else code + "\n"
+        self._check(self._session().propose(ScriptProposal("python", text, f"AI: {kind} from the conversation")))
+
+    def revise(self, proposal_id: int, code: str) -> None:
+        """Check a proposal anew with the code as it was edited; its card takes the place of the former one."""
+        self._check(self._session().revise(proposal_id, code))
+
+    def fix(self, proposal_id: int) -> None:
+        """Have the model mend a proposal that failed."""
+        if self._session().is_busy:
+            self.notice.emit("An answer is still on its way. Wait for it, or press Esc to stop it.")
+            return
+        self._begin(self._session().fix(proposal_id, self._record.proposals[proposal_id].applied))
+
+    def apply(self, proposal_id: int, scope: Scope = "once") -> None:
+        """Run a reviewed proposal in the host; its record tells what came of it."""
+        record = self._record.proposals[proposal_id]
+        try:
+            self._session().apply(proposal_id, scope)
+        except NukeAIPanelError as error:
+            record.note = str(error)
+        self.changed.emit(proposal_id)
+        self.host_changed.emit()
+
+    def note_run(self, proposal_id: int) -> None:
+        """Remember the script as a run has left it: an undo takes back only what nobody has built upon."""
+        record = self._record.proposals[proposal_id]
+        if record.state != "applied":
+            return
+        for other in self._record.proposals.values():
+            other.after = b""
+        try:
+            record.after = self._session().host.snapshot()
+        except NukeAIPanelError as error:
+            record.note = str(error)
+
+    def undo(self, proposal_id: int) -> None:
+        """Take back what a proposal did, provided it is still the last thing that was done to the script."""
+        record = self._record.proposals[proposal_id]
+        if record.state != "applied":
+            return
+        host = self._session().host
+        try:
+            if not record.after or not _is_same_script(record.after, host.snapshot()):
+                record.note = f"The script was changed after this ran. {self._undo_hint()}"
+            elif host.undo():
+                record.state, record.note, record.after = "undone", "", b""
+                self._restore_older()
+            else:
+                record.note = "The host has nothing to take back."
+        except NukeAIPanelError as error:
+            record.note = str(error)
+        self.changed.emit(proposal_id)
+        self.host_changed.emit()
+
+    def _restore_older(self) -> None:
+        """After an undo the run before it is the last one again."""
+        applied = [each for each in self._record.proposals.values() if each.state == "applied"]
+        if applied:
+            applied[-1].after, applied[-1].note = self._session().host.snapshot(), ""
+            self.changed.emit(applied[-1].proposal_id)
+
+    def reject(self, proposal_id: int, reason: str = "") -> None:
+        """Do not run a proposal; the model is told with the next prompt."""
+        try:
+            self._session().reject(proposal_id, reason)
+        except NukeAIPanelError as error:
+            self._record.proposals[proposal_id].note = str(error)
+        self.changed.emit(proposal_id)
+
+
+def _is_same_script(first: bytes, second: bytes) -> bool:
+    """Whether two snapshots hold the same nodes; what is selected does not count."""
+    return first == second or not nk.diff(nk.loads(first), nk.loads(second))

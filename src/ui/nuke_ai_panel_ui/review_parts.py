@@ -1,0 +1,190 @@
+"""Parts of the review card: the code that can be edited, the picture of the graph, and the reason of a rejection."""
+
+from __future__ import annotations
+
+import logging
+
+from nuke_ai_panel_ui.cards import Fold
+from nuke_ai_panel_ui.flow_layout import FlowLayout
+from nuke_ai_panel_ui.labels import button
+from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets, Signal
+from nuke_ai_panel_ui.theme import Theme
+from nuke_ai_panel_ui.transcript.code_highlighter import CodeHighlighter
+
+__all__ = ["CodeFold", "GraphPicture", "ReasonField"]
+
+_log = logging.getLogger(__name__)
+
+#: A picture of more bytes takes longer than a frame to paint; it is shown when it is asked for.
+_SHOWN_AT_ONCE = 60_000
+_MOST_HEIGHT = 240
+
+_LANGUAGES = {"tcl": "tcl", "nk": "nk", "gizmo": "nk", "expression": "text", "blink": "cpp"}
+
+
+class CodeFold(Fold):
+    """The proposed code behind a one-line button, editable. ``edited`` says that it was changed by hand or changed back."""
+
+    edited = Signal()
+
+    def __init__(self, code: str, kind: str, theme: Theme) -> None:
+        super().__init__("Show code", code, theme)
+        self._code = code
+        self.lines.setReadOnly(False)
+        self.lines.setAccessibleName("The proposed code")
+        colours = {
+            "keyword": theme.syntax_keyword,
+            "string": theme.syntax_string,
+            "number": theme.syntax_number,
+            "comment": theme.syntax_comment,
+            "call": theme.syntax_call,
+        }
+        self._highlighter = CodeHighlighter(self.lines.document(), _LANGUAGES.get(kind, "python"), colours)
+        self.lines.textChanged.connect(self.edited.emit)
+        self.toggled.connect(self._name_switch)
+
+    @property
+    def code(self) -> str:
+        """The code as it stands in the field."""
+        text = self.lines.toPlainText()
+        return text if text.endswith("\n") or not self._code.endswith("\n") else text + "\n"
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether the field holds something else than was proposed."""
+        return self.code != self._code
+
+    def set_editable(self, editable: bool) -> None:
+        """Let the code be changed, or not any more."""
+        self.lines.setReadOnly(not editable)
+
+    def _name_switch(self, opened: bool) -> None:
+        self.switch.setText("Hide code" if opened else "Show code")
+        self.switch.setAccessibleName(self.switch.text())
+
+
+class GraphPicture(QtWidgets.QWidget):
+    """A small picture of the changed part of the node graph, never wider than its room; a click shows it in full."""
+
+    def __init__(self, svg: str, words: str, theme: Theme) -> None:
+        super().__init__()
+        self._svg = svg
+        self._image = QtGui.QImage()
+        self._edge = QtGui.QColor(theme.line)
+        self._window: QtWidgets.QScrollArea | None = None
+        self.setAccessibleName(f"Picture of the change: {words}")
+        self.setToolTip("Click to see it in full")
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        policy = QtWidgets.QSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        if len(svg) <= _SHOWN_AT_ONCE:
+            self.load()
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether there is a picture to show."""
+        return not self._image.isNull()
+
+    def load(self) -> bool:
+        """Read the picture; False where this Qt has no plug-in for SVG."""
+        if not self.is_loaded and self._svg and not self._image.loadFromData(QtCore.QByteArray(self._svg.encode()), "SVG"):
+            _log.info("This Qt cannot show SVG; the change is told in words only")
+        return self.is_loaded
+
+    def hasHeightForWidth(self) -> bool:
+        """Keep the proportions."""
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        """Return the height at a width, in pixels."""
+        if not self.is_loaded:
+            return 0
+        scale = min(1.0, (width - 2) / max(1, self._image.width()), _MOST_HEIGHT / max(1, self._image.height()))
+        return int(self._image.height() * scale) + 2
+
+    def sizeHint(self) -> QtCore.QSize:
+        """Fill the width that there is."""
+        return QtCore.QSize(200, self.heightForWidth(max(200, self.width())))
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        """Ask for another height at another width."""
+        super().resizeEvent(event)
+        if self.maximumHeight() != self.heightForWidth(self.width()):
+            self.setFixedHeight(self.heightForWidth(self.width()))
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        """Paint the picture at the left, and a ring where it has the focus."""
+        if not self.is_loaded:
+            return
+        painter = QtGui.QPainter(self)
+        painter.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform)
+        height = self.height() - 2
+        width = int(self._image.width() * height / max(1, self._image.height()))
+        painter.drawImage(QtCore.QRect(1, 1, width, height), self._image)
+        if self.hasFocus():
+            painter.setPen(self.palette().highlight().color())
+            painter.drawRect(QtCore.QRect(0, 0, width + 1, height + 1))
+        painter.end()
+
+    def mouseReleaseEvent(self, event: QtGui.QMouseEvent) -> None:
+        """Show the picture in full."""
+        super().mouseReleaseEvent(event)
+        self.show_in_full()
+
+    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        """Show the picture in full with the keys that press a button."""
+        if event.key() in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.show_in_full()
+            return
+        super().keyPressEvent(event)
+
+    def show_in_full(self) -> None:
+        """Open the picture in a window of its own."""
+        window = QtWidgets.QScrollArea(self.window())
+        window.setWindowFlag(Qt.WindowType.Window)
+        window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        window.setWindowTitle(self.accessibleName())
+        shown = QtWidgets.QLabel()
+        shown.setPixmap(QtGui.QPixmap.fromImage(self._image))
+        shown.setAccessibleName(self.accessibleName())
+        window.setWidget(shown)
+        room = self.screen().availableSize() if hasattr(self, "screen") else QtCore.QSize(1200, 800)
+        window.resize(min(self._image.width() + 24, room.width() - 100), min(self._image.height() + 24, room.height() - 100))
+        window.show()
+        self._window = window
+
+
+class ReasonField(QtWidgets.QWidget):
+    """One line for what should be different. Enter rejects with it, Esc goes back; both are emitted, neither decides."""
+
+    given = Signal(str)
+    left = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        rows = QtWidgets.QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(6)
+        self.line = QtWidgets.QLineEdit()
+        self.line.setPlaceholderText("What should be different? (may stay empty)")
+        self.line.setAccessibleName("Why it is rejected")
+        self.line.returnPressed.connect(self._give)
+        rows.addWidget(self.line)
+        self.reject = button("Reject", self._give, name="Reject the script", primary=True)
+        self.back = button("Back", self.left.emit, name="Do not reject it")
+        row = FlowLayout()
+        row.addWidget(self.reject)
+        row.addWidget(self.back)
+        rows.addLayout(row)
+
+    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        """Leave the field with Esc."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.left.emit()
+            return
+        super().keyPressEvent(event)
+
+    def _give(self) -> None:
+        self.given.emit(self.line.text().strip())
