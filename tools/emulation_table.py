@@ -41,6 +41,8 @@ PARTLY = {
     "layers": "of the script, not of one node",
     "loadToolset": "as `nodePaste`",
     "makeGroup": "as `collapseToGroup`, the nodes stay",
+    "menu": "recorded, see above; its own items are not known beyond the top",
+    "toolbar": "as `menu`",
     "message": "written to the output",
     "tprint": "written to the output",
     "nodeCopy": "`%clipboard%` is the session's own; clones become nodes of their own",
@@ -81,6 +83,8 @@ node), `end_group`, `input`, `inputs`, `nodes`, `selected_nodes`, `delete`, `nod
 `python`, `source`, `exec` and `open` are never run; what they would have run is listed in `session_of(module).not_run`. Text of
 a knob that is evaluated can read, and change nothing. Any other command raises `NotSimulatedError` with its name.
 """
+_LIBRARY = """`autoBackdrop`, `clear_selection_recursive` and `swapAB`; recorded only: `panels.registerWidgetAsPanel`,
+`registerPanel`, `unregisterPanel` and `PythonPanel` with its knobs, which no call shows. Anything else is **no**."""
 _CALLBACK = "registered and removed, never called"
 
 _INTRO = """# The emulated nuke module
@@ -91,8 +95,8 @@ with it. It is made by `python tools/emulation_table.py`, and a test compares it
 
 * **yes**: as Nuke does it, as far as it is documented.
 * **partly**: with the difference that is named.
-* **no**: `NotSimulatedError`, which names the call. Rendering, image values, viewers, panels and menus are such. Asking for the
-  name alone is no error, so `hasattr` answers as in Nuke.
+* **no**: `NotSimulatedError`, which names the call. Rendering, image values, viewers and dialogs are such. Asking for the name
+  alone is no error, so `hasattr` answers as in Nuke.
 
 A name that Nuke does not have raises `AttributeError` with Nuke's words. A value that depends on an image, on a plug-in or on
 Python in a knob raises `NotSimulatedError` instead of being invented.
@@ -100,6 +104,13 @@ Python in a knob raises `NotSimulatedError` instead of being invented.
 Text is data: `[python ...]`, `knobChanged`, `onCreate` and the other callbacks are never run, whether they stand in the script,
 in pasted text or come from `nuke.addOnCreate`. What was read and would have run in Nuke is listed in
 `session_of(module).not_run`, what was registered in `session_of(module).callbacks`.
+
+Menus, tool bars and panels are data too: what a script adds to them is listed in `session_of(module).menu_changes` and
+`.panels`, with its path, shortcut and command, and no command is run. Of Nuke's own menus the names at their top are known;
+asking for what stands deeper in one of them raises `NotSimulatedError`.
+
+The module is the Nuke of the script's `version` line (`nuke.env`, `NUKE_VERSION_*`, the classes and knobs there are), the
+newest where it names none; `nk.emulate(document, version="16.0")` and `catalogue=` ask for another.
 
 `nk.emulate(document, non_commercial=True)` gives Python ten node objects a script and then `None`, cumulative until
 `nuke.scriptClear()`, as a non-commercial Nuke does. How such an edition fills lists is not documented: here the list
@@ -135,7 +146,7 @@ def page(module: types.ModuleType) -> str:
         lacks = sorted(methods - set(does))
         lines.append(f"| `{name}` | {' '.join(does)} | {' '.join(lacks)} |".replace("|  |", "| |"))
     lines += [_TCL]
-    lines += ["\n## nukescripts\n", "`autoBackdrop`, `clear_selection_recursive` and `swapAB`. Anything else is **no**.", ""]
+    lines += ["\n## nukescripts\n", _LIBRARY, ""]
     return "\n".join(lines)
 
 

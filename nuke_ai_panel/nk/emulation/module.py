@@ -22,6 +22,7 @@ from nuke_ai_panel.nk.emulation.grouping import Grouping
 from nuke_ai_panel.nk.emulation.knob import FLAGS
 from nuke_ai_panel.nk.emulation.knobs import KNOB_CLASSES
 from nuke_ai_panel.nk.emulation.main_thread import MainThread
+from nuke_ai_panel.nk.emulation.menus import Menus
 from nuke_ai_panel.nk.emulation.script import Script
 from nuke_ai_panel.nk.emulation.script_library import script_library
 from nuke_ai_panel.nk.emulation.session import Session
@@ -81,13 +82,14 @@ def emulate(
     if write is not None:
         session.write = write
     module = types.ModuleType("nuke", "An emulation of Foundry Nuke's Python module over a .nk document.")
-    module.__dict__.update(_table(session))
+    menus = Menus(session)
+    module.__dict__.update({**_table(session), **menus.table()})
     module.__dict__["env"] = {**_ENV, **build.environment(), "nc": non_commercial, "gui": window, "interactive": window}
     module.__dict__.update(build.constants())
     module.__dict__["GUI"] = window
     module.__dict__["__getattr__"] = _absent
     module.__dict__["_session"] = session
-    session.library = script_library(session)
+    session.library = script_library(session, menus)
     return module
 
 

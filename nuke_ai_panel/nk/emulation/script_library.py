@@ -6,6 +6,8 @@ import types
 from typing import Any
 
 from nuke_ai_panel.errors import NotSimulatedError
+from nuke_ai_panel.nk.emulation.menus import Menus
+from nuke_ai_panel.nk.emulation.panels import panel_library
 from nuke_ai_panel.nk.emulation.placing import bounds
 from nuke_ai_panel.nk.emulation.session import Session
 from nuke_ai_panel.nk.node import Node, Scope
@@ -15,12 +17,16 @@ __all__ = ["script_library"]
 _EDGES = (-10, -80, 10, 10)
 
 
-def script_library(session: Session) -> types.ModuleType:
+def script_library(session: Session, menus: Menus) -> types.ModuleType:
     """Return a module named ``nukescripts``. What it does not simulate raises NotSimulatedError when it is asked for."""
     module = types.ModuleType("nukescripts", "An emulation of some functions of Foundry Nuke's nukescripts.")
     functions = _Functions(session)
     for name in ("autoBackdrop", "clear_selection_recursive", "swapAB"):
         setattr(module, name, getattr(functions, name))
+    panels = panel_library(session, menus)
+    module.__dict__["panels"] = panels
+    for name in ("PythonPanel", "registerPanel", "unregisterPanel"):
+        setattr(module, name, getattr(panels, name))
 
     def absent(name: str) -> Any:
         if name.startswith("__"):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nuke_ai_panel.nk.emulation.nodes import Node
     from nuke_ai_panel.nk.expressions import Evaluation
 
-__all__ = ["DETACHED", "Callback", "NotRun", "Session", "TclState", "UndoStep", "UndoneStep"]
+__all__ = ["DETACHED", "Callback", "MenuChange", "NotRun", "PanelRecord", "Session", "TclState", "UndoStep", "UndoneStep"]
 
 DETACHED = "A PythonObject is not attached to a node"
 
@@ -70,6 +70,31 @@ class UndoneStep:
     mark: int
 
 
+@dataclass(frozen=True)
+class MenuChange:
+    """Something a script did to the menus; nothing of it was run.
+
+    `kind` is ``"command"``, ``"menu"``, ``"separator"``, ``"changed"``, ``"removed"`` or ``"cleared"``. `menu` is Nuke's name
+    of the menu (``"Nuke"``), `path` what leads to the item in it (``"Tools/Publish"``), `command` the text or the function.
+    `details` hold what was given besides: ``shortcut``, ``icon``, ``tooltip``, ``index``, ``readonly``, ``shortcutContext``.
+    """
+
+    kind: str
+    menu: str
+    path: str
+    command: str | Callable[..., object] | None = None
+    details: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PanelRecord:
+    """A panel that was registered: its id, its name in the Pane menu ("" for none), and what would make it."""
+
+    id: str
+    name: str
+    maker: object
+
+
 @dataclass
 class TclState:
     """What Tcl keeps from one call to the next: variables, the node stack, the nodes it spoke of, the selection it left."""
@@ -94,6 +119,8 @@ class Session:
         self.undone: list[UndoneStep] = []
         self.undo_disabled = 0
         self.callbacks: list[Callback] = []
+        self.menu_changes: list[MenuChange] = []
+        self.panels: list[PanelRecord] = []
         self.not_run: list[NotRun] = []
         self.knob_defaults: dict[tuple[str, str], object] = {}
         self.formats = [Format(text) for text in STANDARD_FORMATS]
