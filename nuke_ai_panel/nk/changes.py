@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from nuke_ai_panel.errors import NkError
 from nuke_ai_panel.nk.node import Node, Push, Scope, SetTop
@@ -12,6 +13,16 @@ from nuke_ai_panel.nk.snippets import placed_as
 from nuke_ai_panel.nk.wiring import arranged, first_written
 
 __all__ = ["ChangingScript", "rename_variables", "stem_of"]
+
+
+class Keeper(Protocol):
+    """Something that is kept about the texts of a script's nodes."""
+
+    def changed(self, node: Node) -> None:
+        """Take note that a node has another text, or came, or went."""
+
+
+_Kept = TypeVar("_Kept", bound=Keeper)
 
 
 class ChangingScript(Script):
@@ -25,6 +36,21 @@ class ChangingScript(Script):
         """Take back every change since `mark`, the last one first."""
         while len(self._log) > mark:
             self._log.pop()()
+
+    def keep(self, kind: type[_Kept]) -> _Kept:
+        """Return what is kept of its kind about the texts of this script's nodes, made when it is first asked for.
+
+        It is told of every node whose text has changed or that came or went, and of nothing else.
+        """
+        found = self._kept.get(kind)
+        if not isinstance(found, kind):
+            found = self._kept[kind] = kind()
+        return found
+
+    def _text_changed(self, node: Node, *, and_inside: bool = False) -> None:
+        for kept in self._kept.values():
+            for one in [node, *(self.walk(node.children) if and_inside and node.children else ())]:
+                kept.changed(one)
 
     def free_name(self, stem: str, *, group: Node | None = None, bearer: Node | None = None) -> str:
         """Return the first name made of `stem` (its number cut off) and a number that nobody but `bearer` has."""
@@ -92,6 +118,7 @@ class ChangingScript(Script):
         before = scope.rewired
         scope.add(node)
         scope.rewired = True
+        self._text_changed(node, and_inside=True)
 
         def back() -> None:
             scope.take_out(node)
@@ -99,6 +126,7 @@ class ChangingScript(Script):
                 self.note_clone(one, None)
                 one.alive = False
             scope.rewired = before
+            self._text_changed(node, and_inside=True)
 
         self._log.append(back)
 
@@ -124,8 +152,10 @@ class ChangingScript(Script):
             # It keeps what it stood for, but is no longer among those that would inherit.
             self.note_clone(one, None)
             one.clone_of = original
+        self._text_changed(node, and_inside=True)
 
         def back() -> None:
+            self._text_changed(node, and_inside=True)
             for one in inside:
                 one.alive = True
             for one, original in cloned:
@@ -154,6 +184,8 @@ class ChangingScript(Script):
         def forget() -> None:
             for scope in scopes:
                 scope.forget_names()
+            for node, _, _ in was:
+                self._text_changed(node)
 
         def back() -> None:
             for node, text, source in was:
@@ -191,6 +223,7 @@ class ChangingScript(Script):
         def put(body: str) -> None:
             name = node.name if renames else ""
             text.put(body, knob)
+            self._text_changed(node)
             if not renames or node is self.root_node or node.name == name:
                 return
             node.scope.renamed(node, name)

@@ -1,7 +1,7 @@
 """Questions about the graph of a document: what feeds a node, what it feeds, what a backdrop holds, which files it reads.
 
-Each costs as much as its answer: names, classes, readers and clones are indexed by the document. Only what a backdrop encloses
-and who refers to a node take a look at every node. Nothing here changes a document.
+Each costs as much as its answer: names, classes, readers, clones and the words of expressions are indexed. Only what a backdrop
+encloses takes a look at every node. Nothing here changes a document.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from nuke_ai_panel.nk.words import DamagedWordError, list_words
 from nuke_ai_panel.nk.writing import written_items
 
 if TYPE_CHECKING:
+    from nuke_ai_panel.nk.changes import Keeper
     from nuke_ai_panel.nk.document import Document
 
 __all__ = ["Script", "place_in_file"]
@@ -43,6 +44,7 @@ class Script:
         self._variables: dict[Node, str] = {}
         self._next_variable = _FIRST_VARIABLE
         self._log: list[Callable[[], None]] = []
+        self._kept: dict[type, Keeper] = {}
         self._known_on_disk = fingerprint(data) if path else b""
         # A script is many objects that all stay; looking for garbage among them at every few thousand costs as much as reading.
         collects = gc.isenabled()

@@ -6,7 +6,7 @@ Nothing is evaluated here: names that Tcl puts together are told as ``"composed"
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, Union
 
@@ -14,6 +14,7 @@ from nuke_ai_panel.nk.curves import parse_value
 from nuke_ai_panel.nk.document import Document
 from nuke_ai_panel.nk.expressions import syntax
 from nuke_ai_panel.nk.expressions.functions import CONSTANTS, FUNCTIONS, NOT_SIMULATED
+from nuke_ai_panel.nk.expressions.mentions import Mentions
 from nuke_ai_panel.nk.expressions.names import (
     Computed,
     KnobPlace,
@@ -28,6 +29,7 @@ from nuke_ai_panel.nk.expressions.names import (
 from nuke_ai_panel.nk.expressions.results import ExpressionStopped, LimitReached, Problem
 from nuke_ai_panel.nk.expressions.tcl_words import Word, commands, parts
 from nuke_ai_panel.nk.node import Node
+from nuke_ai_panel.nk.script import place_in_file
 from nuke_ai_panel.nk.words import DamagedWordError, list_words, quote, unquote
 
 __all__ = [
@@ -47,6 +49,11 @@ __all__ = [
 Status = Literal["resolved", "missing", "outside", "unknown", "composed"]
 _VARIABLES = frozenset({"frame", "t", "x", "y", "curve", "value", "keys", "$gui"})
 _KNOB_COMMANDS = frozenset({"value", "knob", "numvalue", "exists", "class", "node", "full_name", "topnode", "input", "name"})
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
+_PATH = re.compile(r"(?<![\w.\]$])[^\W\d]\w*(?:\.\w+)*")
+# The nodes that compute pixels, with the names that their inputs have in it.
+_PIXEL_CLASSES: dict[str, tuple[str, ...]] = {"Expression": (), "MergeExpression": ("A", "B")}
+_PIXEL_KNOBS = frozenset(f"{stem}{number}" for stem in ("expr", "temp_expr") for number in range(4))
 # Text that Nuke does not evaluate: code, interface state, and what nodes keep in formats of their own.
 _NOT_EVALUATED_TYPES = frozenset(
     [
@@ -119,12 +126,15 @@ _NOT_EVALUATED = frozenset(
 
 @dataclass(frozen=True)
 class KnobExpression:
-    """An expression as it stands in a knob, as Tcl in its text (`kind` ``"tcl"``), or as what a Link knob stands for."""
+    """An expression as it stands in a knob, as Tcl in its text (`kind` ``"tcl"``), or as what a Link knob stands for.
+
+    ``"pixels"`` is what an Expression node computes for every pixel; most of its names are channels.
+    """
 
     node: Node
     knob: str
     component: int
-    kind: Literal["expression", "tcl", "link"]
+    kind: Literal["expression", "tcl", "link", "pixels"]
     text: str
 
 
@@ -152,7 +162,7 @@ def expressions(node: Node) -> Iterator[KnobExpression]:
     """Yield what a node's knobs hold of expressions, Tcl text and links, in the order of the file."""
     text = node.text
     body = text.body
-    if "{{" not in body and "[" not in body and "{41 " not in body and "{ {" not in body:
+    if not _may_have_expressions(body):
         return
     for span in text.spans:
         word = text.word(span)
@@ -180,6 +190,10 @@ def expressions(node: Node) -> Iterator[KnobExpression]:
             yield KnobExpression(node, span.name, 0, "tcl", unquote(word))
 
 
+def _may_have_expressions(body: str) -> bool:
+    return "{{" in body or "[" in body or "{41 " in body or "{ {" in body
+
+
 def _in_numbers(node: Node, knob: str, word: str) -> Iterator[KnobExpression]:
     try:
         value = parse_value(word)
@@ -203,8 +217,13 @@ def _link_of(word: str) -> tuple[str, str] | None:
 
 
 def references(node: Node, knob: str = "") -> list[Union[Reference, Broken]]:
-    """Return every name in the expressions of a node, or of one knob of it, and the expressions that cannot be read."""
-    return [each for source in expressions(node) if knob in ("", source.knob) for each in _of(source)]
+    """Return every name in the expressions of a node, or of one knob of it, and the expressions that cannot be read.
+
+    Of what an Expression node computes for every pixel only names of knobs of other nodes are told.
+    """
+    found = [each for source in expressions(node) if knob in ("", source.knob) for each in _of(source)]
+    found.extend(each for source in _pixel_expressions(node) if knob in ("", source.knob) for each in _of_pixels(source))
+    return found
 
 
 def unresolved_references(document: Document) -> list[Union[Reference, Broken]]:
@@ -220,30 +239,29 @@ def unresolved_references(document: Document) -> list[Union[Reference, Broken]]:
 
 def referring_nodes(node: Node) -> list[Node]:
     """Return the other nodes with an expression, a Tcl text or a Link knob that leads to `node`, in file order."""
-    name = node.name
     own = node.clone_of or node
-    # Only what is inside of a group, or the whole script for the Root, can mean it by "parent" or "root" alone.
-    is_root = node is node.document.root_node
-    within = set() if node.children is None else set(node.document.walk(node.children))
-    found: list[Node] = []
-    for other in _all(node.document):
-        body = other.text.body
-        if other is node or ("{{" not in body and "[" not in body and "{41 " not in body):
-            continue
-        everything = is_root or other in within
-        if (everything or name in body or _goes_by_wire(body)) and any(
-            isinstance(each, Reference) and each.target in (node, own)
-            for source in expressions(other)
-            if everything or name in source.text or _goes_by_wire(source.text)
-            for each in _of(source)
-        ):
-            found.append(other)
-    return found
+    return [
+        other
+        for other in _in_file_order(_mentions(node.document).may_mean(node))
+        if other is not node and any(isinstance(each, Reference) and each.target in (node, own) for each in references(other))
+    ]
 
 
-def _goes_by_wire(text: str) -> bool:
-    """Return whether ``input.size`` or ``[topnode]`` may mean a node without its name; the knob ``inputs`` does not."""
-    return text.count("input") > text.count("inputs") or "topnode" in text
+def _mentions(document: Document) -> Mentions:
+    return document.keep(Mentions).refresh(document, _text_with_names)
+
+
+def _text_with_names(node: Node) -> str:
+    """Return the text that the names in a node's expressions stand in; "" for a node that has none, as most have."""
+    body = node.text.body
+    if not _may_have_expressions(body) and (node.class_name not in _PIXEL_CLASSES or "expr" not in body):
+        return ""
+    return _ESCAPED.sub(" ", body) if "\\" in body else body
+
+
+def _in_file_order(nodes: Iterable[Node]) -> list[Node]:
+    """Return nodes as :func:`_all` yields them."""
+    return sorted(nodes, key=lambda node: () if node is node.document.root_node else place_in_file(node))
 
 
 def _all(document: Document) -> Iterator[Node]:
@@ -284,6 +302,26 @@ def _of_program(source: KnobExpression, text: str, shape: KnobShape | None, *, t
     for script in program.scripts:
         # A quoted text of Tcl's expr may hold brackets, a bracket is a script.
         found.extend(_of_script(source, script) if f"[{script}]" in text else _of_text(source, script))
+    return found
+
+
+def _pixel_expressions(node: Node) -> Iterator[KnobExpression]:
+    if node.class_name not in _PIXEL_CLASSES or "expr" not in node.text.body:
+        return
+    text = node.text
+    for span in text.spans:
+        if span.name in _PIXEL_KNOBS:
+            yield KnobExpression(node, span.name, 0, "pixels", unquote(text.word(span)))
+
+
+def _of_pixels(source: KnobExpression) -> list[Reference]:
+    """Return the names of knobs of other nodes; what is none may be a channel or a variable of the node."""
+    found: list[Reference] = []
+    for match in _PATH.finditer(source.text):
+        if "." in match.group() and match.group().partition(".")[0] not in _PIXEL_CLASSES[source.node.class_name]:
+            reference = _reference(source, match.group(), None)
+            if reference.status == "resolved" and reference.target is not source.node:
+                found.append(reference)
     return found
 
 
@@ -361,7 +399,7 @@ def renamed(node: Node, text: str, target: Node, name: str) -> str:
         path = match.group()
         return _renamed_path(node, path, own, target, old, name)
 
-    return re.sub(r"(?<![\w.\]$])[^\W\d]\w*(?:\.\w+)*", put, text)
+    return _PATH.sub(put, text)
 
 
 def _renamed_path(node: Node, path: str, own: Node, target: Node, old: str, name: str) -> str:
@@ -385,21 +423,19 @@ def rename_edits(target: Node, name: str) -> list[tuple[Node, str]]:
 
     Ask before the renaming, set the bodies, then rename: the names are followed in the script as it stands.
     """
-    old = target.name
     edits: list[tuple[Node, str]] = []
-    for node in _all(target.document):
-        body = node.text.body
-        if old in body and ("{{" in body or "[" in body or "{41 " in body):
-            changed = _renamed_body(node, lambda text, node=node: renamed(node, text, target, name))  # type: ignore[misc]
-            if changed != body:
-                edits.append((node, changed))
+    for node in _in_file_order(_mentions(target.document).by_name(target)):
+        changed = _renamed_body(node, lambda text, node=node: renamed(node, text, target, name))  # type: ignore[misc]
+        if changed != node.text.body:
+            edits.append((node, changed))
     return edits
 
 
 def _renamed_body(node: Node, change: Callable[[str], str]) -> str:
     text = node.text
     body = text.body
-    shown = {(each.knob, each.kind) for each in expressions(node)}
+    shown = {(each.knob, each.kind) for each in (*expressions(node), *_pixel_expressions(node))}
+    of_inputs = _PIXEL_CLASSES.get(node.class_name, ())
     for span in reversed(text.spans):
         word = text.word(span)
         if span.name == "addUserKnob":
@@ -408,11 +444,25 @@ def _renamed_body(node: Node, change: Callable[[str], str]) -> str:
             new = _renamed_text(word, change)
         elif (span.name, "expression") in shown:
             new = _renamed_value(word, change)
+        elif (span.name, "pixels") in shown:
+            new = _renamed_pixels(word, of_inputs, change)
         else:
             continue
         if new != word:
             body = body[: span.value_start] + new + body[span.value_end :]
     return body
+
+
+def _renamed_pixels(word: str, of_inputs: tuple[str, ...], change: Callable[[str], str]) -> str:
+    """Change paths to knobs; a name that stands alone is a channel, and one of `of_inputs` begins those of an input."""
+
+    def put(match: re.Match[str]) -> str:
+        path = match.group()
+        return change(path) if "." in path and path.partition(".")[0] not in of_inputs else path
+
+    value = unquote(word)
+    changed = _PATH.sub(put, value)
+    return word if changed == value else quote(changed)
 
 
 def _renamed_text(word: str, change: Callable[[str], str]) -> str:
