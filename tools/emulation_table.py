@@ -83,6 +83,16 @@ node), `end_group`, `input`, `inputs`, `nodes`, `selected_nodes`, `delete`, `nod
 `python`, `source`, `exec` and `open` are never run; what they would have run is listed in `session_of(module).not_run`. Text of
 a knob that is evaluated can read, and change nothing. Any other command raises `NotSimulatedError` with its name.
 """
+_MORE = """
+## Nodes and knobs, in part
+
+* `Node.writeKnobs`: knobs at their default are left out with any flags; `WRITE_ALL` adds the name and the place.
+* `Gizmo.makeGroup`: of a gizmo whose file the catalogue knows; its inputs are left open.
+* A knob that comes with a file type (`Write.compression`) is there while `file_type`, or the ending of `file`, is that type.
+* `BlinkScript`: the kernel is text. `reloadKernelSourceFile` reads its file, `recompile` then sets `kernelName`; nothing is
+  compiled, no mistake is found, and a kernel that was only set as text is not taken over, as in Nuke.
+* `autoplace` and new nodes: places as `nk.place` finds them.
+"""
 _LIBRARY = """`autoBackdrop`, `clear_selection_recursive` and `swapAB`; recorded only: `panels.registerWidgetAsPanel`,
 `registerPanel`, `unregisterPanel` and `PythonPanel` with its knobs, which no call shows. Anything else is **no**."""
 _CALLBACK = "registered and removed, never called"
@@ -145,8 +155,8 @@ def page(module: types.ModuleType) -> str:
         does = sorted(method for method in methods if hasattr(found, method))
         lacks = sorted(methods - set(does))
         lines.append(f"| `{name}` | {' '.join(does)} | {' '.join(lacks)} |".replace("|  |", "| |"))
-    lines += [_TCL]
-    lines += ["\n## nukescripts\n", _LIBRARY, ""]
+    lines += [_TCL, _MORE]
+    lines += ["## nukescripts\n", _LIBRARY, ""]
     return "\n".join(lines)
 
 

@@ -139,6 +139,10 @@ class Catalogue:
         """Return whether a class is known. An unknown one may be a gizmo or a plug-in that is not at hand."""
         return self.class_info(name) is not None
 
+    def gizmo_path(self, name: str) -> Path | None:
+        """Return the file that defines a gizmo, None for a class of which none was found."""
+        return None if self._gizmos is None else self._gizmos.path(_class_name(name))
+
     def resolve(self, name: str) -> str | None:
         """Return the class that is meant by a class, menu or older name, None where nothing is known.
 
@@ -179,6 +183,10 @@ class Catalogue:
         if info is None:
             return self._common.get(knob)
         return info.knobs.get(knob) or info.file_type_knobs.get(knob) or info.obsolete_knobs.get(knob)
+
+    def mentions_knob(self, knob: str) -> bool:
+        """Return whether any class may have a knob of that name; True as well where gizmos or an index may bring it."""
+        return self._index is not None or self._gizmos is not None or self._classes.mentions_knob(knob)
 
     # what was meant
 

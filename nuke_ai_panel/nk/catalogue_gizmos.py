@@ -55,6 +55,10 @@ class GizmoFolder:
         """Return the names of the gizmos found."""
         return list(self._found())
 
+    def path(self, name: str) -> Path | None:
+        """Return the file of a gizmo, None where no file has that name."""
+        return self._found().get(name)
+
     def find(self, name: str, common: Mapping[str, KnobInfo]) -> ClassInfo | None:
         """Return a gizmo as a class, None where no file has that name."""
         path = self._found().get(name)

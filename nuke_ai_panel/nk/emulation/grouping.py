@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from nuke_ai_panel.errors import NkError
+from nuke_ai_panel.errors import NkError, NotSimulatedError
+from nuke_ai_panel.nk.document import loads
 from nuke_ai_panel.nk.emulation.clipboard import copy_into
 from nuke_ai_panel.nk.emulation.finding import Finding
 from nuke_ai_panel.nk.emulation.session import Session
 from nuke_ai_panel.nk.node import Node
 
-__all__ = ["Grouping", "expand", "group_of"]
+__all__ = ["Grouping", "expand", "group_from_gizmo", "group_of"]
 
 _GAP = 50
+_PLACE = frozenset({"name", "xpos", "ypos", "inputs", "selected"})
 
 
 class Grouping:
@@ -100,6 +102,36 @@ def group_of(session: Session, chosen: list[Node], *, keep: bool) -> Node:
         document.select(node, False)
     document.select(group)
     return group
+
+
+def group_from_gizmo(session: Session, gizmo: Node) -> Node:
+    """Return a new group beside a gizmo, a copy of it with its settings. Raises: NotSimulatedError without its file."""
+    document = gizmo.document
+    source, outer = document, gizmo
+    if gizmo.children is None:
+        path = session.catalogue.gizmo_path(gizmo.class_name)
+        if path is None:
+            raise NotSimulatedError(f"Gizmo.makeGroup of {gizmo.name} is not simulated: the gizmo's file is not known here.")
+        try:
+            source = loads(path.read_bytes())
+        except (OSError, NkError) as error:
+            raise NotSimulatedError(f"Gizmo.makeGroup: the file {str(path)!r} cannot be read: {error}") from error
+        found = next((node for node in source.nodes() if node.children is not None), None)
+        if found is None:
+            raise NotSimulatedError(f"Gizmo.makeGroup of {gizmo.name} is not simulated: its file holds no group.")
+        outer = found
+    text = source.text_of(outer).lstrip()
+    head, _, body = text.partition("{")
+    owner = session.group if session.group is not document.root_node else None
+    (made,) = document.paste("push 0\n" * outer.pops + head.replace(outer.class_name, "Group", 1) + "{" + body, group=owner)
+    document.rename(made, document.free_name(gizmo.name, group=owner))
+    handle = session.handle(made)
+    for name, value in gizmo.knobs.items() if outer is not gizmo else ():
+        if name not in _PLACE:
+            handle[name].fromScript(value)
+    document.set_knob(made, "xpos", str(gizmo.xpos + _GAP))
+    document.set_knob(made, "ypos", str(gizmo.ypos + _GAP))
+    return made
 
 
 def expand(session: Session, group: Node) -> list[Node]:

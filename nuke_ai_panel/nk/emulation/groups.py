@@ -92,9 +92,26 @@ class Gizmo(Group):
         """Return the name of the gizmo's file."""
         return self.Class()
 
+    def filename(self) -> str:
+        """Return the path of the gizmo's file, "" where it is not known."""
+        path = self._session.catalogue.gizmo_path(self.Class())
+        return "" if path is None else str(path)
+
+    def nodes(self) -> list[Node]:
+        """Return the nodes inside. Raises: NotSimulatedError for a gizmo whose inside stands in its file only."""
+        if self._attached().children is None:
+            raise NotSimulatedError(f"The nodes inside of the gizmo {self.name()} stand in its file; call makeGroup() first.")
+        return super().nodes()
+
     def makeGroup(self) -> Node:  # noqa: N802  Nuke's name
-        """Refuse: the gizmo's file is not read here. Raises: NotSimulatedError."""
-        raise NotSimulatedError("Gizmo.makeGroup is not simulated.")
+        """Make a group that is a copy of the gizmo, with its knobs as they are set and its inputs open, and return it.
+
+        Raises: NotSimulatedError where the gizmo's file is not known or cannot be read.
+        """
+        from nuke_ai_panel.nk.emulation.grouping import group_from_gizmo
+
+        made: Node = self._session.hand_out(group_from_gizmo(self._session, self._attached()))
+        return made
 
 
 class Precomp(Group):
@@ -252,4 +269,7 @@ def node_class(session: Session, node: ScriptNode) -> type[Node]:
     if node is session.document.root_node:
         return Root
     found = _CLASSES.get(node.class_name)
+    known = session.facts(node.class_name) if found is None and not node.is_group else None
+    if known is not None and known.origin == "gizmo":
+        return Gizmo
     return found if found is not None else Group if node.is_group else Node

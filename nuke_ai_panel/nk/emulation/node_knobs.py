@@ -161,14 +161,17 @@ class NodeKnobs:
                     node.document.set_knob(node, name, unquote(word))
 
     def writeKnobs(self, flags: int = 0) -> str:  # noqa: N802  Nuke's name
-        """Return the knobs that are not at their default: their names, or ``name value`` lines with TO_SCRIPT or TO_VALUE."""
+        """Return the knobs that are not at their default: their names, or ``name value`` lines with TO_SCRIPT or TO_VALUE.
+
+        With WRITE_USER_KNOB_DEFS the definitions of user knobs too, with WRITE_ALL the name and the place.
+        """
         node = self._attached()
-        if flags & WRITE_ALL:
-            raise NotSimulatedError("Node.writeKnobs with WRITE_ALL is not simulated.")
+        place = ("name", "xpos", "ypos") if flags & WRITE_ALL else ()
         if not flags & (TO_SCRIPT | TO_VALUE):
-            return " ".join(node.knobs)
+            return " ".join(dict.fromkeys([*node.knobs, *place]))
         text = (node.clone_of or node).text
-        lines: list[str] = []
+        values = {"name": node.name, "xpos": str(node.xpos), "ypos": str(node.ypos)}
+        lines = [f"{name} {written(values[name])}" for name in place]
         for span in text.spans:
             if span.name == USER_KNOB and flags & WRITE_USER_KNOB_DEFS:
                 lines.append(f"{USER_KNOB} {text.word(span)}")

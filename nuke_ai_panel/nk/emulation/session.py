@@ -121,6 +121,7 @@ class Session:
         self.callbacks: list[Callback] = []
         self.menu_changes: list[MenuChange] = []
         self.panels: list[PanelRecord] = []
+        self.kernels_from_files: set[ScriptNode] = set()
         self.not_run: list[NotRun] = []
         self.knob_defaults: dict[tuple[str, str], object] = {}
         self.formats = [Format(text) for text in STANDARD_FORMATS]
@@ -254,9 +255,11 @@ class Session:
         return facts
 
     def knows_all_knobs(self, node: ScriptNode) -> bool:
-        """Return whether a knob that is not known surely does not exist."""
-        known = self.facts((node.clone_of or node).class_name)
-        return known is not None and known.complete
+        """Return whether a knob that is not known surely does not exist. A kernel of one's own brings knobs of its own."""
+        source = node.clone_of or node
+        known = self.facts(source.class_name)
+        has_kernel = known is not None and "kernelSource" in known.knobs and source.knob("kernelSource") is not None
+        return known is not None and known.complete and not has_kernel
 
 
 def _of_file_type(node: ScriptNode, known: NodeClass, name: str) -> KnobFacts | None:
