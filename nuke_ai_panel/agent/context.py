@@ -1,83 +1,203 @@
-"""What the model is told of the open script: the selection with its settings, what it reads from, an outline of the rest."""
+"""What the model is told of the open script: only what the question needs, within a budget of tokens that can be seen.
+
+The size of a prompt depends on the question and not on the script: selected nodes first, then what they read from, then what
+the question is about, and of everything else the numbers. What does not fit is counted, so that the model knows there is more
+and can ask for it.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from nuke_ai_panel.agent.tools.marking import marked, quoted
+from nuke_ai_panel.agent.topics import topics_of
+from nuke_ai_panel.errors import NukeAIPanelError
 from nuke_ai_panel.hosts.base import NodeInfo, ReadsGraph
+from nuke_ai_panel.tokens import estimate
 
-__all__ = ["Context", "describe", "describe_nodes"]
+__all__ = ["BUDGET", "Context", "ContextPart", "context_steps", "describe", "describe_nodes", "outline"]
 
-#: Characters of script text in a prompt, about 2,000 tokens. Enough for some thirty nodes with their knobs.
-BUDGET = 8000
+#: Tokens of script text in a prompt. Enough for some thirty nodes with their knobs.
+BUDGET = 2000
 _KNOB_LENGTH = 160
-_UPSTREAM = 12
+_NEAREST = 12
+#: Nodes upstream that are looked at in all; a question about speed may want one that stands far up.
+_LOOKED_AT = 400
+_MOST_OF_TOPIC = 24
+#: Settings of the script that answers depend on.
+_SETTINGS = (
+    "format",
+    "fps",
+    "first_frame",
+    "last_frame",
+    "frame",
+    "proxy",
+    "colorManagement",
+    "OCIO_config",
+    "workingSpaceLUT",
+)
+_MOST_OUTPUTS = 4
 _LAYOUT_KNOBS = frozenset({"name", "inputs", "xpos", "ypos", "selected"})
 
 
 @dataclass(frozen=True)
+class ContextPart:
+    """One piece of what is told. ``name`` is constant (``"selection"``), ``title`` for people; ``left_out`` counts nodes."""
+
+    name: str
+    title: str
+    lines: tuple[str, ...]
+    tokens: int = 0
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
 class Context:
-    """``text`` goes to the model; ``line`` is shown to the artist beside the prompt."""
+    """What goes to the model, in parts. ``line`` is shown to the artist beside the prompt; counts are tokens, guessed."""
 
-    text: str
+    parts: tuple[ContextPart, ...]
     line: str
+    budget: int = BUDGET
+
+    @property
+    def text(self) -> str:
+        """What the model reads: every part between the marks that make it data."""
+        return marked(line for part in self.parts for line in part.lines)
+
+    @property
+    def tokens(self) -> int:
+        """About how many tokens it takes."""
+        return sum(part.tokens for part in self.parts)
+
+    @property
+    def left_out(self) -> int:
+        """How many nodes did not fit."""
+        return sum(part.left_out for part in self.parts)
 
 
-def describe(host: ReadsGraph, *, budget: int = BUDGET) -> Context:
-    """Return what the model is told about the script, in at most about `budget` characters.
+def describe(host: ReadsGraph, question: str = "", *, budget: int = BUDGET, without: Iterable[str] = ()) -> Context:
+    """Return what the model is told about the script for `question`, in about `budget` tokens. Main thread.
 
-    Selected nodes come first, then up to a dozen nodes upstream of them, then counts by class. What does not fit is counted,
-    so that the model knows that there is more.
+    `without` names parts that the artist has taken away.
     """
-    classes = host.class_counts()
-    total = sum(classes.values())
+    found: Context | None = None
+    for step in context_steps(host, question, budget=budget, without=without):
+        found = step or found
+    assert found is not None
+    return found
+
+
+def context_steps(
+    host: ReadsGraph, question: str = "", *, budget: int = BUDGET, without: Iterable[str] = ()
+) -> Iterator[Context | None]:
+    """Do the work of :func:`describe` in small steps of a few milliseconds; the last one is the context, the others None."""
+    away = frozenset(without)
+    counts = host.class_counts()
     selected = list(host.selected())
-    upstream = _upstream(host, selected)
-    lines = [f"Script: {host.script_name() or 'not saved yet'}", f"Nodes: {total}"]
-    if classes:
-        lines.append("By class: " + ", ".join(f"{name} {count}" for name, count in Counter(classes).most_common(30)))
-    used = sum(map(len, lines))
-    used = _add(lines, "Selected nodes:", selected, used, budget)
-    _add(lines, "Upstream of the selection:", upstream, used, budget)
+    yield None
+    topics = topics_of(question)
+    purse = _Purse(budget)
+    parts = [purse.spend("script", "the script", _overview(host, counts))]
+    if selected and "selection" not in away:
+        parts.append(purse.spend_on_nodes("selection", "Selected nodes:", selected))
+    nearest: list[NodeInfo] = []
+    wanted: list[NodeInfo] = []
+    start_nodes = selected
+    if not selected and "outputs" not in away:
+        # Nothing is selected: what the script is for tells more about it than any other node.
+        start_nodes = list(host.nodes(class_name="Write"))[:_MOST_OUTPUTS]
+        parts.append(purse.spend_on_nodes("outputs", "Nothing is selected. Written out by:", start_nodes))
+    if start_nodes and "upstream" not in away:
+        start = {node.path for node in start_nodes}
+        for node in _upstream(host, start_nodes):
+            if node is not None and node.path not in start:
+                if len(nearest) < _NEAREST:
+                    nearest.append(node)
+                elif len(wanted) < _MOST_OF_TOPIC and any(topic.is_about(node) for topic in topics):
+                    wanted.append(node)
+            yield None
+        parts.append(purse.spend_on_nodes("upstream", "Upstream of these:", nearest))
+    if wanted:
+        parts.append(purse.spend_on_nodes("question", "Further up, and of matter for the question:", wanted))
+    if "whole" not in away:
+        known = {node.path for node in (*start_nodes, *nearest, *wanted)}
+        for topic in topics:
+            for class_name in topic.whole_script:
+                if counts.get(class_name):
+                    listed = [node for node in host.nodes(class_name=class_name) if node.path not in known]
+                    parts.append(purse.spend_on_nodes("whole", f"Of class {class_name}:", listed[: _MOST_OF_TOPIC * 2]))
+                    yield None
+    yield Context(tuple(part for part in parts if part.lines), outline(counts, selected), budget)
+
+
+def outline(counts: Mapping[str, int], selected: Iterable[NodeInfo]) -> str:
+    """Return one line on what the model is told: what is selected, and how large the script is."""
+    names = [node.path for node in selected]
+    total = sum(counts.values())
     line = f"{total} node" + ("" if total == 1 else "s")
-    if selected:
-        names = ", ".join(node.path for node in selected[:3])
-        more = f" and {len(selected) - 3} more" if len(selected) > 3 else ""
-        line = f"{names}{more} selected, {line}"
-    return Context(text=_as_data("\n".join(lines)), line=line)
+    if not names:
+        return line
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more} selected, {line}"
 
 
 def describe_nodes(nodes: Iterable[NodeInfo]) -> str:
     """Return a few nodes with their inputs and changed knobs, marked as data."""
-    return _as_data("\n".join(map(_node_text, nodes)))
+    return marked(map(_node_line, nodes))
 
 
-def _as_data(text: str) -> str:
-    """Mark text from a script as data, whatever it says and however it tries to end the mark."""
-    body = text.replace("</script-data>", "<\\/script-data>")
-    return f"<script-data>\n{body}\n</script-data>"
+class _Purse:
+    """Tokens that are left to be spent."""
+
+    def __init__(self, tokens: int) -> None:
+        self._left = tokens
+
+    def spend(self, name: str, title: str, lines: list[str]) -> ContextPart:
+        cost = sum(map(estimate, lines))
+        self._left -= cost
+        return ContextPart(name, title, tuple(lines), cost)
+
+    def spend_on_nodes(self, name: str, title: str, nodes: list[NodeInfo]) -> ContextPart:
+        """Take as many nodes as fit, whole; then as many of the rest as fit by name; count what is left."""
+        lines: list[str] = [title] if nodes else []
+        cost = estimate(title) if nodes else 0
+        for number, node in enumerate(nodes):
+            line = _node_line(node)
+            price = estimate(line)
+            if cost + price > self._left:
+                rest = nodes[number:]
+                left_out = len(rest)
+                lines.append(f"... and {left_out} more that did not fit")
+                self._left -= cost
+                return ContextPart(name, f"{len(nodes)} nodes", tuple(lines), cost, left_out)
+            lines.append(line)
+            cost += price
+        self._left -= cost
+        noun = "node" if len(nodes) == 1 else "nodes"
+        return ContextPart(name, f"{len(nodes)} {noun}", tuple(lines), cost)
 
 
-def _add(lines: list[str], title: str, nodes: list[NodeInfo], used: int, budget: int) -> int:
-    if not nodes:
-        return used
-    lines.append(title)
-    for number, node in enumerate(nodes):
-        text = _node_text(node)
-        if used + len(text) > budget:
-            lines.append(f"... and {len(nodes) - number} more that did not fit")
-            break
-        lines.append(text)
-        used += len(text)
-    return used
+def _overview(host: ReadsGraph, counts: Mapping[str, int]) -> list[str]:
+    lines = [
+        f"Script: {quoted(host.script_name()) if host.script_name() else 'not saved yet'}",
+        f"Nodes: {sum(counts.values())}",
+    ]
+    if counts:
+        common = Counter(dict(counts)).most_common(30)
+        lines.append("By class: " + ", ".join(f"{quoted(name)} {count}" for name, count in common))
+    settings = host.settings()
+    told = [f"{name} {_short(settings[name])}" for name in _SETTINGS if settings.get(name)]
+    if told:
+        lines.append("Settings: " + "; ".join(told))
+    return lines
 
 
-def _node_text(node: NodeInfo) -> str:
-    inputs = ", ".join(f"{index}={name}" for index, name in enumerate(node.inputs) if name)
+def _node_line(node: NodeInfo) -> str:
+    inputs = ", ".join(f"{index}={quoted(name)}" for index, name in enumerate(node.inputs) if name)
     knobs = "; ".join(f"{name} {_short(value)}" for name, value in node.knobs.items() if name not in _LAYOUT_KNOBS)
-    parts = [f"- {node.path} ({node.class_name})", f"at {node.xpos},{node.ypos}"]
+    parts = [f"- {quoted(node.path)} ({quoted(node.class_name)})", f"at {node.xpos},{node.ypos}"]
     if inputs:
         parts.append(f"inputs {inputs}")
     if knobs:
@@ -87,20 +207,24 @@ def _node_text(node: NodeInfo) -> str:
 
 def _short(value: str) -> str:
     flat = " ".join(value.split())
-    return flat if len(flat) <= _KNOB_LENGTH else flat[: _KNOB_LENGTH - 3] + "..."
+    return quoted(flat if len(flat) <= _KNOB_LENGTH else flat[: _KNOB_LENGTH - 3] + "...")
 
 
-def _upstream(host: ReadsGraph, start: Iterable[NodeInfo]) -> list[NodeInfo]:
-    """Return the nearest nodes upstream of `start`, breadth first, each once."""
-    queue = [name for node in start for name in node.inputs if name]
+def _upstream(host: ReadsGraph, start: Iterable[NodeInfo]) -> Iterator[NodeInfo | None]:
+    """Yield the nodes upstream of `start`, breadth first, each once; None where the host does not know a name."""
+    queue = deque(name for node in start for name in node.inputs if name)
     seen = {node.path for node in start}
-    found: list[NodeInfo] = []
-    while queue and len(found) < _UPSTREAM:
-        name = queue.pop(0)
-        if name in seen:
-            continue
+    for _ in range(_LOOKED_AT):
+        while queue and queue[0] in seen:
+            queue.popleft()
+        if not queue:
+            return
+        name = queue.popleft()
         seen.add(name)
-        node = host.node(name)
-        found.append(node)
+        try:
+            node = host.node(name)
+        except NukeAIPanelError:
+            yield None
+            continue
         queue.extend(source for source in node.inputs if source)
-    return found
+        yield node

@@ -10,9 +10,10 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
+import time
 from collections.abc import Callable, Iterator
 
-from nuke_ai_panel.agent.context import Context, describe
+from nuke_ai_panel.agent.context import BUDGET, Context, ContextPart, context_steps, describe, outline
 from nuke_ai_panel.agent.fixing import FixRounds, fix_request
 from nuke_ai_panel.agent.prompts import Mode, system_prompt
 from nuke_ai_panel.agent.proposals import Proposals, Scope
@@ -31,6 +32,8 @@ from nuke_ai_panel.agent.session_events import (
     SessionEvent,
     TextArrived,
 )
+from nuke_ai_panel.agent.tools.marking import neutral
+from nuke_ai_panel.agent.topics import topics_of
 from nuke_ai_panel.credentials import Credentials
 from nuke_ai_panel.errors import HostError, NukeAIPanelError, StreamInterruptedError, ValidationError
 from nuke_ai_panel.hosts.base import Host
@@ -50,10 +53,14 @@ from nuke_ai_panel.scripting.finding import find_proposals
 from nuke_ai_panel.scripting.proposal import ScriptProposal
 from nuke_ai_panel.scripting.review import Review
 from nuke_ai_panel.settings import Settings, SettingsStore
+from nuke_ai_panel.tokens import estimate
 
 __all__ = ["ChatSession", "ModelChoice"]
 
 _log = logging.getLogger(__name__)
+
+#: Seconds of reading the script after which the loop gets its turn; a frame has 16 ms.
+_STEP = 0.006
 
 
 class ChatSession:
@@ -65,6 +72,9 @@ class ChatSession:
 
     def __init__(self, host: Host, settings: SettingsStore, credentials: Credentials) -> None:
         self.host = host
+        #: Tokens that the script may take in a prompt, and the parts that the artist does not want sent.
+        self.context_budget = BUDGET
+        self.context_without: frozenset[str] = frozenset()
         self.proposals = Proposals(host, self._emit)
         self._settings_store = settings
         self._servers = Servers(credentials)
@@ -107,18 +117,37 @@ class ChatSession:
         return tuple(self._messages)
 
     def context_line(self) -> str:
-        """Return one line on what the model would be told of the script now."""
-        return self._context().line
-
-    def _context(self) -> Context:
-        """Describe the script; where the host does not let us read it (a non-commercial Nuke), the question goes without."""
+        """Return one line on what the model would be told of the script now; cheap on any script."""
         try:
-            return describe(self.host)
+            return outline(self.host.class_counts(), self.host.selected())
+        except HostError as error:
+            return f"No script: {error}"
+
+    def preview(self, question: str = "") -> Context:
+        """Return what the model would be told of the script with `question`, to be looked at before it is sent."""
+        try:
+            return describe(self.host, question, budget=self.context_budget, without=self.context_without)
+        except HostError as error:
+            return _unreadable(error)
+
+    async def _gather(self, question: str) -> Context:
+        """Describe the script in steps, between which the loop goes on.
+
+        Where the host does not let us read it (a non-commercial Nuke), the question goes without.
+        """
+        try:
+            found: Context | None = None
+            rested = time.perf_counter()
+            for step in context_steps(self.host, question, budget=self.context_budget, without=self.context_without):
+                found = step or found
+                if time.perf_counter() - rested > _STEP:
+                    await asyncio.sleep(0)
+                    rested = time.perf_counter()
         except HostError as error:
             _log.info("The script cannot be described: %s", error)
-            return Context(
-                text=f"<script-data>\nThe script cannot be read here: {error}\n</script-data>", line=f"No script: {error}"
-            )
+            return _unreadable(error)
+        assert found is not None
+        return found
 
     async def send(self, text: str, *, mode: Mode = "ask") -> None:
         """Ask `text`; events tell the rest. Failures of the answer are an ``AnswerFailed`` event, not an exception.
@@ -231,12 +260,12 @@ class ChatSession:
     async def _answer(self, text: str, mode: Mode, generation: int, *, is_fix: bool = False) -> AnswerFinished | None:
         parts: list[str] = []
         try:
-            context = self._context()
-            if not is_fix:
+            context = None if is_fix else await self._gather(text)
+            if context is not None:
                 self._emit(PromptAdded(text, context.line))
             settings = await self._load_settings()
             provider, model = await self._servers.pick(settings)
-            request = self._request(text, mode, None if is_fix else context, model)
+            request = self._request(text, mode, context, model)
             self._messages.append(Message("user", text))
             self._emit(AnswerStarted(model))
             finished = await self._read(provider, request, parts, generation)
@@ -292,10 +321,11 @@ class ChatSession:
     def _request(self, text: str, mode: Mode, context: Context | None, model: str) -> ChatRequest:
         """Return the request for `text`; what goes back to be mended brings its own nodes and needs no context."""
         notes = "".join(f"\n[{note}]" for note in self.proposals.notes)
+        advice = "".join(f"\n{topic.advice}" for topic in topics_of(text) if topic.advice)
         question = text if context is None else f"{context.text}{notes}\n\n{text}"
         return ChatRequest(
             model=model,
-            messages=(Message("system", system_prompt(mode)), *self._messages, Message("user", question)),
+            messages=(Message("system", system_prompt(mode) + advice), *self._messages, Message("user", question)),
         )
 
     # servers and models
@@ -384,6 +414,11 @@ class ChatSession:
         self.proposals.clear()
         self._last_prompt = None
         self._emit(SessionCleared())
+
+
+def _unreadable(error: HostError) -> Context:
+    said = f"The script cannot be read here: {neutral(str(error))}"
+    return Context((ContextPart("script", "no script", (said,), estimate(said)),), f"No script: {error}")
 
 
 def _title_of(prompt: str) -> str:

@@ -51,8 +51,8 @@ class ReadsGraph(Protocol):
         """Return the script's path, "" for one that was never saved."""
         ...
 
-    def nodes(self, *, recurse: bool = False) -> Sequence[NodeInfo]:
-        """Return the nodes of the root, or of all groups too with `recurse`."""
+    def nodes(self, *, recurse: bool = False, class_name: str = "") -> Sequence[NodeInfo]:
+        """Return the nodes of the root, or of all groups too with `recurse`; of one class only where one is named."""
         ...
 
     def node(self, path: str) -> NodeInfo:
@@ -65,6 +65,10 @@ class ReadsGraph(Protocol):
 
     def class_counts(self) -> Mapping[str, int]:
         """Return how many nodes of each class the root holds; cheap on any script, reads no knobs."""
+        ...
+
+    def settings(self) -> Mapping[str, str]:
+        """Return the settings of the script that differ from their default: format, fps, range, colour management."""
         ...
 
     def snapshot(self) -> bytes:

@@ -50,8 +50,10 @@ class DocumentHost:
         """Return the script's path, "" for one that was never saved."""
         return self._document.path
 
-    def nodes(self, *, recurse: bool = False) -> Sequence[NodeInfo]:
-        """Return the nodes of the root, or of all groups too with `recurse`."""
+    def nodes(self, *, recurse: bool = False, class_name: str = "") -> Sequence[NodeInfo]:
+        """Return the nodes of the root, or of all groups too with `recurse`; of one class only where one is named."""
+        if class_name:
+            return [_info(node) for node in self._document.nodes_of_class(class_name, recurse=recurse)]
         return [_info(node) for node in self._document.nodes(recurse=recurse)]
 
     def node(self, path: str) -> NodeInfo:
@@ -65,6 +67,11 @@ class DocumentHost:
     def class_counts(self) -> Mapping[str, int]:
         """Return how many nodes of each class the root holds."""
         return Counter(node.class_name for node in self._document.top.nodes)
+
+    def settings(self) -> Mapping[str, str]:
+        """Return the settings of the script that differ from their default."""
+        root = self._document.root_node
+        return {} if root is None else dict(root.knobs)
 
     def snapshot(self) -> bytes:
         """Return the whole script as .nk text with the present selection."""

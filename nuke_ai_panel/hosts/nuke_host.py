@@ -72,11 +72,12 @@ class NukeHost:
         # Root.name() says "Root" for a script without a file; the knob is empty then.
         return self._on_main(lambda: str(self._nuke.root()["name"].value() or ""))
 
-    def nodes(self, *, recurse: bool = False) -> Sequence[NodeInfo]:
-        """Return the nodes of the root, or of all groups too with `recurse`."""
+    def nodes(self, *, recurse: bool = False, class_name: str = "") -> Sequence[NodeInfo]:
+        """Return the nodes of the root, or of all groups too with `recurse`; of one class only where one is named."""
 
         def read() -> list[NodeInfo]:
-            return [self._info(node) for node in self._walk(self._nuke.root(), recurse)]
+            found = self._walk(self._nuke.root(), recurse)
+            return [self._info(node) for node in found if not class_name or node.Class() == class_name]
 
         return self._on_graph(read)
 
@@ -95,6 +96,10 @@ class NukeHost:
     def class_counts(self) -> Mapping[str, int]:
         """Return how many nodes of each class the root holds."""
         return self._on_graph(lambda: Counter(node.Class() for node in self._walk(self._nuke.root(), False)))
+
+    def settings(self) -> Mapping[str, str]:
+        """Return the settings of the script that differ from their default."""
+        return self._on_graph(lambda: {name: unquote(word) for name, word in self._knob_words(self._nuke.root())})
 
     def snapshot(self) -> bytes:
         """Return the whole script as .nk text, as it stands now, saved or not.

@@ -33,7 +33,7 @@ ARROWS = {
     "serve": {"api", "aio", "providers", "validators", "messages", "errors"},
     "hosts": {"nk", "messages", "errors"},
     "scripting": {"nk", "hosts.base", "messages", "errors"},
-    "agent": {"scripting", "providers", "hosts.base", "nk", "settings", "credentials", "messages", "errors"},
+    "agent": {"scripting", "providers", "hosts.base", "nk", "settings", "credentials", "tokens", "messages", "errors"},
     "cli": {
         "agent",
         "api",
