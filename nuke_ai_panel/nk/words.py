@@ -14,6 +14,7 @@ __all__ = [
     "PLAIN_NAME",
     "PLAIN_VALUE",
     "DamagedWordError",
+    "counted_bracket_end",
     "list_words",
     "needs_quotes",
     "quote",
@@ -96,13 +97,17 @@ def word_end(text: str, pos: int, *, in_list: bool = False) -> int:
         if mark == "\\" and pos + 1 < size and text[pos + 1] not in "\r\n":
             pos += 2
         elif mark == "[":
-            pos = _bracket_end(text, pos)
+            end = counted_bracket_end(text, pos)
+            if end < 0:
+                raise DamagedWordError(pos, "']'")
+            pos = end
         else:
             break
     return max(pos, start + 1)
 
 
-def _bracket_end(text: str, pos: int) -> int:
+def counted_bracket_end(text: str, pos: int) -> int:
+    """Return the offset after the ``]`` that closes the ``[`` at `pos` when brackets alone are counted, -1 where none does."""
     depth = 0
     for match in _BRACKETS.finditer(text, pos):
         mark = match.group()
@@ -112,7 +117,7 @@ def _bracket_end(text: str, pos: int) -> int:
             depth -= 1
             if not depth:
                 return match.end()
-    raise DamagedWordError(pos, "']'")
+    return -1
 
 
 def list_words(text: str) -> list[str]:

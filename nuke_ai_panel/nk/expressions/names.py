@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Union
 
 from nuke_ai_panel.nk.catalogue import default_catalogue
+from nuke_ai_panel.nk.catalogue_types import USER_KNOB_TYPES, user_knob_default
 from nuke_ai_panel.nk.node import Node
 from nuke_ai_panel.nk.words import DamagedWordError, list_words, unquote
 
@@ -31,43 +32,6 @@ __all__ = [
 
 _INPUT = re.compile(r"input(\d*)\Z")
 _KEPT_BODIES = 4096
-_USER_TYPES = {
-    "1": "EvalString_Knob",
-    "2": "File_Knob",
-    "3": "Int_Knob",
-    "4": "Enumeration_Knob",
-    "5": "Bitmask_Knob",
-    "6": "Boolean_Knob",
-    "7": "Double_Knob",
-    "8": "Float_Knob",
-    "10": "ChannelMask_Knob",
-    "11": "Channel_Knob",
-    "12": "XY_Knob",
-    "13": "XYZ_Knob",
-    "14": "WH_Knob",
-    "15": "BBox_Knob",
-    "16": "Scale_Knob",
-    "17": "Format_Knob",
-    "18": "Color_Knob",
-    "19": "AColor_Knob",
-    "20": "Tab_Knob",
-    "22": "PyScript_Knob",
-    "26": "Text_Knob",
-    "30": "UV_Knob",
-    "31": "Box3_Knob",
-    "32": "Script_Knob",
-    "35": "Pulldown_Knob",
-    "36": "Eyedropper_Knob",
-    "40": "ColorChip_Knob",
-    "41": "Link_Knob",
-    "43": "Multiline_Eval_String_Knob",
-    "45": "MultiView_Knob",
-    "52": "PyCustom_Knob",
-    "68": "CascadingEnumeration_Knob",
-    "78": "Array_Knob",
-    "80": "Disable_Knob",
-    "83": "Radio_Knob",
-}
 _SIZES = {
     "XY_Knob": 2,
     "UV_Knob": 2,
@@ -241,7 +205,10 @@ def _user_shape(name: str, word: str) -> KnobShape:
         parts = list_words(word[1:-1])
     except DamagedWordError:
         parts = []
-    kind = _USER_TYPES.get(parts[0] if parts else "", "")
+    kind, size = USER_KNOB_TYPES.get(parts[0] if parts else "", ("", 1))
+    if kind == "String_Knob":
+        # What an artist adds as text is evaluated; only a node's own plain strings are not.
+        kind = "EvalString_Knob"
     choices: tuple[str, ...] = ()
     link = ""
     options = iter(parts[2:])
@@ -256,8 +223,8 @@ def _user_shape(name: str, word: str) -> KnobShape:
                 choices = ()
         elif option == "T" and kind == "Link_Knob":
             link = unquote(value)
-    default = "" if kind.endswith(("String_Knob", "File_Knob")) else choices[0] if choices else "0"
-    return KnobShape(name, kind, _SIZES.get(kind, 1), default, choices, link, True)
+    default = choices[0] if choices else user_knob_default(kind)
+    return KnobShape(name, kind, size, "0" if default is None else default, choices, link, True)
 
 
 def resolve(node: Node, name: str, *, knob: KnobShape | None = None) -> Place:

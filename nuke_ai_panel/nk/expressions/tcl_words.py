@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nuke_ai_panel.nk.expressions.results import ExpressionStopped, SyntaxProblem
+from nuke_ai_panel.nk.words import counted_bracket_end
 
 __all__ = ["Part", "Word", "bracket_end", "commands", "parts"]
 
-_MARKS = re.compile(r"\\.|[\[\]]", re.DOTALL)
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|((?:\w|::)+(?:\([^()\s]*\))?))")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\n": " "}
@@ -61,20 +61,7 @@ def bracket_end(text: str, pos: int) -> int:
                 return at + 1
         last = mark
         at += 1
-    return _counted_end(text, pos)
-
-
-def _counted_end(text: str, pos: int) -> int:
-    depth = 0
-    for match in _MARKS.finditer(text, pos):
-        mark = match.group()
-        if mark == "[":
-            depth += 1
-        elif mark == "]":
-            depth -= 1
-            if not depth:
-                return match.end()
-    return -1
+    return counted_bracket_end(text, pos)
 
 
 def parts(text: str) -> list[Part]:
