@@ -10,6 +10,7 @@ import pytest
 
 from nuke_ai_panel import nk
 from nuke_ai_panel.errors import EncryptedScriptError, NkError, NkSyntaxError, NodeNotFoundError, ScriptChangedError
+from nuke_ai_panel.nk.emulation.content import replace_content
 
 CHAIN = b"""Read {
  inputs 0
@@ -323,3 +324,18 @@ def test_long_chains_need_no_deep_stack() -> None:
     nodes = document.nodes()
     document.connect(nodes[-1], 1, nodes[0])
     assert [node and node.class_name for node in nk.loads(document.to_bytes()).nodes()[-1].inputs] == ["Blur", "Read"]
+
+
+def test_replaced_content_brings_its_own_clones_and_takes_them_back() -> None:
+    data = b"Grade {\n inputs 0\n white 2\n name G\n}\nset Cff [stack 0]\nclone $Cff {\n xpos 5\n}\n"
+    document = nk.loads(data)
+    before = [clone.path for node in document.nodes() for clone in node.clones]
+    replace_content(document, b"Blur {\n inputs 0\n name X\n size 3\n}\nset C1 [stack 0]\nclone $C1 {\n inputs 0\n}\n")
+    mark = document.mark()
+    assert len(document.node("X").clones) == 1
+    document.delete(document.node("X"))
+    assert nk.loads(document.to_bytes()).node("X").knob("size") == "3"
+    document.roll_back(mark)
+    document.roll_back(0)
+    assert [clone.path for node in document.nodes() for clone in node.clones] == before
+    assert document.to_bytes() == data

@@ -52,7 +52,7 @@ def replace_content(document: Document, data: bytes, *, path: str | None = None,
     document._log.append(back)
 
 
-_FIELDS = ("top", "root_node", "names_read", "newline", "path", "_known_on_disk")
+_FIELDS = ("top", "root_node", "names_read", "cloned", "newline", "_ends_with_cr", "path", "_known_on_disk")
 
 
 def _scopes(scope: Scope) -> Iterator[Scope]:
