@@ -65,6 +65,11 @@ class ClassFile:
         """Return what the menus call classes by another name than their own, and which classes those are."""
         return self._menus
 
+    def mentions_knob(self, knob: str) -> bool:
+        """Return whether any class may have a knob of that name; no class is parsed for it, so that a choice may be taken for one."""
+        quoted = json.dumps(knob)
+        return knob in self._common or any(quoted in row for row in self._rows.values())
+
     def since(self) -> Mapping[str, str]:
         """Return the classes that came with a known version, and that version."""
         return self._since
