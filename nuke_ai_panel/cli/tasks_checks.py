@@ -141,7 +141,7 @@ def _wanted(check: Check) -> str:
 def _knob(check: Check, outcome: Outcome) -> str:
     node, knob = _node(check, outcome), _text(check, "knob")
     found = outcome.value(node, knob)
-    return "" if _fits(check, found) else f"{node.name}.{knob} is {_cut(found)}, wanted {_wanted(check)}"
+    return "" if _fits(check, found) else f"{check['node']}.{knob} is {_cut(found)}, wanted {_wanted(check)}"
 
 
 def _knob_all(check: Check, outcome: Outcome) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from nuke_ai_panel import nk
+from nuke_ai_panel.nk import graph
 from nuke_ai_panel.nk.catalogue import Catalogue, parse_version
 from nuke_ai_panel.nk.curves import Component, parse_value
 from nuke_ai_panel.nk.words import DamagedWordError, list_words, unquote
@@ -67,7 +68,10 @@ class Outcome:
         if knob == "name":
             return node.name
         known = Catalogue.for_document(self.document).knob_info(node.class_name, knob)
-        return known.default if known is not None else None
+        if known is None or not known.follows_format:
+            return known.default if known is not None else None
+        size = graph.root_settings(self.document).format
+        return known.default_for(size.width, size.height) if size is not None else known.default
 
     def parts(self, node: nk.Node, knob: str, channel: object = None) -> tuple[Component, ...]:
         """Return the values of a knob, all of them or that of one channel (a number from 0)."""
@@ -105,15 +109,18 @@ def is_same_value(found: Optional[str], wanted: object) -> bool:
         wanted = "true" if wanted else "false"
     if found == str(wanted):
         return True
-    one, other = _words(found), _words(str(wanted))
+    is_list = any(text.strip().startswith("{") for text in (found, str(wanted)))
+    one, other = _words(found, is_list), _words(str(wanted), is_list)
     if len(one) != len(other) and 1 in (len(one), len(other)):
         longest = max(len(one), len(other))
         one, other = (each * longest if len(each) == 1 else each for each in (one, other))
     return len(one) == len(other) and all(map(_is_same_word, one, other))
 
 
-def _words(text: str) -> list[str]:
+def _words(text: str, is_list: bool) -> list[str]:
     text = text.strip()
+    if is_list and not text.startswith("{"):
+        return text.split()
     if text.startswith("{") and text.endswith("}"):
         try:
             return [unquote(word) for word in list_words(text[1:-1])]
