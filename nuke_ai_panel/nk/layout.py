@@ -24,6 +24,7 @@ _LEAST_GAP = 6
 _MARGIN = 24
 _CELL = 128
 _MOST_COLUMNS = 40
+_NEAR_COLUMNS = 4
 _MOST_ROWS = 12
 # Wires are looked at in scopes up to this many nodes; beyond, only tiles are kept clear.
 _MOST_WIRES = 4000
@@ -31,14 +32,15 @@ _MOST_WIRES = 4000
 _Wire = tuple[Node, Node, float, float, float, float]
 
 
-def place(document: Document, nodes: Iterable[Node]) -> None:
+def place(document: Document, nodes: Iterable[Node], *, grows_backdrops: bool = True) -> None:
     """Give new nodes places among those that stand already; wherever `nodes` stand now does not count.
 
     Each goes below what it reads from, or above what reads from it; nodes connected to nothing that stands go beside the
-    rest. A backdrop among `nodes` keeps its place. Raises: NkError for a node that was deleted or of another script.
+    rest. A backdrop among `nodes` keeps its place, and with `grows_backdrops` those round what the nodes read from grow.
+    Raises: NkError for a node that was deleted or of another script.
     """
     for scope, new in _by_scope(document, nodes).items():
-        _Placing(document, scope, new).run()
+        _Placing(document, scope, new, grows_backdrops=grows_backdrops).run()
 
 
 def tidy(document: Document, nodes: Iterable[Node]) -> None:
@@ -94,11 +96,20 @@ def _lowest(nodes: Iterable[Node]) -> Node:
 class _Placing:
     """One scope, the nodes of it that look for places, and what stands in the way."""
 
-    def __init__(self, document: Document, scope: Scope, new: dict[Node, None], *, keeps: Node | None = None) -> None:
+    def __init__(
+        self,
+        document: Document,
+        scope: Scope,
+        new: dict[Node, None],
+        *,
+        keeps: Node | None = None,
+        grows_backdrops: bool = True,
+    ) -> None:
         self._document = document
         self._new = new
         self._waiting = dict.fromkeys(node for node in new if node is not keeps)
         self._keeps = keeps
+        self._grows_backdrops = grows_backdrops
         self._tidies = keeps is not None
         self._tiles: dict[tuple[int, int], list[Rectangle]] = {}
         self._standing = [n for n in scope.nodes if n not in self._waiting and n.class_name != "BackdropNode"]
@@ -254,14 +265,39 @@ class _Placing:
         width, height = _size(node)
         own = {node, *node.inputs, *node.dependents}
         near = [wire for wire in self._wires if not (wire[0] in own and wire[1] in own)]
-        for clear_of_wires in (True, False):
-            for distance in range(_MOST_COLUMNS):
+        # First a place near by to which a straight wire leads, then any that is clear of wires, then any.
+        for straight, clear_of_wires in ((True, True), (False, True), (False, False)):
+            for distance in range(_NEAR_COLUMNS if straight else _MOST_COLUMNS):
                 for side in sides if distance else (0,):
                     for y in rows:
                         area = Rectangle(x + side * distance * COLUMN, y, x + side * distance * COLUMN + width, y + height)
-                        if self._is_free(area) and not (clear_of_wires and any(_crosses(wire, area) for wire in near)):
-                            return area.left, area.top
+                        if not self._is_free(area):
+                            continue
+                        if clear_of_wires and any(_crosses(wire, area) for wire in near):
+                            continue
+                        if straight and self._hides(node, area):
+                            continue
+                        return area.left, area.top
         return x, rows[0]
+
+    def _hides(self, node: Node, area: Rectangle) -> bool:
+        """Return whether a wire between `node`, would it stand at an area, and its main source would run across a tile."""
+        source = _main_source(node)
+        if not self._sees_wires or source is None or source in self._waiting or node.class_name == "Viewer":
+            return False
+        start = rectangle(source)
+        wire = (
+            source,
+            node,
+            (start.left + start.right) / 2,
+            (start.top + start.bottom) / 2,
+            (area.left + area.right) / 2,
+            (area.top + area.bottom) / 2,
+        )
+        way = Rectangle(
+            min(start.left, area.left), min(start.top, area.top), max(start.right, area.right), max(start.bottom, area.bottom)
+        )
+        return any(_crosses(wire, tile) for cell in _cells(way) for tile in self._tiles.get(cell, ()) if tile != start)
 
     def _is_free(self, area: Rectangle) -> bool:
         wide = Rectangle(area.left - _LEAST_GAP, area.top - 4, area.right + _LEAST_GAP, area.bottom + 4)
@@ -272,7 +308,7 @@ class _Placing:
             self._tiles.setdefault(cell, []).append(area)
 
     def _put(self, node: Node, x: int, y: int) -> None:
-        around = _homes(node, self._waiting)
+        around = _homes(node, self._waiting) if self._grows_backdrops else ()
         self._waiting.pop(node, None)
         if (node.xpos, node.ypos) != (x, y) or node.text.value("xpos") is None:
             self._document.set_knob(node, "xpos", str(x))

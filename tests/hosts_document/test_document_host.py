@@ -36,7 +36,7 @@ def test_saved_file_differs_by_the_new_node_only(tmp_path: Path) -> None:
     host = DocumentHost.open(path)
     assert host.run_python("nuke.createNode('Blur')['size'].setValue(12)", title="x").ok
     host.save()
-    node = b"Blur {\n size 12\n name Blur1\n xpos 10\n ypos -196\n}\n"
+    node = b"Blur {\n size 12\n name Blur1\n xpos 120\n ypos -174\n}\n"
     assert node in path.read_bytes()
     assert path.read_bytes().replace(node, b"") == SCRIPT
 

@@ -164,10 +164,35 @@ def test_selection_can_be_turned_round_and_grown(nuke):
 def test_autoplace_goes_below_the_input_where_nothing_stands(nuke):
     node = nuke.nodes.Blur(inputs=[nuke.toNode("Read1")], xpos=900, ypos=900)
     node.autoplace()
-    assert node.ypos() == -196
-    assert node.xpos() == 120, "the Grade stands right below"
+    assert (node.xpos(), node.ypos()) == (120, -174), "the Grade stands right below"
     nuke.autoplaceSnap(node)
     assert (node.xpos() % 110, node.ypos() % 24) == (0, 0)
+
+
+def test_new_nodes_stand_below_their_input_and_on_no_other(nuke, document):
+    made = [nuke.nodes.Blur(inputs=[nuke.toNode("Write1")]) for _ in range(6)]
+    assert (made[0].xpos(), made[0].ypos()) == (10, 48)
+    boxes = [(node.xpos(), node.ypos()) for node in made]
+    assert all(abs(x - u) >= 80 or abs(y - v) >= 18 for i, (x, y) in enumerate(boxes) for u, v in boxes[:i])
+    assert all(y > 18 for _, y in boxes)
+
+
+def test_a_backdrop_does_not_grow_when_a_node_is_made_on_it(nuke, document):
+    backdrop = nuke.nodes.BackdropNode(xpos=0, ypos=-220, bdwidth=100, bdheight=60)
+    before = document.text_of(backdrop._attached())
+    nuke.toNode("Read1").setSelected(False)
+    nuke.toNode("Grade1").setSelected(True)
+    nuke.createNode("Blur")
+    assert document.text_of(backdrop._attached()) == before
+
+
+def test_autoplace_all_sets_nodes_in_columns(nuke):
+    for node in nuke.allNodes():
+        node.setXYpos(0, 0)
+    nuke.autoplace_all()
+    chain = [nuke.toNode(name) for name in ("Read1", "Grade1", "Group1", "Write1")]
+    assert len({node.xpos() for node in chain}) == 1
+    assert all(above.ypos() + above.screenHeight() < below.ypos() for above, below in zip(chain, chain[1:]))
 
 
 def test_a_backdrop_goes_round_the_selection(nuke):

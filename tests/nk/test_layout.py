@@ -48,6 +48,28 @@ def test_a_chain_stands_in_one_column_below_what_it_reads(document):
         assert rectangle(below).top - rectangle(above).bottom < 60
 
 
+def test_a_branch_goes_beside_a_chain_and_not_under_it(document):
+    read = node(document, "Read", at=(0, 0))
+    chain = [node(document, "Grade", read, at=(0, 100))]
+    chain.append(node(document, "Blur", chain[-1], at=(0, 140)))
+    branch = node(document, "Saturation", read)
+    place(document, [branch])
+    assert middle(branch) != middle(read), "its wire would run behind the chain"
+    assert abs(middle(branch) - middle(read)) == COLUMN
+    assert rectangle(branch).top < rectangle(chain[-1]).top
+
+
+def test_backdrops_stay_as_they_are_if_asked_to(document):
+    read = node(document, "Read", at=(0, 0))
+    backdrop = node(document, "BackdropNode", at=(-20, -20), bdwidth="120", bdheight="120")
+    before = document.text_of(backdrop)
+    new = node(document, "Blur", read)
+    place(document, [new], grows_backdrops=False)
+    assert document.text_of(backdrop) == before
+    place(document, [new])
+    assert new in enclosed(backdrop)
+
+
 def test_inputs_of_a_new_merge_stand_above_left_and_right(document):
     plate = node(document, "Read", at=(0, 0))
     merge = node(document, "Merge2", plate)

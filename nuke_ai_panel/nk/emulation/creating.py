@@ -10,6 +10,7 @@ from nuke_ai_panel.nk.emulation.finding import Finding, listed
 from nuke_ai_panel.nk.emulation.nodes import Node
 from nuke_ai_panel.nk.emulation.session import Session
 from nuke_ai_panel.nk.emulation.text_knobs import String_Knob
+from nuke_ai_panel.nk.layout import place, tidy
 from nuke_ai_panel.nk.node import Node as ScriptNode
 from nuke_ai_panel.nk.node_text import NodeText
 from nuke_ai_panel.nk.words import DamagedWordError, unquote
@@ -188,12 +189,11 @@ class Creating:
 
     def place(self, made: Node) -> None:
         """Move a new node to where Nuke would put it."""
-        made._place_itself(clear=False)
+        made._place_itself()
 
     def autoplace(self, node: Node | None = None) -> None:
-        """Move a node, or each selected one, below its inputs."""
-        for one in [node] if node is not None else self._selected():
-            one.autoplace()
+        """Move a node, or the selected ones, below their inputs."""
+        place(self.session.document, [node._attached()] if node is not None else self.selected(), grows_backdrops=False)
 
     def autoplace_snap(self, node: Node | None = None) -> None:
         """Move a node, or each selected one, onto the grid."""
@@ -203,9 +203,8 @@ class Creating:
             one.setXYpos(*on_grid(one.xpos(), one.ypos()))
 
     def autoplace_all(self) -> None:
-        """Move every node of the current group below its inputs."""
-        for node in list(self.finding.scope().nodes):
-            self.session.handle(node).autoplace()
+        """Move the nodes of the current group into columns and rows; the lowest of each part that hangs together stays."""
+        tidy(self.session.document, self.finding.scope().nodes)
 
     def snap_all(self) -> None:
         """Move every node of the current group onto the grid."""

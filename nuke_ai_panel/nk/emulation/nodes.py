@@ -8,8 +8,9 @@ from nuke_ai_panel.errors import NkError, NotSimulatedError
 from nuke_ai_panel.nk.emulation.api import absent_method
 from nuke_ai_panel.nk.emulation.formats import Format
 from nuke_ai_panel.nk.emulation.node_knobs import NodeKnobs
-from nuke_ai_panel.nk.emulation.placing import is_free, size
+from nuke_ai_panel.nk.emulation.placing import size
 from nuke_ai_panel.nk.expressions import Reference, references, referring_nodes, rename_edits
+from nuke_ai_panel.nk.layout import place
 from nuke_ai_panel.nk.node import Node as ScriptNode
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ HIDDEN_INPUTS = 4
 LINKINPUTS = 8
 _GAP = 26
 _COLUMN = 110
+# In a group with more nodes a new one goes right below its input, whatever stands there: looking takes too long.
+_MOST_LOOKED_AT = 2000
 _WITHOUT_OUTPUT = frozenset({"BackdropNode", "StickyNote", "Viewer", "Root"})
 
 
@@ -251,24 +254,22 @@ class Node(NodeKnobs):
         return size(self._attached())[1]
 
     def autoplace(self) -> None:
-        """Move the node below its inputs, or right of the others where it has none, to where nothing stands."""
-        self._place_itself(clear=True)
+        """Move the node below its inputs, or beside the others where it has none, to where nothing stands."""
+        self._place_itself()
 
-    def _place_itself(self, *, clear: bool) -> None:
+    def _place_itself(self) -> None:
         node = self._attached()
-        sources = [source for source in node.inputs if source is not None]
-        if sources:
-            above = [self._session.handle(source) for source in sources]
-            first = above[0]
-            x = first.xpos() + (first.screenWidth() - self.screenWidth()) // 2
-            y = max(one.ypos() + one.screenHeight() for one in above) + _GAP
+        if len(node.scope.nodes) <= _MOST_LOOKED_AT:
+            # A backdrop does not grow in Nuke when a node is made on it.
+            place(node.document, [node], grows_backdrops=False)
+            return
+        source = next((self._session.handle(each) for each in node.inputs if each is not None), None)
+        if source is not None:
+            x = source.xpos() + (source.screenWidth() - self.screenWidth()) // 2
+            self.setXYpos(x, source.ypos() + source.screenHeight() + _GAP)
         else:
             others = [other for other in node.scope.nodes if other is not node and other.class_name != "BackdropNode"]
-            x = max((other.xpos for other in others), default=-_COLUMN) + _COLUMN
-            y = min((other.ypos for other in others), default=0)
-        while clear and not is_free(node, x, y):
-            x += _COLUMN
-        self.setXYpos(x, y)
+            self.setXYpos(max(other.xpos for other in others) + _COLUMN, min(other.ypos for other in others))
 
     def selectOnly(self) -> None:  # noqa: N802  Nuke's name
         """Select this node and no other of its group."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from nuke_ai_panel.nk.node import Node
 
-__all__ = ["GRID", "bounds", "enclosed", "is_free", "on_grid", "size"]
+__all__ = ["GRID", "bounds", "enclosed", "on_grid", "size"]
 
 #: Nuke's grid as it comes, ``GridWidth`` and ``GridHeight`` of the preferences.
 GRID = (110, 24)
@@ -21,18 +21,6 @@ def size(node: Node) -> tuple[int, int]:
     if node.class_name == "Dot":
         return _DOT, _DOT
     return _WIDTH, _WITH_PICTURE if node.class_name in _PICTURES else _HEIGHT
-
-
-def is_free(node: Node, x: int, y: int) -> bool:
-    """Return whether `node` can stand at a place without covering another."""
-    width, height = size(node)
-    for other in node.scope.nodes:
-        if other is node or other.class_name == "BackdropNode":
-            continue
-        own_width, own_height = size(other)
-        if x < other.xpos + own_width and other.xpos < x + width and y < other.ypos + own_height and other.ypos < y + height:
-            return False
-    return True
 
 
 def on_grid(x: int, y: int) -> tuple[int, int]:
