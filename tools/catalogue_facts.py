@@ -109,7 +109,6 @@ DYNAMIC = frozenset(
         "DeepExpression",
         "DeepRead",
         "DeepWrite",
-        "Expression",
         "GenerateLUT",
         "Gizmo",
         "Group",
