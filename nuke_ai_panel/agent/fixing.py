@@ -11,7 +11,7 @@ from nuke_ai_panel.hosts.base import NodeInfo, ReadsGraph
 from nuke_ai_panel.scripting.applying import Applied
 from nuke_ai_panel.scripting.review import Review
 
-__all__ = ["FIX_ROUNDS", "FixRounds", "fix_request"]
+__all__ = ["FIX_ROUNDS", "FixRounds", "failure", "fix_request"]
 
 #: How often a model may try again within one prompt.
 FIX_ROUNDS = 3
@@ -49,6 +49,14 @@ def _signature(review: Review) -> str:
     said = [finding.text for finding in review.findings if finding.severity in ("fatal", "problem")]
     last = review.error.strip().splitlines()[-1:] if review.error else []
     return re.sub(r"\d+", "0", " ".join([*said, *last]))
+
+
+def failure(review: Review) -> str:
+    """Return in a few lines why a proposal failed its review."""
+    lines = [*review.problems]
+    if review.error.strip():
+        lines.append(_cut(review.error.strip()))
+    return "\n".join(lines)
 
 
 def fix_request(review: Review, host: ReadsGraph, *, applied: Applied | None = None) -> str:

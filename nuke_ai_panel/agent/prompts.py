@@ -6,7 +6,9 @@ from typing import Literal
 
 __all__ = ["Mode", "system_prompt"]
 
-Mode = Literal["ask", "generate"]
+#: ``ask`` reads and answers; ``plan`` reads and proposes steps; ``act`` changes the script with tools, with consent;
+#: ``generate`` asks for one script.
+Mode = Literal["ask", "plan", "act", "generate"]
 
 _BASE = """\
 You are an assistant inside Foundry Nuke, the compositing application. You answer a compositor who works against a deadline:
@@ -29,6 +31,20 @@ _GENERATE = """
 This time the artist asked for a script. Say in one sentence what it does, then give the block."""
 
 
+_PLAN = """
+
+This time the artist wants a plan first. Look with the reading tools where you need to know more. Answer with numbered steps,
+one line each, that name the nodes and knobs; no code. Nothing is changed before the artist agrees to the plan."""
+
+_ACT = """
+
+This time you work in the script with tools. Look before you change: the outline, the nodes concerned, the reference for knob
+names. Make small changes with the writing tools; the calls of one message become one undo step that the artist sees and agrees
+to. When a change is refused, do not repeat it. When you are done, say in a sentence or two what you did."""
+
+_EXTRA: dict[Mode, str] = {"ask": "", "generate": _GENERATE, "plan": _PLAN, "act": _ACT}
+
+
 def system_prompt(mode: Mode = "ask") -> str:
     """Return the system prompt of `mode`."""
-    return _BASE + (_GENERATE if mode == "generate" else "")
+    return _BASE + _EXTRA[mode]

@@ -10,9 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from nuke_ai_panel.agent.decision import Decision
+from nuke_ai_panel.agent.fixing import failure
 from nuke_ai_panel.agent.session_events import ProposalApplied, ProposalRejected, ProposalReviewed, SessionEvent
 from nuke_ai_panel.errors import NukeAIPanelError, ProposalError
-from nuke_ai_panel.hosts.base import Host
+from nuke_ai_panel.hosts.base import Host, RunResult
+from nuke_ai_panel.nk.graph_diff import GraphDiff
 from nuke_ai_panel.scripting.applying import Applied, apply
 from nuke_ai_panel.scripting.proposal import ScriptProposal
 from nuke_ai_panel.scripting.review import Review
@@ -28,7 +31,7 @@ Scope = Literal["once", "conversation"]
 class _Entry:
     review: Review
     is_decided: bool = False
-    waiting: list[asyncio.Future[object]] = field(default_factory=list)
+    waiting: list[asyncio.Future[Decision]] = field(default_factory=list)
 
 
 class Proposals:
@@ -71,6 +74,32 @@ class Proposals:
         self._emit(ProposalReviewed(number, found))
         return number, found
 
+    async def decide(self, proposal: ScriptProposal, is_wanted: Callable[[], bool]) -> Decision:
+        """Review a proposal of a model at work, and return what was decided on it.
+
+        What fails its check goes back to the model at once; what only reads is answered from the copy; everything else waits
+        for the artist. Cancelling withdraws the proposal.
+        """
+        reviewed = await self.review(proposal, is_wanted)
+        if reviewed is None:
+            return Decision(reason="A new conversation was begun.", stop=True)
+        number, found = reviewed
+        if not found.is_sound:
+            self.reject(number, "It did not pass its check, and the model was told.", by="model")
+            return Decision(reason=f"It did not pass its check on a copy. {failure(found)}")
+        if _only_reads(found):
+            self.reject(number, "It only reads: the model was given what it printed on a copy.", by="model")
+            return Decision(_as_read(found))
+        entry = self._entries[number]
+        future: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+        entry.waiting.append(future)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if self.is_open(number):
+                self.reject(number, "The answer was stopped.", by="model")
+            raise
+
     def apply(self, number: int, scope: Scope = "once") -> Applied:
         """Run a reviewed proposal as one undo step, because the artist said so. Main thread, outside any task.
 
@@ -81,27 +110,30 @@ class Proposals:
         entry = self._open(number)
         applied = apply(entry.review.proposal, self.host)
         if applied.result.ok:
-            self._decide(entry)
+            entry.is_decided = True
             self.notes.append(f"The artist ran the script: {applied.diff.summary()}.")
         else:
             last = applied.result.error.strip().splitlines()[-1]
             self.notes.append(f"The artist ran the script; it failed and was rolled back: {last}")
         self._emit(ProposalApplied(number, applied))
+        _tell(entry, Decision(applied))
         return applied
 
     def reject(self, number: int, reason: str = "", *, by: Literal["artist", "studio", "model", "edit"] = "artist") -> None:
         """Do not run a proposal; `reason` reaches the model with the next prompt."""
         entry = self._open(number)
-        self._decide(entry)
+        entry.is_decided = True
         if by in ("artist", "studio"):
             who = "The artist rejected the script" if by == "artist" else "The studio's rules forbid the script"
             self.notes.append(who + (f": {reason}" if reason else "."))
         self._emit(ProposalRejected(number, reason, by))
+        _tell(entry, Decision(reason=reason, by="studio" if by == "studio" else "artist"))
 
     def clear(self) -> None:
         """Forget everything: a new conversation begins."""
         for entry in self._entries.values():
-            self._decide(entry)
+            entry.is_decided = True
+            _tell(entry, Decision(reason="A new conversation was begun.", stop=True))
         self._entries.clear()
         self.notes.clear()
 
@@ -111,10 +143,19 @@ class Proposals:
             raise ProposalError("This script was already decided on. Ask again for a new one.")
         return entry
 
-    @staticmethod
-    def _decide(entry: _Entry) -> None:
-        entry.is_decided = True
-        for future in entry.waiting:
-            if not future.done():
-                future.set_result(None)
-        entry.waiting.clear()
+
+def _tell(entry: _Entry, decision: Decision) -> None:
+    for future in entry.waiting:
+        if not future.done():
+            future.set_result(decision)
+    entry.waiting.clear()
+
+
+def _only_reads(found: Review) -> bool:
+    """Whether the copy was left as it was, and the code has no effect that a copy would not show."""
+    return found.diff is not None and not found.diff and not any(effect.is_warning for effect in found.effects)
+
+
+def _as_read(found: Review) -> Applied:
+    """Return what a script that only reads came to: its output on the copy is what it would print in the host."""
+    return Applied(RunResult(found.output), GraphDiff())

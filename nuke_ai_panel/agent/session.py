@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable, Iterator
 
 from nuke_ai_panel.agent.context import BUDGET, Context, ContextPart, context_steps, describe, outline
+from nuke_ai_panel.agent.decision import Decision
 from nuke_ai_panel.agent.fixing import FixRounds, fix_request
+from nuke_ai_panel.agent.limits import Limits
 from nuke_ai_panel.agent.prompts import Mode, system_prompt
 from nuke_ai_panel.agent.proposals import Proposals, Scope
 from nuke_ai_panel.agent.servers import ModelChoice, Servers
@@ -32,10 +34,12 @@ from nuke_ai_panel.agent.session_events import (
     SessionEvent,
     TextArrived,
 )
+from nuke_ai_panel.agent.tool_loop import run_tools
+from nuke_ai_panel.agent.tools import Toolbox
 from nuke_ai_panel.agent.tools.marking import neutral
 from nuke_ai_panel.agent.topics import topics_of
 from nuke_ai_panel.credentials import Credentials
-from nuke_ai_panel.errors import HostError, NukeAIPanelError, StreamInterruptedError, ValidationError
+from nuke_ai_panel.errors import APIError, HostError, NukeAIPanelError, StreamInterruptedError, ValidationError
 from nuke_ai_panel.hosts.base import Host
 from nuke_ai_panel.messages import (
     ChatRequest,
@@ -75,6 +79,8 @@ class ChatSession:
         #: Tokens that the script may take in a prompt, and the parts that the artist does not want sent.
         self.context_budget = BUDGET
         self.context_without: frozenset[str] = frozenset()
+        #: How far a model with tools may go on by itself within one prompt.
+        self.limits = Limits()
         self.proposals = Proposals(host, self._emit)
         self._settings_store = settings
         self._servers = Servers(credentials)
@@ -268,6 +274,8 @@ class ChatSession:
             request = self._request(text, mode, context, model)
             self._messages.append(Message("user", text))
             self._emit(AnswerStarted(model))
+            if not is_fix and await self._has_tools(provider, model, mode):
+                return await self._work_with_tools(provider, request, text, mode, generation)
             finished = await self._read(provider, request, parts, generation)
         except asyncio.CancelledError:
             if generation == self._generation:
@@ -281,6 +289,51 @@ class ChatSession:
         self._messages.append(Message("assistant", answer))
         self.proposals.notes.clear()
         event = AnswerFinished(answer, finished.model or model, finished.usage, len(find_proposals(answer)), finished.reason)
+        self._emit(event)
+        return event
+
+    @staticmethod
+    async def _has_tools(provider: Provider, model: str, mode: Mode) -> bool:
+        """Whether the model gets tools: always to plan and to act; to answer a question only where it knows tools by itself."""
+        if mode in ("plan", "act"):
+            return True
+        if mode != "ask":
+            return False
+        try:
+            return (await provider.capabilities(model)).tools is True
+        except APIError:
+            # The request itself will tell what is wrong, in better words.
+            return False
+
+    async def _work_with_tools(
+        self, provider: Provider, request: ChatRequest, text: str, mode: Mode, generation: int
+    ) -> AnswerFinished | None:
+        def emit(event: SessionEvent) -> None:
+            if generation != self._generation:
+                raise asyncio.CancelledError
+            self._emit(event)
+
+        async def propose(proposal: ScriptProposal) -> Decision:
+            return await self.proposals.decide(proposal, lambda: generation == self._generation)
+
+        kept: list[Message] = []
+        toolbox = Toolbox(self.host, mode="act" if mode == "act" else "plan" if mode == "plan" else "ask")
+        request = dataclasses.replace(request, carry_features=mode != "ask")
+        try:
+            outcome = await run_tools(
+                provider, request, toolbox, limits=self.limits, emit=emit, propose=propose, title=_title_of(text), kept=kept
+            )
+        finally:
+            if generation == self._generation:
+                self._messages.extend(kept)
+        self.proposals.notes.clear()
+        if outcome.error is not None:
+            self._emit(AnswerFailed(outcome.error, outcome.text))
+            return None
+        if outcome.why:
+            self._emit(NoticeArrived("limit", outcome.why))
+        found = len(find_proposals(outcome.text))
+        event = AnswerFinished(outcome.text, outcome.model, outcome.usage, found, outcome.reason or "stop", outcome.steps)
         self._emit(event)
         return event
 
@@ -311,7 +364,7 @@ class ChatSession:
 
     def _keep(self, prompt: str, parts: list[str]) -> str:
         """Keep an unfinished answer in the conversation, so that nothing the artist has read is lost."""
-        if not self._messages or self._messages[-1] != Message("user", prompt):
+        if Message("user", prompt) not in self._messages[self._turn_start :]:
             self._messages.append(Message("user", prompt))
         partial = "".join(parts)
         if partial:

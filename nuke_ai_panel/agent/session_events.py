@@ -81,13 +81,17 @@ class ReasoningArrived:
 
 @dataclass(frozen=True)
 class AnswerFinished:
-    """The answer is complete. ``proposals`` counts the scripts found in it; a ``ProposalReviewed`` follows for each."""
+    """The answer is complete. ``proposals`` counts the scripts found in it; a ``ProposalReviewed`` follows for each.
+
+    ``steps`` are those of a plan, to be worked off when the artist agrees to it.
+    """
 
     text: str
     model: str
     usage: Usage
     proposals: int = 0
     reason: str = "stop"
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
