@@ -29,7 +29,7 @@ from nuke_ai_panel.agent.session_events import (
 )
 from nuke_ai_panel.agent.tools.marking import neutral
 from nuke_ai_panel.agent.tools.schemas import checked, parsed
-from nuke_ai_panel.agent.tools.toolbox import FINISH, Toolbox
+from nuke_ai_panel.agent.tools.toolbox import FINISH, NOT_PROPOSED, Toolbox
 from nuke_ai_panel.agent.tools.values import ToolAnswer, ToolProblem
 from nuke_ai_panel.errors import APIError, NukeAIPanelError, StreamInterruptedError
 from nuke_ai_panel.messages import (
@@ -55,7 +55,8 @@ _log = logging.getLogger(__name__)
 #: proposals ended it. ``error``: the server failed. The others are limits.
 Ended = Union[Literal["answered", "empty", "stopped", "error"], Limit]
 
-_STOPPED = "Not done: the work was stopped."
+_LEAN_WORDS = "Not all tools fit into what this model can read, so it is offered fewer."
+_STOPPED = "The work was stopped before this was answered."
 _STEP = re.compile(r"^\s{0,3}(?:\*\*)?(\d{1,2})[.):]\s+(.+?)\s*$")
 
 
@@ -161,10 +162,20 @@ class _Run:
             try:
                 finished = await self._ask()
             except APIError as error:
+                if error.kind == "context_length" and not self.toolbox.lean:
+                    # The descriptions of all tools alone are too much for many a local model.
+                    self.toolbox.lean = True
+                    self.ledger.rounds -= 1
+                    self.emit(NoticeArrived("context_cut", _LEAN_WORDS))
+                    continue
                 self._keep_text()
                 return self._outcome("error", error=error)
             except NukeAIPanelError as error:
+                # The request was refused before it was sent.
                 return self._outcome("error", error=error)
+            except BaseException:
+                self._keep_text()
+                raise
             if finished is None:
                 self._keep_text()
                 return self._limited()
@@ -284,7 +295,10 @@ class _Run:
                 else:
                     answers[call.id] = await self.toolbox.answer(call)
                 seconds[call.id] = time.monotonic() - began
-            if writes:
+            if writes and any(call.id in answers and self.toolbox.writes(call.name) for call in calls):
+                # Half of what the model meant to do may be the wrong half.
+                answers.update((call.id, ToolAnswer(NOT_PROPOSED, True)) for call in writes)
+            elif writes:
                 began = time.monotonic()
                 found, stopped = await self._write(writes)
                 answers.update(found)

@@ -173,9 +173,9 @@ def _backdrops(view: ScriptView, arguments: Arguments) -> Iterator[str]:
         yield "(no backdrop)"
 
 
-_NODE = text("Full name of a node, such as Grade1 or Group1.Blur1.")
+_NODE = text("Full name, such as Group1.Blur1.")
 _NAME = text("Part of the name, or a pattern with *.", longest=100)
-_CLASS = text("Node class, such as Merge2 (not the name in the menu).", longest=100)
+_CLASS = text("Node class, such as Merge2.", longest=100)
 
 TOOLS = (
     ReadTool(

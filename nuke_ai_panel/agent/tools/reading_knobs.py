@@ -137,7 +137,7 @@ def _shown(value: str, place: int, length: int) -> str:
     return before + quoted(value[begin:end]) + after
 
 
-_NODE = text("Full name of a node, such as Grade1 or Group1.Blur1.")
+_NODE = text("Full name, such as Group1.Blur1.")
 _KNOB = text("Name of a knob, such as size.", longest=100)
 
 TOOLS = (

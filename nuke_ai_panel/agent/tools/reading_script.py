@@ -175,7 +175,7 @@ TOOLS = (
             "get_errors",
             "List what is wrong and why: expressions that lead nowhere, open inputs, missing files, unknown classes, disabled "
             "nodes before a Write.",
-            {"node": text("Look only at this node and what feeds it."), "offset": OFFSET},
+            {"node": text("Only this node and what feeds it."), "offset": OFFSET},
         ),
         _errors,
     ),

@@ -46,10 +46,10 @@ def items(description: str, of: JsonObject, *, least: int = 1, most: int = 100) 
     return {"type": "array", "description": description, "items": dict(of), "minItems": least, "maxItems": most}
 
 
-OFFSET = whole("Where to go on in a long answer; the answer says which number.")
+OFFSET = whole("Where to go on, as a long answer says.")
 VALUE: JsonObject = {
     "type": ["number", "boolean", "string", "array"],
-    "description": "Number, true/false, text, or a list of numbers for knobs with several values.",
+    "description": "Number, true/false, text, or a list of numbers.",
     "items": {"type": "number"},
 }
 

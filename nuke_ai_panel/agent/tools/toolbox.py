@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
 from nuke_ai_panel.agent.decision import Decision
@@ -28,7 +28,7 @@ from nuke_ai_panel.messages import JsonObject, Tool, ToolCall
 from nuke_ai_panel.nk.catalogue_suggest import closest
 from nuke_ai_panel.scripting.proposal import ScriptProposal
 
-__all__ = ["FINISH", "Narrowing", "Planned", "ToolMode", "Toolbox"]
+__all__ = ["FINISH", "NOT_PROPOSED", "Narrowing", "Planned", "ToolMode", "Toolbox"]
 
 #: ``ask`` and ``plan`` only read; ``act`` may propose changes, each of which needs a consent.
 ToolMode = Literal["ask", "plan", "act"]
@@ -43,8 +43,16 @@ _WRITE: Mapping[str, WriteTool] = {tool.spec.name: tool for module in (writing_n
 #: How a model that is held to calling tools says that it is done.
 FINISH = ToolSpec("finish", "End the work and tell the result.", {"answer": text("The answer.", longest=4000)}, ("answer",))
 
+#: The answer to a change that is right, in a message with one that is wrong.
+NOT_PROPOSED = (
+    "Error: Not proposed, because another call of the same message is wrong. Send all of them again when it is right."
+)
+
 #: Bytes of a script that is read at once; a longer one is read in a worker.
 _READ_AT_ONCE = 300_000
+#: The tools for a model with little room.
+_LEAN = ("graph_outline", "get_node", "get_errors", "node_reference", "create_node", "set_knob", "connect", "delete_node")
+_CHECKED_HERE = ("minimum", "maximum", "minItems", "maxItems", "maxLength")
 _NODE_ARGUMENTS = ("node", "source", "target")
 _BUDGET = 6000
 _LONGEST_LINE = 4000
@@ -78,6 +86,9 @@ class Toolbox:
     The script is read once a round, from ``host.snapshot()``, and read anew only where its bytes differ. Nothing here changes
     the host: a write call becomes part of a :class:`ScriptProposal`.
 
+    ``lean`` offers the tools that most work needs, and their arguments without descriptions, to a model that has no room for
+    more. ``narrowing`` holds the next rounds to less.
+
     Args:
         budget: characters of one answer; what does not fit can be asked for with ``offset``.
         names: where the script has at most so many nodes, schemas list their names, so that a call can name no other. 0 never.
@@ -86,6 +97,7 @@ class Toolbox:
     def __init__(self, host: ReadsGraph, *, mode: ToolMode = "act", budget: int = _BUDGET, names: int = 20) -> None:
         self.mode: ToolMode = mode
         self.narrowing: Narrowing | None = None
+        self.lean = False
         self._host = host
         self._budget = budget
         self._names = names
@@ -116,12 +128,14 @@ class Toolbox:
                 names = (await self._read()).names(self._names)
             except ToolProblem:
                 names = None
-        narrowing = self.narrowing or Narrowing()
+        narrowing = self.narrowing or Narrowing(tools=_LEAN if self.lean else ())
+        if narrowing.tools and with_finish and self.narrowing is None:
+            narrowing = replace(narrowing, tools=(*narrowing.tools, FINISH.name))
         specs = [(_READ[name] if name in _READ else _WRITE[name]).spec for name in self.known]
         if with_finish:
             specs.append(FINISH)
         return tuple(
-            Tool(spec.name, spec.description, _narrowed(spec, names, narrowing))
+            Tool(spec.name, spec.description, _narrowed(spec, names, narrowing, lean=self.lean))
             for spec in specs
             if not narrowing.tools or spec.name in narrowing.tools
         )
@@ -205,8 +219,7 @@ class Toolbox:
         if problems:
             for call in calls:
                 if call.id not in problems:
-                    wrong = "Not proposed: another call of the same message is wrong. Send all of them again when it is right."
-                    problems[call.id] = ToolAnswer(wrong, True)
+                    problems[call.id] = ToolAnswer(NOT_PROPOSED, True)
             return Planned(problems=problems)
         said = list(steps.values())
         sentence = neutral(", ".join(said), 400)
@@ -249,15 +262,30 @@ def refusal(error: Exception) -> ToolAnswer:
     return ToolAnswer(f"Error: {neutral(str(error))}", True)
 
 
-def _narrowed(spec: ToolSpec, names: Sequence[str] | None, narrowing: Narrowing) -> JsonObject:
+def _narrowed(spec: ToolSpec, names: Sequence[str] | None, narrowing: Narrowing, *, lean: bool) -> JsonObject:
+    """Return the schema that is sent: what is checked here anyway is left out, as every round sends it."""
     schema = spec.schema
     properties: dict[str, JsonObject] = {}
     for name, inner in spec.properties.items():
         if narrowing.bare and name not in spec.required:
             continue
+        inner = _slim(inner, lean=lean)
         if names and name in _NODE_ARGUMENTS:
-            inner = {"type": "string", "description": inner.get("description", ""), "enum": list(names)}
+            inner = {**inner, "enum": list(names)}
+            inner.pop("maxLength", None)
         elif names and name == "nodes":
             inner = {**inner, "items": {"type": "string", "enum": list(names)}}
         properties[name] = narrowing.properties.get(name, inner)
     return {**schema, "properties": properties}
+
+
+def _slim(schema: JsonObject, *, lean: bool) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for word, value in schema.items():
+        if word in _CHECKED_HERE or (lean and word == "description"):
+            continue
+        found[word] = _slim(cast(JsonObject, value), lean=lean) if word == "items" else value
+    if lean and schema.get("type") == "string" and "enum" not in schema:
+        # Held to a grammar, a small model does not find the end of a text by itself.
+        found["maxLength"] = min(cast(int, schema.get("maxLength", 100)), 1000)
+    return found

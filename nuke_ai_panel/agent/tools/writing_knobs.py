@@ -101,7 +101,7 @@ def _script(draft: Draft, arguments: Arguments) -> str:
     return "run a script"
 
 
-_NODE = text("Full name of a node, such as Grade1 or Group1.Blur1.")
+_NODE = text("Full name, such as Group1.Blur1.")
 _KNOB = text("Name of the knob, such as size.", longest=100)
 _KNOBS: JsonObject = {"type": "object", "description": "Knobs to set: name to value.", "additionalProperties": True}
 _CHANNEL: JsonObject = {

@@ -226,18 +226,18 @@ def _group(draft: Draft, arguments: Arguments) -> str:
     return f"put {', '.join(quoted(path, 60) for path in paths[:4])}{more} into {quoted(group.path)}"
 
 
-_NODE = text("Full name of a node, such as Grade1 or Group1.Blur1.")
-_CLASS = text("Node class, such as Merge2 (not the name in the menu).", longest=100)
-_NAME = text("Name for the new node; left out, it gets the next free one.", longest=100)
+_NODE = text("Full name, such as Group1.Blur1.")
+_CLASS = text("Node class, such as Merge2.", longest=100)
+_NAME = text("Name; left out, the next free one.", longest=100)
 _KNOBS: JsonObject = {"type": "object", "description": "Knobs to set: name to value.", "additionalProperties": True}
 _INPUT: JsonObject = {
     "type": ["integer", "string"],
-    "description": "Number or name of the input. Of Merge2 0 is B, 1 is A, 2 the mask.",
+    "description": "Number or name. Of Merge2 0 is B, 1 is A, 2 the mask.",
     "minimum": 0,
     "maximum": 999,
     "maxLength": 40,
 }
-_NODES = items("Full names of nodes.", _NODE, most=500)
+_NODES = items("Full names.", _NODE, most=500)
 
 TOOLS = (
     WriteTool(
