@@ -121,7 +121,7 @@ def test_a_knob_like_no_other_is_wrong_without_a_suggestion():
         ("Write", "_jpeg_quality"),
         ("BlinkScript", "MyKernel_Amount"),
         ("Group", "amount"),
-        ("Expression", "anything"),
+        ("DeepExpression", "anything"),
     ],
 )
 def test_a_right_knob_and_one_that_cannot_be_known_have_no_problem(class_name, knob):
