@@ -32,6 +32,7 @@ __all__ = [
     "default_catalogue",
     "index_path",
     "parse_version",
+    "use_index_folder",
 ]
 
 KnobFacts = KnobInfo
@@ -77,11 +78,13 @@ class Catalogue:
     def for_version(cls, version: str, *, index_folder: Union[str, os.PathLike[str], None] = None) -> Catalogue:
         """Return the catalogue of a version such as ``"15.1"`` or ``"15.1v3"``.
 
-        An index that was made for it in `index_folder` is preferred to the shipped facts. Raises: ValueError for no version.
+        An index that was made for it in `index_folder`, or in the folder that :func:`use_index_folder` named, is preferred to
+        the shipped facts. Raises: ValueError for no version.
         """
         major, minor = parse_version(version)
         catalogue = _shared(f"{major}.{minor}")
-        return catalogue if index_folder is None else catalogue.with_index(index_path(index_folder, version))
+        folder = _indexes.folder if index_folder is None else Path(index_folder)
+        return catalogue if folder is None else _indexes.preferred(catalogue, index_path(folder, version))
 
     @classmethod
     def for_document(cls, document: Document) -> Catalogue:
@@ -313,6 +316,37 @@ def index_path(folder: Union[str, os.PathLike[str]], version: str) -> Path:
     """Return where the index of an installation of that version lies in the folder of the settings."""
     major, minor = parse_version(version)
     return Path(folder) / f"node_classes_{major}.{minor}.json"
+
+
+def use_index_folder(folder: Union[str, os.PathLike[str], None]) -> None:
+    """Let catalogues that are asked for from now on prefer an index in this folder, in this process; None for none.
+
+    A new index is found by itself: each time a catalogue is asked for, the file's time and size are looked at.
+    """
+    _indexes.folder = None if folder is None else Path(folder)
+
+
+class _Indexes:
+    """Where indexes lie, and the catalogues that were made with them, so that a file is read once."""
+
+    def __init__(self) -> None:
+        self.folder: Optional[Path] = None
+        self._made: dict[tuple[str, str], tuple[tuple[int, int], Catalogue]] = {}
+
+    def preferred(self, catalogue: Catalogue, path: Path) -> Catalogue:
+        try:
+            found = path.stat()
+        except OSError:
+            return catalogue
+        stamp = (found.st_mtime_ns, found.st_size)
+        key = (catalogue.version, str(path))
+        known = self._made.get(key)
+        if known is None or known[0] != stamp:
+            known = self._made[key] = (stamp, catalogue.with_index(path))
+        return known[1]
+
+
+_indexes = _Indexes()
 
 
 @functools.lru_cache(maxsize=32)

@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -20,7 +20,7 @@ from nuke_ai_panel.errors import HostError, NukeAIPanelError
 from nuke_ai_panel.nk.catalogue import index_path
 from nuke_ai_panel.nk.catalogue_store import ClassFile, shipped_classes
 
-__all__ = ["IndexStep", "index_is_current", "index_steps", "plugin_names"]
+__all__ = ["IndexStep", "index_is_current", "index_steps", "index_this_nuke", "plugin_names"]
 
 # What Nuke's objects raise where a question does not fit a node, a knob or an edition.
 _REFUSALS = (RuntimeError, ValueError, TypeError, AttributeError, NameError, SystemError, KeyError, NukeAIPanelError)
@@ -39,12 +39,27 @@ _KEPT = ("menu", "shown", "names", "order", "met", "seen", "dynamic", "by_file_t
 
 @dataclass(frozen=True)
 class IndexStep:
-    """How far the index has come: `done` of `total` classes, `last` the class that was read last."""
+    """How far the index has come: `done` of `total` classes, `last` the class that was read last.
+
+    `path` is the file, in the last step only.
+    """
 
     done: int
     total: int
     last: str = ""
     path: Optional[Path] = None
+
+    @property
+    def fraction(self) -> float:
+        """How much is done, from 0 to 1."""
+        return self.done / self.total if self.total else 1.0
+
+    @property
+    def text(self) -> str:
+        """What to show beside a bar."""
+        if self.path is not None:
+            return f"{self.total} node classes indexed"
+        return f"{self.last} ({self.done} of {self.total})"
 
 
 def plugin_names(nuke: Any) -> list[str]:
@@ -64,7 +79,7 @@ def index_steps(
     *,
     class_names: Optional[Iterable[str]] = None,
     slice_seconds: float = 0.004,
-) -> Iterator[IndexStep]:
+) -> Generator[IndexStep, None, None]:
     """Read the classes of this Nuke step by step and write them to ``index_path(folder, version)`` at the end.
 
     Call ``next()`` on Nuke's main thread, e.g. from a timer, until it ends; the last step tells the path. A step goes on for
@@ -94,6 +109,41 @@ def index_steps(
     path = index_path(folder, version)
     _write(path, rows.text(version, names))
     yield IndexStep(len(names), len(names), names[-1] if names else "", path)
+
+
+def index_this_nuke(
+    nuke: Any,
+    folder: Union[str, os.PathLike[str]],
+    *,
+    is_cancelled: Optional[Callable[[], bool]] = None,
+    force: bool = False,
+    slice_seconds: float = 0.004,
+) -> Iterator[IndexStep]:
+    """Make the index of this Nuke in `folder` for a menu command, with progress and a way out.
+
+    Call ``next()`` on Nuke's main thread, e.g. from a timer, until it ends, and show each step's `fraction` and `text`. The
+    last step of an index that was made has its `path`; from then on catalogues of this version prefer it, where
+    :func:`~nuke_ai_panel.nk.catalogue.use_index_folder` named the folder. An index that is there and current gives one such
+    step and nothing is read, unless `force`. Before each step `is_cancelled` is asked; where it says so, as where the iterator
+    is closed, this ends without a path, nothing is written and the script is as it was.
+
+    Raises:
+        HostError: from the first step, in an edition that gives Python only ten nodes of a script.
+        OSError: from the last step, where the folder cannot be written.
+    """
+    if not force and index_is_current(nuke, folder):
+        total = len(plugin_names(nuke))
+        yield IndexStep(total, total, "", index_path(folder, str(nuke.NUKE_VERSION_STRING)))
+        return
+    steps = index_steps(nuke, folder, slice_seconds=slice_seconds)
+    try:
+        while is_cancelled is None or not is_cancelled():
+            step = next(steps, None)
+            if step is None:
+                return
+            yield step
+    finally:
+        steps.close()
 
 
 def index_is_current(nuke: Any, folder: Union[str, os.PathLike[str]]) -> bool:

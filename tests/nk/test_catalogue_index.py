@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import types
 from pathlib import Path
@@ -10,8 +11,8 @@ import pytest
 
 from nuke_ai_panel import nk
 from nuke_ai_panel.errors import HostError
-from nuke_ai_panel.nk.catalogue import Catalogue, index_path
-from nuke_ai_panel.nk.catalogue_index import index_is_current, index_steps, plugin_names
+from nuke_ai_panel.nk.catalogue import Catalogue, index_path, use_index_folder
+from nuke_ai_panel.nk.catalogue_index import index_is_current, index_steps, index_this_nuke, plugin_names
 
 SCRIPT = b"""version 17.0 v3
 Root {
@@ -172,3 +173,73 @@ def test_a_damaged_index_is_left_out(tmp_path, content, caplog):
         catalogue = Catalogue.for_version("17.0", index_folder=tmp_path)
     assert catalogue.class_info("Blur").origin == "nuke"
     assert path.name in caplog.text
+
+
+# The menu command
+
+
+@pytest.fixture
+def studio_nuke():
+    """The stand-in that start-up is tested with, a Nuke 16.0 with a window, that offers a few plug-ins."""
+    path = Path(__file__).resolve().parent.parent / "nuke" / "stand_in" / "nuke.py"
+    spec = importlib.util.spec_from_file_location("nuke_to_index", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.script = SCRIPT.replace(b"17.0 v3", b"16.0 v8")
+    return module
+
+
+@pytest.fixture
+def prefers_no_index():
+    yield
+    use_index_folder(None)
+
+
+def test_this_nuke_is_indexed_and_its_catalogue_preferred(studio_nuke, tmp_path, prefers_no_index):
+    use_index_folder(tmp_path)
+    assert Catalogue.for_version("16.0").class_info("Blur").origin == "nuke"
+    steps = list(index_this_nuke(studio_nuke, tmp_path, slice_seconds=0.05))
+    assert [step.path for step in steps[:-1]] == [None] * (len(steps) - 1)
+    assert steps[-1].path == index_path(tmp_path, "16.0")
+    assert [step.fraction for step in steps] == sorted(step.fraction for step in steps)
+    assert (steps[-1].fraction, steps[-1].text) == (1.0, f"{steps[-1].total} node classes indexed")
+    assert steps[0].text.endswith(f"({steps[0].done} of {steps[0].total})")
+    catalogue = Catalogue.for_version("16.0")
+    assert catalogue.class_info("Blur").origin == "index"
+    assert Catalogue.for_document(nk.loads(studio_nuke.script)) is catalogue, "the file is read once"
+    assert Catalogue.for_version("15.1").class_info("Blur").origin == "nuke"
+    complete = [name for name in catalogue.names() if catalogue.class_info(name).origin == "index"]
+    assert len(complete) > 350
+    again = list(index_this_nuke(studio_nuke, tmp_path))
+    assert [step.path for step in again] == [steps[-1].path], "it is current: nothing is read again"
+    assert len(list(index_this_nuke(studio_nuke, tmp_path, force=True, slice_seconds=0.05))) > 1
+
+
+def test_indexing_can_be_cancelled(document, nuke, tmp_path):
+    seen = []
+    for step in index_this_nuke(nuke, tmp_path, is_cancelled=lambda: len(seen) == 2, slice_seconds=0):
+        seen.append(step)
+    assert len(seen) == 2
+    assert seen[-1].path is None
+    assert list(tmp_path.iterdir()) == []
+    assert document.to_bytes() == SCRIPT
+    assert not nuke.Undo.disabled()
+
+
+def test_a_new_index_takes_the_place_of_the_old_one(nuke, tmp_path, prefers_no_index):
+    use_index_folder(tmp_path)
+    list(index_steps(nuke, tmp_path, class_names=["Blur"]))
+    assert Catalogue.for_version("17.0").class_info("Grade").origin == "nuke"
+    list(index_steps(nuke, tmp_path, class_names=["Blur", "Grade"]))
+    assert Catalogue.for_version("17.0").class_info("Grade").origin == "index"
+    index_path(tmp_path, "17.0").unlink()
+    assert Catalogue.for_version("17.0").class_info("Grade").origin == "nuke"
+
+
+def test_the_emulated_module_prefers_the_index_too(nuke, tmp_path, prefers_no_index):
+    list(index_steps(nuke, tmp_path, class_names=["Blur"]))
+    text = index_path(tmp_path, "17.0").read_text(encoding="utf-8").replace('"Blur"', '"StudioBlur"')
+    index_path(tmp_path, "17.0").write_text(text, encoding="utf-8")
+    assert not nk.emulate(nk.new_script(), version="17.0").canCreateNode("StudioBlur")
+    use_index_folder(tmp_path)
+    assert nk.emulate(nk.new_script(), version="17.0").createNode("StudioBlur")["size"].value() == 0
