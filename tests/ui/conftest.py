@@ -50,12 +50,15 @@ LIMIT = 20_000
 class ScriptedOllama:
     """An Ollama on loopback whose answer is the pieces of `answer`, once the ones in `answers` were given.
 
+    A piece is text, or a list of tool calls.
+
     Where ``gate`` is an event, it waits for it after the first piece; ``left`` is set when the client went away meanwhile.
     """
 
     def __init__(self) -> None:
         self.answer: list[str] = ["Hello ", "there."]
-        self.answers: list[list[str]] = []
+        self.answers: list[list] = []
+        self.capabilities = ["completion"]
         self.models = ["scripted:1b", "scripted:7b"]
         self.gate: threading.Event | None = None
         self.hang_on_tags = threading.Event()
@@ -100,7 +103,7 @@ class ScriptedOllama:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 if self.path != "/api/chat":
-                    self._json({"capabilities": ["completion"], "details": {}, "model_info": {}})
+                    self._json({"capabilities": outer.capabilities, "details": {}, "model_info": {}})
                     return
                 outer.asked.append(body)
                 self.send_response(200)
@@ -112,7 +115,8 @@ class ScriptedOllama:
                     if number == 1 and outer.gate is not None and not outer._pass_gate(self.connection):
                         self.close_connection = True
                         return
-                    self._chunk({"model": body["model"], "message": {"role": "assistant", "content": piece}, "done": False})
+                    said = {"content": piece} if isinstance(piece, str) else {"content": "", "tool_calls": piece}
+                    self._chunk({"model": body["model"], "message": {"role": "assistant", **said}, "done": False})
                 self._chunk(
                     {
                         "model": body["model"],

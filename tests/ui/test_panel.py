@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from nuke_ai_panel_ui.cards import ErrorCard, StoppedCard
+from nuke_ai_panel_ui.cards import ErrorCard, PlanCard, StoppedCard
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtWidgets
 from nuke_ai_panel_ui.review import ReviewCard
 
@@ -513,3 +513,69 @@ def test_each_script_of_an_answer_gets_its_own_card(qtbot, panel, server):
     server.answer = [BLUR, BLUR.replace("Soft", "Other")]
     _ask(qtbot, panel, "two please")
     qtbot.waitUntil(lambda: len(panel.findChildren(ReviewCard)) == 2, timeout=LIMIT)
+
+
+# tools and plans
+
+
+def _call(tool, **arguments):
+    return {"function": {"name": tool, "arguments": arguments}}
+
+
+def _choose(panel, mode):
+    for action, (each, _, _) in zip(panel.composer.mode.menu().actions(), panel.composer.mode.MODES):
+        if each == mode:
+            action.trigger()
+
+
+def test_acting_shows_each_call_and_asks_before_the_change(qtbot, panel, controller, server, host):
+    server.capabilities = ["completion", "tools"]
+    server.answers = [
+        [[_call("get_node", node="Grade1")]],
+        [[_call("set_knob", node="Grade1", knob="white", value="2")]],
+    ]
+    server.answer = ["Brightened."]
+    _choose(panel, "act")
+    assert panel.composer.mode.accessibleName() == "Mode: Act"
+    _ask(qtbot, panel, "brighter")
+    card = _review(qtbot, panel)
+    assert host.node("Grade1").knobs["white"] == "1.5"
+    assert controller.is_busy
+    _click(qtbot, card.run)
+    qtbot.waitUntil(lambda: "Brightened." in _said(panel), timeout=LIMIT)
+    assert host.node("Grade1").knobs["white"] == "2"
+
+    def folds():
+        return [each.accessibleName() for each in panel.findChildren(QtWidgets.QAbstractButton) if each.isVisible()]
+
+    qtbot.waitUntil(lambda: any(name.startswith("Show Get node: Grade1, ") for name in folds()), timeout=LIMIT)
+    assert any(name.startswith("Show Set knob: Grade1, ") for name in folds())
+
+
+def test_stop_takes_an_open_question_back(qtbot, panel, controller, server, host):
+    server.capabilities = ["completion", "tools"]
+    server.answer = [[_call("set_knob", node="Grade1", knob="white", value="2")]]
+    _choose(panel, "act")
+    _ask(qtbot, panel, "brighter")
+    card = _review(qtbot, panel)
+    qtbot.keyClick(panel.composer.prompt, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: card.title.text() == "Replaced", timeout=LIMIT)
+    assert "stopped" in card.summary.text()
+    assert not card.run.isVisible()
+    _idle(qtbot, controller)
+
+
+def test_a_plan_is_worked_off_when_the_artist_agrees(qtbot, panel, controller, server):
+    server.capabilities = ["completion", "tools"]
+    server.answers = [["1. Set Grade1.white to 2\n2. Add a Blur\n"]]
+    server.answer = ["Done."]
+    _choose(panel, "plan")
+    _ask(qtbot, panel, "make it pop")
+    plan = _only(qtbot, panel, PlanCard)
+    assert "2 steps" in plan.body.text()
+    _idle(qtbot, controller)
+    _click(qtbot, plan.begin)
+    qtbot.waitUntil(lambda: "Done." in _said(panel), timeout=LIMIT)
+    assert "1. Set Grade1.white to 2" in server.asked[-1]["messages"][-1]["content"]
+    assert any(tool["function"]["name"] == "set_knob" for tool in server.asked[-1]["tools"])
+    assert not plan.begin.isVisible()

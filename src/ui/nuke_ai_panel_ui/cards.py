@@ -14,7 +14,7 @@ from nuke_ai_panel_ui.labels import button, heading, label
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets, Signal
 from nuke_ai_panel_ui.theme import Theme
 
-__all__ = ["Card", "EmptyPage", "ErrorCard", "Fold", "OnboardingPage", "StoppedCard"]
+__all__ = ["Card", "EmptyPage", "ErrorCard", "Fold", "OnboardingPage", "PlanCard", "StoppedCard"]
 
 #: Text wider than this is hard to read.
 _PAGE_WIDTH = 520
@@ -160,6 +160,21 @@ class StoppedCard(Card):
             self.rows.addWidget(label("What had arrived is kept.", dim=True, wrap=True))
         self.retry = button("Ask again", self.retry_requested.emit)
         self.add_buttons(self.retry)
+
+
+class PlanCard(Card):
+    """The steps of a plan, to be agreed to. ``agreed`` carries them as text."""
+
+    agreed = Signal(str)
+
+    def __init__(self, steps: Sequence[str]) -> None:
+        super().__init__("ask", "Work off this plan?")
+        noun = "step" if len(steps) == 1 else "steps"
+        self.body = label(f"{len(steps)} {noun}. You are asked before each change.", dim=True, wrap=True)
+        self.rows.addWidget(self.body)
+        text = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+        self.begin = button("Begin", lambda: self.agreed.emit(text), name="Work off this plan", primary=True)
+        self.add_buttons(self.begin)
 
 
 class _Page(QtWidgets.QScrollArea):

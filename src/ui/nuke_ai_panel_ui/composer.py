@@ -5,10 +5,10 @@ from __future__ import annotations
 from nuke_ai_panel_ui.icons import icon
 from nuke_ai_panel_ui.labels import ElidedLabel, button
 from nuke_ai_panel_ui.model_picker import ModelButton
-from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets, Signal
+from nuke_ai_panel_ui.qt import QAction, Qt, QtCore, QtGui, QtWidgets, Signal
 from nuke_ai_panel_ui.theme import Theme
 
-__all__ = ["Composer", "Prompt"]
+__all__ = ["Composer", "ModeButton", "Prompt"]
 
 _MAX_LINES = 8
 _MARGIN = 3
@@ -109,6 +109,42 @@ class Prompt(QtWidgets.QPlainTextEdit):
             self.setFixedHeight(height)
 
 
+class ModeButton(QtWidgets.QToolButton):
+    """Chooses how far the model may go with the next prompt. ``chosen`` carries the mode."""
+
+    chosen = Signal(str)
+
+    #: Mode, its word, and what it means.
+    MODES = (
+        ("ask", "Ask", "Reads the script and answers. Scripts in the answer wait for you."),
+        ("plan", "Plan", "Reads the script and lists the steps first."),
+        ("act", "Act", "Works in the script step by step. You agree to each change."),
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("pill")
+        self.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        menu = QtWidgets.QMenu(self)
+        menu.setToolTipsVisible(True)
+        for mode, word, meaning in self.MODES:
+            action = QAction(f"{word}: {meaning}", menu)
+            action.triggered.connect(lambda *_, mode=mode: self.chosen.emit(mode))
+            menu.addAction(action)
+        self.setMenu(menu)
+        self.show_mode("ask")
+
+    def show_mode(self, mode: str) -> None:
+        """Show a mode as the one in force."""
+        for each, word, meaning in self.MODES:
+            if each == mode:
+                self.setText(f"{word} \u25be")
+                self.setToolTip(meaning)
+                self.setAccessibleName(f"Mode: {word}")
+                self.setAccessibleDescription(meaning)
+
+
 class Composer(QtWidgets.QFrame):
     """The field with its row of controls. ``sent`` carries the text; the field is emptied by `accept`, not before.
 
@@ -146,6 +182,8 @@ class Composer(QtWidgets.QFrame):
         row.setSpacing(6)
         self.model = ModelButton(theme)
         row.addWidget(self.model, 3)
+        self.mode = ModeButton()
+        row.addWidget(self.mode)
         self.meter = ElidedLabel()
         self.meter.setObjectName("small")
         self.meter.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -157,6 +195,7 @@ class Composer(QtWidgets.QFrame):
         rows.addLayout(row)
         self.setTabOrder(self.prompt, self.send)
         self.setTabOrder(self.send, self.model)
+        self.setTabOrder(self.model, self.mode)
         self.set_theme(theme)
         self.show_context("")
         self._show_button()

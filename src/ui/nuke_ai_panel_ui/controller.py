@@ -30,6 +30,8 @@ from nuke_ai_panel.agent.session_events import (
     SessionCleared,
     SessionEvent,
     TextArrived,
+    ToolAnswered,
+    ToolCalled,
 )
 from nuke_ai_panel.credentials import Credentials
 from nuke_ai_panel.errors import NukeAIPanelError
@@ -84,6 +86,7 @@ class PanelController(QtCore.QObject):
         self.settings = Settings()
         self.record = ConversationRecord()
         self.drafted = ""
+        self.mode: Mode = "ask"
         self._host: Host | None = None
         self._is_in_nuke = True
         self._store: SettingsStore | None = None
@@ -172,15 +175,22 @@ class PanelController(QtCore.QObject):
         """Whether an answer is on its way."""
         return self._is_starting or (self._session is not None and self._session.is_busy)
 
-    def send(self, text: str, *, mode: Mode = "ask") -> bool:
-        """Ask `text`; False (and a notice) when it cannot be sent now, so that the field keeps it."""
+    def send(self, text: str, *, mode: Mode | None = None) -> bool:
+        """Ask `text` in a mode, by default the chosen one; False (and a notice) when it cannot be sent now.
+
+        The field keeps its text then.
+        """
         if not text.strip():
             return False
         if self.is_busy:
             self.notice.emit("An answer is still on its way. Wait for it, or press Esc to stop it.")
             return False
-        self._begin(self.session.send(text, mode=mode))
+        self._begin(self.session.send(text, mode=mode or self.mode))
         return True
+
+    def work_off(self, steps: str) -> bool:
+        """Have the model work off a plan that the artist agreed to; every change is asked about."""
+        return self.send(f"Work off this plan, step by step:\n{steps}", mode="act")
 
     def generate(self, text: str) -> bool:
         """Ask for a script that does `text`."""
@@ -191,7 +201,7 @@ class PanelController(QtCore.QObject):
         if not self.host.selected():
             self.notice.emit("Select the nodes to explain first.")
             return False
-        return self.send(_EXPLAIN)
+        return self.send(_EXPLAIN, mode="ask")
 
     def retry(self) -> bool:
         """Ask the last prompt again."""
@@ -473,6 +483,10 @@ class PanelController(QtCore.QObject):
             self._set_phase(f"Loading the model, {event.seconds:.0f} s so far")
         elif isinstance(event, RoundBegan):
             self._set_phase(f"Fixing the script, try {event.number} of {event.limit}" if event.reason == "fix" else "Going on")
+        elif isinstance(event, ToolCalled):
+            self._set_phase("Preparing a change" if event.writes else "Reading the script")
+        elif isinstance(event, ToolAnswered):
+            self._set_phase("Waiting for the model")
         elif isinstance(event, ReasoningArrived):
             self._set_phase("Thinking")
         elif isinstance(event, TextArrived):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import Union
+from typing import TYPE_CHECKING, Union
 
 from nuke_ai_panel.agent.session_events import (
     AnswerCancelled,
@@ -18,9 +18,11 @@ from nuke_ai_panel.agent.session_events import (
     SessionCleared,
     SessionEvent,
     TextArrived,
+    ToolAnswered,
+    ToolCalled,
 )
 from nuke_ai_panel.messages import Usage
-from nuke_ai_panel_ui.cards import EmptyPage, ErrorCard, OnboardingPage, StoppedCard
+from nuke_ai_panel_ui.cards import EmptyPage, ErrorCard, OnboardingPage, PlanCard, StoppedCard
 from nuke_ai_panel_ui.composer import Composer
 from nuke_ai_panel_ui.controller import PanelController
 from nuke_ai_panel_ui.icons import icon
@@ -30,7 +32,11 @@ from nuke_ai_panel_ui.panel_style import panel_style_sheet
 from nuke_ai_panel_ui.qt import QAction, Qt, QtCore, QtGui, QtWidgets
 from nuke_ai_panel_ui.review import ReviewCard
 from nuke_ai_panel_ui.theme import Theme
+from nuke_ai_panel_ui.tool_words import call_title
 from nuke_ai_panel_ui.transcript.view import TranscriptView
+
+if TYPE_CHECKING:
+    from nuke_ai_panel.agent.prompts import Mode
 
 __all__ = ["Header", "Panel"]
 
@@ -114,6 +120,7 @@ class Panel(QtWidgets.QWidget):
         self._is_answer_open = False
         self._thought: tuple[int, datetime.datetime] | None = None
         self._prompts: list[tuple[int, str]] = []
+        self._calls: dict[str, tuple[int, ToolCalled]] = {}
         self._context_note = ""
         self._picker: ModelPicker | None = None
         self.setObjectName("nukeAIPanel")
@@ -182,6 +189,7 @@ class Panel(QtWidgets.QWidget):
         composer.stop_requested.connect(lambda: controller.cancel())
         composer.focused.connect(self._show_context)
         composer.prompt.textChanged.connect(self._keep_draft)
+        composer.mode.chosen.connect(self._choose_mode)
         composer.model.clicked.connect(lambda *_: self._open_models())
         self.header.new.clicked.connect(lambda *_: controller.new_conversation())
         self.header.settings.clicked.connect(lambda *_: self._open_settings())
@@ -217,6 +225,10 @@ class Panel(QtWidgets.QWidget):
         if self._controller.send(text):
             self.composer.accept(text)
             self.composer.prompt.setFocus()
+
+    def _choose_mode(self, mode: Mode) -> None:
+        self._controller.mode = mode
+        self.composer.mode.show_mode(mode)
 
     def _keep_draft(self) -> None:
         self._controller.drafted = self.composer.text
@@ -258,6 +270,7 @@ class Panel(QtWidgets.QWidget):
     def _replay(self) -> None:
         for entry in self._controller.record.entries():
             self._show_event(entry.event, entry.at)
+        self.composer.mode.show_mode(self._controller.mode)
         if self._controller.drafted:
             self.composer.set_text(self._controller.drafted)
         self._show_page()
@@ -286,6 +299,10 @@ class Panel(QtWidgets.QWidget):
         elif isinstance(event, AnswerFinished):
             self._end_answer(at)
             self._show_meter(event.usage)
+            if event.steps:
+                plan = PlanCard(event.steps)
+                plan.agreed.connect(lambda steps, plan=plan: self._begin_plan(plan, steps))
+                view.add_widget(plan)
             if event.reason == "length":
                 self._show_notice("The answer was cut: the model reached its longest answer. Ask it to go on.")
         elif isinstance(event, NoticeArrived):
@@ -301,10 +318,21 @@ class Panel(QtWidgets.QWidget):
             self._show_end_card(StoppedCard(bool(event.partial_text)))
         elif isinstance(event, ProposalReviewed):
             self._show_review(event.proposal_id)
+        elif isinstance(event, ToolCalled):
+            self._end_thought(at)
+            self._calls[event.call_id] = (view.add_fold(call_title(event)), event)
+        elif isinstance(event, ToolAnswered) and event.call_id in self._calls:
+            fold, called = self._calls.pop(event.call_id)
+            view.append_to_fold(fold, event.text)
+            view.set_fold_title(fold, call_title(called, event))
         elif isinstance(event, RoundBegan) and event.reason == "fix":
             view.add_widget(label(f"Fixing it, try {event.number} of {event.limit}: {event.detail}", dim=True, wrap=True))
         elif isinstance(event, SessionCleared):
             self._clear()
+
+    def _begin_plan(self, plan: PlanCard, steps: str) -> None:
+        if self._controller.work_off(steps):
+            plan.set_past()
 
     def _end_answer(self, at: datetime.datetime) -> None:
         self._end_thought(at)
@@ -363,6 +391,7 @@ class Panel(QtWidgets.QWidget):
         self._is_answer_open = False
         self._thought = None
         self._prompts.clear()
+        self._calls.clear()
         self.transcript.clear()
         self.composer.show_meter("")
         self._show_page()
