@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Union, cast
 
 from nuke_ai_panel.errors import NkSyntaxError, NodeNotFoundError
 from nuke_ai_panel.nk.node import GROUP_CLASSES, Node, Scope, Verbatim
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["Script", "place_in_file"]
 
 _FIRST_VARIABLE = 0x7F0A1C00
+# Old scripts and converted ones have nodes such as "S-Gamut3.Cine"; a path of thousands of words names none of them.
+_DIVIDING_DOT = re.compile(r"(?<!\\)\.")
+_MOST_DOTS = 16
 
 
 class Script:
@@ -111,18 +115,14 @@ class Script:
                 todo.append((path + ".", iter(node.children.nodes)))
 
     def find(self, path: str) -> Node | None:
-        """Return the node of a full name such as ``"Group1.Grade1"``, or None."""
-        parts = path.split(".")
+        """Return the node of a full name such as ``"Group1.Grade1"``, or None.
+
+        Names that hold a dot themselves are found too, after those that the dots of the path divide; ``\\.`` divides nothing.
+        """
+        parts = [part.replace("\\.", ".") for part in _DIVIDING_DOT.split(path)]
         if parts[0] == "root" and len(parts) > 1:
             parts = parts[1:]
-        scope: Scope | None = self.top
-        node: Node | None = None
-        for part in parts:
-            node = scope.find(part) if scope is not None else None
-            if node is None:
-                return None
-            scope = node.children
-        return node
+        return _found(self.top, parts)
 
     def node(self, path: str) -> Node:
         """Return the node of a full name. Raises: NodeNotFoundError."""
@@ -172,6 +172,22 @@ class Script:
     def text_of(self, node: Node, *, with_selection: bool = False) -> str:
         """Return one node's text with all that is inside of it."""
         return written_items([node], None, self.newline, with_selection=with_selection)
+
+
+def _found(scope: Scope, parts: list[str]) -> Node | None:
+    """Return the node that the parts of a path lead to, joining those that make one name where they do not divide."""
+    todo: list[tuple[Union[Scope, Node], int]] = [(scope, 0)]
+    while todo:
+        at, start = todo.pop()
+        if isinstance(at, Node):
+            return at
+        for count in range(min(len(parts) - start, _MOST_DOTS), 0, -1):
+            node = at.find(".".join(parts[start : start + count]))
+            if node is not None and start + count == len(parts):
+                todo.append((node, 0))
+            elif node is not None and node.children is not None:
+                todo.append((node.children, start + count))
+    return None
 
 
 def place_in_file(node: Node) -> tuple[int, ...]:

@@ -339,3 +339,65 @@ def test_replaced_content_brings_its_own_clones_and_takes_them_back() -> None:
     document.roll_back(0)
     assert [clone.path for node in document.nodes() for clone in node.clones] == before
     assert document.to_bytes() == data
+
+
+DOTTED = b"""Group {
+ inputs 0
+ name A.v01
+}
+ Blur {
+  inputs 0
+  name S-Gamut3.Cine
+ }
+end_group
+Group {
+ inputs 0
+ name A
+}
+ Blur {
+  inputs 0
+  name b.c
+ }
+ Group {
+  inputs 0
+  name b
+ }
+  Blur {
+   inputs 0
+   name c
+  }
+ end_group
+end_group
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "knob"),
+    [
+        ("A.v01", "A.v01"),
+        ("A.v01.S-Gamut3.Cine", "S-Gamut3.Cine"),
+        ("root.A.v01.S-Gamut3.Cine", "S-Gamut3.Cine"),
+        (r"A\.v01.S-Gamut3\.Cine", "S-Gamut3.Cine"),
+        # Where both could be meant the dots of the path divide it.
+        ("A.b.c", "c"),
+        (r"A.b\.c", "b.c"),
+    ],
+)
+def test_names_with_a_dot_are_found(asked: str, knob: str) -> None:
+    assert nk.loads(DOTTED).node(asked).name == knob
+
+
+@pytest.mark.parametrize("asked", ["A.v02", "A.b.c.d", "", ".", "A..b", "A." * 5000 + "b", r"A\.b"])
+def test_a_path_that_names_nothing_is_refused(asked: str) -> None:
+    with pytest.raises(NodeNotFoundError):
+        nk.loads(DOTTED).node(asked)
+
+
+def test_a_node_in_many_groups_is_found() -> None:
+    depth = 1500
+    text = (
+        "".join(f"{' ' * level}Group {{\n name G\n}}\n" for level in range(depth))
+        + "Blur {\n name B\n}\n"
+        + "end_group\n" * depth
+    )
+    assert nk.loads(text.encode()).node("G." * depth + "B").name == "B"
