@@ -271,6 +271,13 @@ def test_a_loop_without_an_end_is_given_up(nuke):
         nuke.tcl("while {1} {}")
 
 
+@pytest.mark.parametrize(
+    "script", ["pop 999999999999", "Blur {inputs 999999999999}", "push 0; stack 1e300", "catch {input Read1 1e999}"]
+)
+def test_absurd_numbers_cost_nothing(nuke, script):
+    nuke.tcl(script)
+
+
 def test_it_is_one_step_of_undo_like_any_other(nuke, document):
     with nuke.Undo("tcl"):
         nuke.tcl("Blur -New; knob Grade1.white 3; delete Write1")

@@ -129,19 +129,17 @@ def _table(session: Session) -> dict[str, object]:
         "rawArgs": [],
     }
     creating = Creating(session, finding)
-    clipboard = Clipboard(session, finding)
-    cloning = Cloning(session, creating)
 
     def tcl(command: str, *args: str) -> str:
         """Run Tcl and return what the last command gives. Raises: RuntimeError, NotSimulatedError."""
-        return TclScript(session, finding, creating, clipboard, cloning).call(command, [str(arg) for arg in args])
+        return TclScript(session, finding, creating).call(command, [str(arg) for arg in args])
 
     table["tcl"] = tcl
     for part in (
         finding,
         creating,
-        clipboard,
-        cloning,
+        Clipboard(session, finding),
+        Cloning(session, creating),
         Grouping(session, finding),
         Script(session, finding),
         session.main_calls,
