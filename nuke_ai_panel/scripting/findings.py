@@ -21,6 +21,7 @@ class Finding:
     ``line`` and ``column`` count from 1, 0 where there is no place. ``name`` is the word it is about (``"gamma_r"``),
     ``suggestion`` what was probably meant, "" where nothing is near. ``rule`` is a short constant for policies, tests and
     counts: ``"syntax"``, ``"unknown-knob"``, ``"unknown-class"``, ``"unknown-function"``, ``"unknown-node"``, …
+    ``excerpt`` is the line it speaks of with a caret under the place, two lines of monospaced text, or "".
     """
 
     text: str
@@ -30,6 +31,7 @@ class Finding:
     column: int = 0
     name: str = ""
     suggestion: str = ""
+    excerpt: str = ""
 
     def __str__(self) -> str:
         return f"Line {self.line}: {self.text}" if self.line else self.text

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 
 from nuke_ai_panel.scripting.effects import find_effects
 from nuke_ai_panel.scripting.findings import Finding, Preflight
 from nuke_ai_panel.scripting.proposal import ScriptProposal
+from nuke_ai_panel.scripting.python_check_flow import Flow
+from nuke_ai_panel.scripting.python_check_names import CodeNames, ScriptNames
+from nuke_ai_panel.scripting.python_check_notes import Notes, excerpt_of
+from nuke_ai_panel.scripting.python_check_versions import check_versions
 from nuke_ai_panel.scripting.surroundings import Surroundings
 
 __all__ = ["check"]
@@ -32,17 +37,47 @@ def check(proposal: ScriptProposal, surroundings: Surroundings | None = None) ->
         return Preflight((Finding(f"The script cannot be read: {error}.", "fatal", "syntax"),))
     except (RecursionError, MemoryError):
         return Preflight((Finding("The script is nested too deeply to be read.", "fatal", "syntax"),))
-    return Preflight(effects=tuple(find_effects(tree)))
+    return Preflight(tuple(_findings(tree, proposal.code, surroundings)), tuple(find_effects(tree)))
+
+
+def _findings(tree: ast.Module, code: str, surroundings: Surroundings | None) -> list[Finding]:
+    around = surroundings or Surroundings()
+    notes = Notes(code)
+    check_versions(tree, around.catalogue, notes)
+    Flow(ScriptNames(around.catalogue, around.document, CodeNames(tree)), notes, tree).run()
+    return notes.findings()
+
+
+#: What Python 2 had, seen in the line that cannot be read.
+_HABITS = (
+    (re.compile(r"^\s*print\s+[^\s(=.]|^\s*print\s*>>|\bprint\s+['\"]"), "print needs parentheses"),
+    (re.compile(r"^\s*exec\s+[^\s(=.]"), "exec needs parentheses"),
+    (re.compile(r"^\s*except\s+[\w.]+\s*,\s*\w+\s*:"), "it is 'except Error as name' now"),
+    (re.compile(r"^\s*raise\s+[\w.]+\s*,"), "it is 'raise Error(message)' now"),
+    (re.compile(r"<>"), "it is != now"),
+    (re.compile(r"`[^`]+`(?!`)"), "it is repr(value) now"),
+    (re.compile(r"\b0[0-7]+\b"), "octal numbers are written 0o777 now"),
+    (re.compile(r"\b\d+[lL]\b"), "numbers need no L"),
+    (re.compile(r"\bur['\"]"), "a text needs no u"),
+)
+_QUOTES = re.compile("[\u2018\u2019\u201c\u201d\u00a0\u2013]")
 
 
 def _syntax_problem(error: SyntaxError, code: str) -> Finding:
-    message = error.msg or "invalid syntax"
-    if "Missing parentheses in call to 'print'" in message or "Missing parentheses in call to 'exec'" in message:
-        message = "this is Python 2, which Nuke no longer runs (print needs parentheses)"
     lines = code.splitlines()
-    shown = ""
-    if error.lineno and error.lineno <= len(lines):
-        text = lines[error.lineno - 1].strip()
-        shown = f": {text if len(text) <= 60 else text[:57] + '...'}" if text else ""
+    number, column = error.lineno or 0, max(error.offset or 0, 0)
+    text = lines[number - 1] if 0 < number <= len(lines) else ""
+    message = error.msg or "invalid syntax"
+    habit = next((meant for pattern, meant in _HABITS if pattern.search(text)), "")
+    if text.lstrip().startswith("```"):
+        message = "this line is a mark around code, not code"
+    elif habit:
+        message = f"this is Python 2, which Nuke no longer runs: {habit}"
+    elif _QUOTES.search(text) and "invalid" in message:
+        message = "there are typographic quotes, dashes or blanks in it"
+    shown = text.strip()
+    if shown:
+        shown = f": {shown if len(shown) <= 60 else shown[:57] + '...'}"
     said = f"This cannot be read as Python ({message}){shown}"
-    return Finding(said, "fatal", "syntax", error.lineno or 0, error.offset or 0)
+    excerpt = excerpt_of(text, column - 1) if text.strip() and column else ""
+    return Finding(said, "fatal", "syntax", number, column, excerpt=excerpt)

@@ -1,0 +1,148 @@
+"""What a condition says of the variables in it: ``n.Class() == "Blur"`` makes a Blur of ``n`` for as long as it holds."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Optional
+
+from nuke_ai_panel.scripting.python_check_notes import Notes
+from nuke_ai_panel.scripting.python_check_values import ClassOf, Constant, KnobOf, NodeOf, Several, Value
+
+__all__ = ["guards_of", "narrowed"]
+
+Scope = dict[str, Optional[Value]]
+Peek = Callable[[ast.expr], Optional[Value]]
+
+
+def guards_of(test: ast.expr, peek: Peek) -> None:
+    """Note which variables a condition asks for whether they are there at all."""
+    for node in _parts(test):
+        Notes.ask(peek(node))
+        if isinstance(node, ast.NamedExpr):
+            Notes.ask(peek(node.target))
+
+
+def _parts(test: ast.expr) -> list[ast.expr]:
+    if isinstance(test, ast.BoolOp):
+        return [part for each in test.values for part in _parts(each)]
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return _parts(test.operand)
+    return [test]
+
+
+def narrowed(test: ast.expr, scope: Scope, holds: bool, peek: Peek) -> Scope:
+    """Return the variables where a condition holds, or where it does not."""
+    found = dict(scope)
+    _narrow(test, found, holds, peek)
+    return found
+
+
+def _narrow(test: ast.expr, scope: Scope, holds: bool, peek: Peek) -> None:
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        _narrow(test.operand, scope, not holds, peek)
+        return
+    if isinstance(test, ast.BoolOp):
+        if isinstance(test.op, ast.And) == holds:
+            for each in test.values:
+                _narrow(each, scope, holds, peek)
+            return
+        if isinstance(test.op, ast.Or) and holds and _one_of_classes(test, scope, peek):
+            return
+        for each in test.values:
+            _blur(each, scope)
+        return
+    if isinstance(test, ast.Compare) and len(test.ops) == 1:
+        found = _class_test(test, scope, peek)
+        if found is not None:
+            name, classes, says = found
+            node = scope.get(name)
+            if isinstance(node, NodeOf):
+                scope[name] = _with_classes(node, classes, says == holds)
+            return
+    _blur(test, scope)
+
+
+def _one_of_classes(test: ast.BoolOp, scope: Scope, peek: Peek) -> bool:
+    """Narrow for ``n.Class() == "A" or n.Class() == "B"``."""
+    found = [_class_test(each, scope, peek) for each in test.values if isinstance(each, ast.Compare) and len(each.ops) == 1]
+    known = [each for each in found if each is not None and each[2]]
+    if len(known) != len(test.values) or len({each[0] for each in known}) != 1:
+        return False
+    node = scope.get(known[0][0])
+    if isinstance(node, NodeOf):
+        scope[known[0][0]] = _with_classes(node, frozenset().union(*(each[1] for each in known)), True)
+    return True
+
+
+def _with_classes(node: NodeOf, classes: frozenset[str], is_one: bool) -> NodeOf:
+    if is_one:
+        # A loop meets all of these classes, as far as the script has them.
+        met = classes if node.classes is None else (classes & node.classes) or classes
+        return replace(node, classes=met, is_sure=True, covers=node.covers and node.classes is not None)
+    if node.classes is None:
+        return node
+    left = node.classes - classes
+    return replace(node, classes=left or None, covers=node.covers and bool(left))
+
+
+def _class_test(test: ast.Compare, scope: Scope, peek: Peek) -> Optional[tuple[str, frozenset[str], bool]]:
+    """Return the variable, the classes and whether the condition says it is one of them."""
+    operator = test.ops[0]
+    sides = (test.left, test.comparators[0])
+    name = _asked_variable(sides[0], peek)
+    other = sides[1]
+    if not name and isinstance(operator, (ast.Eq, ast.NotEq)):
+        name, other = _asked_variable(sides[1], peek), sides[0]
+    if not name or not isinstance(operator, (ast.Eq, ast.NotEq, ast.In, ast.NotIn)):
+        return None
+    classes = _texts(other, peek, many=isinstance(operator, (ast.In, ast.NotIn)))
+    return None if classes is None else (name, classes, isinstance(operator, (ast.Eq, ast.In)))
+
+
+def _asked_variable(node: ast.expr, peek: Peek) -> str:
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "Class"
+        and isinstance(node.func.value, ast.Name)
+    ):
+        return node.func.value.id
+    value = peek(node)
+    return value.variable if isinstance(value, ClassOf) else ""
+
+
+def _texts(node: ast.expr, peek: Peek, *, many: bool) -> Optional[frozenset[str]]:
+    if isinstance(node, ast.Constant):
+        return frozenset({node.value}) if isinstance(node.value, str) and not many else None
+    if many and isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+        found = {each.value for each in node.elts if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+        return frozenset(found) if len(found) == len(node.elts) else None
+    value = peek(node)
+    each = value.each() if many and isinstance(value, Several) else value if not many else None
+    texts = each.texts() if isinstance(each, Constant) else ()
+    return frozenset(texts) if texts and (many or len(texts) == 1) else None
+
+
+def _blur(test: ast.expr, scope: Scope) -> None:
+    """Take a variable for one of its kind only: which of them pass the condition is not known."""
+    for node in ast.walk(test):
+        if isinstance(node, ast.Name):
+            value = scope.get(node.id)
+            if isinstance(value, NodeOf) and value.covers:
+                scope[node.id] = replace(value, covers=False)
+            elif isinstance(value, NodeOf) and _asks_class(test):
+                scope[node.id] = replace(value, classes=None)
+            elif isinstance(value, KnobOf) and isinstance(test, ast.Call):
+                scope[node.id] = value
+            elif isinstance(value, ClassOf):
+                held = scope.get(value.variable)
+                if isinstance(held, NodeOf):
+                    scope[value.variable] = NodeOf(node=held.node)
+
+
+def _asks_class(test: ast.expr) -> bool:
+    if isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == "isinstance":
+        return True
+    return any(isinstance(node, ast.Attribute) and node.attr == "Class" for node in ast.walk(test))

@@ -1,0 +1,93 @@
+"""Lists and dictionaries as the check of Python follows them, and the built-in functions that hand their elements on."""
+
+from __future__ import annotations
+
+from typing import Optional, Union
+
+from nuke_ai_panel.scripting.python_check_notes import Notes
+from nuke_ai_panel.scripting.python_check_nuke import Given
+from nuke_ai_panel.scripting.python_check_values import Constant, KnobOf, Mapped, NodeOf, Several, Value, without_cover
+
+__all__ = ["built_in_call", "container_call", "element_of"]
+
+_SAME_ELEMENTS = frozenset({"list", "tuple", "set", "sorted", "reversed", "iter", "frozenset", "filter"})
+
+
+def element_of(value: Optional[Value]) -> Optional[Value]:
+    """Return what a loop over a value meets."""
+    if isinstance(value, Several):
+        return value.each()
+    if isinstance(value, Mapped) and value.entries:
+        keys = tuple(value.entries)
+        return Constant(keys)
+    if isinstance(value, Constant) and len(value.values) == 1 and isinstance(value.values[0], str):
+        letters = tuple(dict.fromkeys(value.values[0]))
+        return Constant(letters) if 0 < len(letters) <= 40 else None
+    return None
+
+
+def container_call(owner: Union[Several, Mapped], name: str, given: Given) -> Optional[Value]:
+    """Return what a method of a list or dictionary gives, with what it does to it done."""
+    first = given.places[0] if given.places else None
+    if isinstance(owner, Several):
+        if name in ("append", "add", "insert"):
+            owner.put(without_cover(given.places[-1] if given.places else None))
+        elif name in ("extend", "update"):
+            owner.put(without_cover(first.each()) if isinstance(first, Several) else None)
+        elif name == "pop":
+            return without_cover(owner.each())
+        elif name == "copy":
+            return Several(None, owner.each())
+        elif name in ("union", "intersection", "difference"):
+            return Several(None, None)
+        return None
+    if name == "values":
+        return Several(None, owner.each())
+    if name == "items":
+        keys = Constant(tuple(owner.entries)) if owner.entries else None
+        if owner.entries and all(isinstance(key, str) for key in owner.entries) and len(owner.entries) <= 40:
+            return Several([Several([Constant((key,)), value]) for key, value in owner.entries.items()])
+        return Several(None, Several([keys, owner.each()]))
+    if name == "keys":
+        return Several([Constant((key,)) for key in owner.entries]) if owner.entries else Several(None, None)
+    if name in ("get", "pop", "setdefault"):
+        if name == "setdefault":
+            owner.put(first, given.places[1] if len(given.places) > 1 else None)
+        found = owner.each()
+        return found if isinstance(found, (KnobOf, NodeOf, Several)) else None
+    if name == "update":
+        owner.put(None, None)
+    return None
+
+
+def built_in_call(name: str, given: Given) -> Optional[Value]:
+    """Return what a built-in function gives."""
+    first = given.places[0] if given.places else None
+    if name in ("any", "all", "filter") and given.places:
+        last = given.places[-1]
+        for each in (last.items or [last.element]) if isinstance(last, Several) else ():
+            Notes.ask(each)
+    if name == "filter":
+        last = given.places[-1] if given.places else None
+        return Several(None, without_cover(last.each())) if isinstance(last, Several) else None
+    if name in _SAME_ELEMENTS:
+        if first is None and not given.places:
+            return Several([])
+        if isinstance(first, Several):
+            return Several(list(first.items) if first.items is not None and name in ("list", "tuple") else None, first.each())
+        return None
+    if name == "dict":
+        return Mapped() if not given.places and not given.named else Mapped(None, None)
+    if name == "enumerate":
+        items = first.items if isinstance(first, Several) else None
+        if items is not None:
+            return Several([Several([None, each]) for each in items])
+        return Several(None, Several([None, element_of(first)]))
+    if name == "zip":
+        return Several(None, Several([element_of(each) for each in given.places]))
+    if name in ("next", "min", "max"):
+        found = without_cover(first.each()) if isinstance(first, Several) else None
+        return found if isinstance(found, NodeOf) else None
+    if name == "range":
+        return Several(None, None)
+    return None

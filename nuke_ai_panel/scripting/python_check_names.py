@@ -1,0 +1,467 @@
+"""What a script's names are held against: the node classes and knobs of this Nuke, the open script, and what the code makes."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from collections.abc import Iterable, Iterator
+from typing import Optional
+
+from nuke_ai_panel import nk
+from nuke_ai_panel.nk.catalogue import Catalogue, CatalogueProblem
+from nuke_ai_panel.nk.catalogue_suggest import closest
+from nuke_ai_panel.scripting.findings import Finding, Severity
+
+__all__ = ["CodeNames", "ScriptNames", "stem_of"]
+
+_DIGITS = re.compile(r"\d+\Z")
+#: Knobs whose lack on a class is no fact to build on: which classes have them changed, and setting them does no harm.
+_DOUBTFUL_KNOBS = frozenset(
+    {"disable", "postage_stamp", "hide_input", "cached", "dope_sheet", "bookmark", "gl_color", "selected"}
+)
+_BUILT_IN_LAYERS = frozenset(
+    [
+        "rgba",
+        "rgb",
+        "alpha",
+        "red",
+        "green",
+        "blue",
+        "all",
+        "none",
+        "depth",
+        "forward",
+        "backward",
+        "motion",
+        "mask",
+        "rotopaint_mask",
+        "mask_splinewarp",
+        "mask_planartrack",
+        "disparity",
+        "disparityL",
+        "disparityR",
+        "deep",
+        "cam_motion",
+    ]
+)
+_RGBA = frozenset({"red", "green", "blue", "alpha", "Z", "u", "v", "x", "y", "z", "a", "front", "back"})
+_MAKERS = frozenset(
+    [
+        "nodePaste",
+        "scriptReadText",
+        "scriptReadFile",
+        "scriptSource",
+        "scriptOpen",
+        "loadToolset",
+        "tcl",
+        "exec",
+        "eval",
+        "execfile",
+        "fromScript",
+        "readKnobs",
+        "makeGroup",
+        "collapseToGroup",
+        "expandSelectedGroup",
+        "expand",
+        "clone",
+        "cloneSelected",
+        "duplicateSelectedNodes",
+        "copySpecial",
+        "node_copypaste",
+        "makeLocal",
+        "scriptClear",
+        "scriptNew",
+        "scriptSaveAndClear",
+        "scriptClose",
+        "undo",
+        "redo",
+    ]
+)
+
+
+def stem_of(class_name: str) -> str:
+    """Return how Nuke begins the name of a new node: a class without the digits at its end."""
+    return _DIGITS.sub("", class_name.rsplit(".", 1)[-1]) or class_name
+
+
+class CodeNames:
+    """What the code says about names anywhere in it, in whatever order: what it adds, renames, and asks for before using it."""
+
+    def __init__(self, tree: ast.AST) -> None:
+        self.nodes: set[str] = set()
+        self.classes: set[str] = set()
+        self.knobs: set[str] = set()
+        self.layers: set[str] = set()
+        self.asked: set[str] = set()
+        self.asked_attributes: set[str] = set()
+        self.nuke_attributes: set[str] = set()
+        self.any_node = False
+        self.any_knob = False
+        self.any_layer = False
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                self._call(node)
+            elif isinstance(node, ast.Compare):
+                self._compare(node)
+            elif isinstance(node, (ast.If, ast.While, ast.IfExp, ast.Assert)):
+                self._test(node.test)
+            elif isinstance(node, ast.comprehension):
+                for each in node.ifs:
+                    self._test(each)
+            elif isinstance(node, ast.Assign):
+                for target in node.targets:
+                    if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+                        self.nuke_attributes.add(target.attr)
+
+    def _call(self, node: ast.Call) -> None:
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        texts = [_text(each) for each in node.args]
+        if name in _MAKERS:
+            self.any_node = True
+            self.any_knob = self.any_knob or name in ("fromScript", "readKnobs")
+            self.any_layer = self.any_layer or name in ("tcl", "scriptReadText", "exec", "eval")
+        if name == "setName" or (name == "setValue" and _subscript_text(node.func) == "name"):
+            self._named(node.args[0] if node.args else None)
+        elif name.endswith("_Knob") or name in ("Knob",):
+            first = node.args[0] if node.args else next((each.value for each in node.keywords if each.arg == "name"), None)
+            if _text(first) is None:
+                self.any_knob = self.any_knob or first is not None
+            else:
+                self.knobs.add(str(_text(first)))
+        elif name == "createNode":
+            self._made(texts[0] if texts else None)
+            given = texts[1] if len(texts) > 1 else ""
+            if given is None:
+                self.any_node = True
+            else:
+                self.nodes.update(re.findall(r"\bname\s+\"?(\w+)", given))
+            if given and "addUserKnob" in given:
+                self.any_knob = True
+        elif isinstance(node.func, ast.Attribute) and _is_nodes(node.func.value):
+            self._made(name)
+        elif name == "Layer":
+            if texts and texts[0]:
+                self.layers.add(texts[0])
+            else:
+                self.any_layer = True
+        elif name in ("hasattr", "getattr") and len(texts) > 1 and texts[1]:
+            self.asked_attributes.add(texts[1])
+        elif name == "exists" and texts and texts[0]:
+            self.asked.add(texts[0].rpartition(".")[2])
+            self.asked.update(texts[0].split("."))
+        elif name == "get" and texts and texts[0] and isinstance(node.func, ast.Attribute) and _calls_knobs(node.func.value):
+            self.asked.add(texts[0])
+        for keyword in node.keywords:
+            if keyword.arg == "name" and not name.endswith("_Knob"):
+                self._named(keyword.value)
+            elif keyword.arg is None:
+                self.any_node = True
+
+    def _made(self, class_name: Optional[str]) -> None:
+        if class_name is None:
+            self.any_node = True
+        else:
+            self.classes.add(class_name)
+
+    def _named(self, node: Optional[ast.AST]) -> None:
+        text = _text(node)
+        if text is None:
+            self.any_node = True
+        else:
+            self.nodes.add(text)
+
+    def _compare(self, node: ast.Compare) -> None:
+        if isinstance(node.ops[0], (ast.In, ast.NotIn)):
+            text = _text(node.left)
+            if text:
+                self.asked.add(text)
+
+    def _test(self, test: ast.AST) -> None:
+        for node in ast.walk(test):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in ("knob", "knobs", "get")
+            ):
+                for each in node.args:
+                    text = _text(each)
+                    # `if n.knob("x").value()` uses it; `if n.knob("x")` asks for it.
+                    if text and not _is_used_in(test, node):
+                        self.asked.add(text)
+
+
+def _is_used_in(test: ast.AST, call: ast.Call) -> bool:
+    return any(isinstance(node, ast.Attribute) and node.value is call for node in ast.walk(test))
+
+
+def _text(node: Optional[ast.AST]) -> Optional[str]:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def _subscript_text(func: ast.AST) -> Optional[str]:
+    if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Subscript):
+        return _text(func.value.slice)
+    return None
+
+
+def _is_nodes(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "nodes" and isinstance(node.value, ast.Name)
+
+
+def _calls_knobs(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("knobs", "allKnobs")
+
+
+class ScriptNames:
+    """Answers about classes, knobs, values, inputs, layers and nodes; every answer is a finding without a place, or None."""
+
+    def __init__(self, catalogue: Catalogue, document: Optional[nk.Document], code: CodeNames) -> None:
+        self.catalogue = catalogue
+        self.document = document
+        self.code = code
+
+    # the open script
+
+    @functools.cached_property
+    def document_classes(self) -> frozenset[str]:
+        """The classes of the nodes at the top of the open script."""
+        return frozenset(node.class_name for node in self._top() if node.class_name != "Root")
+
+    def inner_classes(self) -> frozenset[str]:
+        """Return the classes of all nodes of the open script, those inside of groups too."""
+        return (
+            frozenset() if self.document is None else frozenset(_class_of(each) for each in self.document.nodes(recurse=True))
+        )
+
+    def _top(self) -> Iterator[nk.Node]:
+        for node in self.document.nodes() if self.document is not None else ():
+            yield node.clone_of or node
+
+    @functools.cached_property
+    def _own_knobs(self) -> dict[str, set[str]]:
+        """Knobs that nodes of the open script have in it, by class: those that users added, and all that are written."""
+        found: dict[str, set[str]] = {}
+        for node in self.document.nodes(recurse=True) if self.document is not None else ():
+            own = found.setdefault(_class_of(node), set())
+            own.update(span.name for span in (node.clone_of or node).text.spans)
+            if "addUserKnob" in node.text.body:
+                own.update(node.user_knobs)
+        return found
+
+    @functools.cached_property
+    def channels(self) -> frozenset[str]:
+        """The channels the open script declares."""
+        return frozenset() if self.document is None else frozenset(self.document.layer_channels())
+
+    def node_finding(self, name: str) -> Optional[Finding]:
+        """Return what is wrong with asking for a node by that name."""
+        code = self.code
+        if (
+            self.document is None
+            or code.any_node
+            or name in code.nodes
+            or name in ("preferences", "root", "this", "parent", "")
+        ):
+            return None
+        if self.document.find(name) is not None or name.split(".")[0] in code.nodes:
+            return None
+        if any(re.fullmatch(re.escape(stem_of(each)) + r"\d*", name) for each in code.classes):
+            return None
+        paths = [path for path, _ in self.document.paths()]
+        if name in (path.rpartition(".")[2] for path in paths):
+            inside = next(path for path in paths if path.rpartition(".")[2] == name)
+            message = f"The script has no node {name!r} outside of groups; it is inside of {inside.rpartition('.')[0]}."
+            return Finding(message, "warning", "unknown-node", name=name, suggestion=inside)
+        near = closest(name, (*paths, *code.nodes), limit=1)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        return Finding(
+            f"The script has no node {name!r}{hint}", "problem", "unknown-node", name=name, suggestion=near[0] if near else ""
+        )
+
+    # classes
+
+    def class_finding(self, name: str) -> Optional[Finding]:
+        """Return what is wrong with making a node of that class."""
+        if name in self.inner_classes() or name.startswith("OFX") or not name:
+            return None
+        problem = self.catalogue.check_class(name)
+        if problem is not None:
+            return _finding(problem, "unknown-class", "obsolete" if problem.reason == "obsolete" else "")
+        if self.catalogue.is_known(name):
+            return None
+        message = f"Nuke has no class {name!r} unless a plug-in or gizmo brings it."
+        return Finding(message, "warning", "unknown-class", name=name)
+
+    def filter_finding(self, names: Iterable[str]) -> Optional[Finding]:
+        """Return what is wrong with asking for nodes of one of these classes: none of them can be met."""
+        wanted = list(names)
+        there = self.inner_classes() | self.code.classes
+        found: list[Finding] = []
+        for name in wanted:
+            problem = None if name in there or name.startswith("OFX") else self.catalogue.check_class(name)
+            if problem is None:
+                if name in there or self.catalogue.is_known(name):
+                    return None
+                message = f"No node of class {name!r} is known, in Nuke or in the script."
+                found.append(Finding(message, "warning", "unknown-class", name=name))
+                continue
+            if problem.reason == "obsolete" and not (self.document is not None and problem.suggestion in there):
+                return None
+            found.append(_finding(problem, "unknown-class", "obsolete" if problem.reason == "obsolete" else ""))
+        return found[0] if found else None
+
+    # knobs
+
+    def knob_finding(
+        self, classes: Optional[frozenset[str]], knob: str, *, covers: bool, node: Optional[nk.Node]
+    ) -> Optional[Finding]:
+        """Return what is wrong with a knob on a node of one of these classes (None for nothing known)."""
+        code = self.code
+        if not knob or knob in code.knobs or knob in code.asked or knob in _DOUBTFUL_KNOBS:
+            return None
+        if node is not None and (knob in node.user_knobs or knob in node.knobs):
+            return None
+        if classes is None or not classes:
+            return self._knob_of_nothing(knob)
+        found: list[Finding] = []
+        for name in sorted(classes):
+            one = self._knob_of(name, knob, node)
+            if one is None and not covers:
+                return None
+            if one is not None:
+                found.append(one)
+        if not found:
+            return None
+        if len(found) < len(classes):
+            # A loop meets nodes with and without that knob.
+            certain = [each for each in found if each.severity == "problem"]
+            if not certain:
+                return None
+            lacking = certain[0].text.split(" has no knob")[0]
+            message = f"Not every node here has a knob {knob!r}; {lacking} has none."
+            return Finding(message, "warning", "unknown-knob", name=knob)
+        worst = next((each for each in found if each.severity != "problem"), found[0])
+        if code.any_knob and worst.severity == "problem":
+            return Finding(worst.text, "warning", worst.rule, name=worst.name, suggestion=worst.suggestion)
+        return worst
+
+    def _knob_of(self, class_name: str, knob: str, node: Optional[nk.Node]) -> Optional[Finding]:
+        if knob in self._own_knobs.get(class_name, ()):
+            return None
+        info = self.catalogue.class_info(class_name)
+        if info is None:
+            return None
+        problem = self.catalogue.check_knob(class_name, knob)
+        users = list(node.user_knobs) if node is not None else []
+        if problem is not None and users and not problem.suggestion:
+            near = closest(knob, users, limit=1)
+            if near:
+                message = f"{node.name if node is not None else class_name} has no knob {knob!r}; did you mean {near[0]}?"
+                severity: Severity = "problem" if problem.certain else "warning"
+                return Finding(message, severity, "unknown-knob", name=knob, suggestion=near[0])
+        if problem is not None:
+            return _finding(problem, "unknown-knob", "obsolete" if problem.reason == "obsolete" else "")
+        if node is not None and class_name == "Group" and knob not in info.knobs:
+            near = closest(knob, (*users, *info.knobs), limit=1)
+            if near:
+                message = f"{node.name} has no knob {knob!r}; did you mean {near[0]}?"
+                return Finding(message, "warning", "unknown-knob", name=knob, suggestion=near[0])
+        return None
+
+    def _knob_of_nothing(self, knob: str) -> Optional[Finding]:
+        """Say that no class at all has a knob of that name; a gizmo may have it."""
+        base = knob.partition(".")[0]
+        if base in self.catalogue.common() or self.code.any_knob or self.catalogue.mentions_knob(base):
+            return None
+        if any(base in knobs for knobs in self._own_knobs.values()):
+            return None
+        return Finding(f"No node class that is known here has a knob {knob!r}.", "warning", "unknown-knob", name=knob)
+
+    def knob_kind(self, classes: Optional[frozenset[str]], knob: str) -> str:
+        """Return the type of a knob, where all these classes agree on it; "" where it is not known."""
+        kinds = set()
+        for name in classes or ():
+            facts = self.catalogue.knob_info(name, knob)
+            kinds.add(facts.type if facts is not None and knob not in self.code.knobs else "")
+        return kinds.pop() if len(kinds) == 1 else ""
+
+    # values, inputs, layers
+
+    def value_finding(
+        self, classes: Optional[frozenset[str]], knob: str, value: object, *, as_script: bool = False
+    ) -> Optional[Finding]:
+        """Return what is wrong with setting a knob to a constant; `as_script` where a text for a number is an expression."""
+        if not classes or knob in self.code.knobs or isinstance(value, bool) or value is None:
+            return None
+        found: list[Finding] = []
+        for name in sorted(classes):
+            facts = self.catalogue.knob_info(name, knob)
+            if facts is None or knob in self._user_knobs(name):
+                return None
+            if facts.type in ("Channel_Knob", "ChannelMask_Knob"):
+                one = self._channel_finding(value) if isinstance(value, str) else None
+            elif isinstance(value, str) and facts.type not in ("Boolean_Knob", "Disable_Knob"):
+                problem = self.catalogue.check_value(name, knob, value)
+                is_expression = as_script and problem is not None and problem.reason == "not_a_number"
+                one = None if problem is None or is_expression else _finding(problem, "unknown-value")
+            else:
+                one = None
+            if one is None:
+                return None
+            found.append(one)
+        return found[0] if found else None
+
+    def _user_knobs(self, class_name: str) -> set[str]:
+        if self.document is None:
+            return set()
+        return {name for node in self.document.nodes_of_class(class_name, recurse=True) for name in node.user_knobs}
+
+    def _channel_finding(self, text: str) -> Optional[Finding]:
+        code = self.code
+        if not text or code.any_layer or re.search(r"[\[{$%\s]", text):
+            return None
+        layer, _, channel = text.partition(".")
+        declared = {each.partition(".")[0] for each in self.channels}
+        if layer in code.layers or text in self.channels or (not channel and layer in declared):
+            return None
+        if layer in _BUILT_IN_LAYERS:
+            if not channel or layer not in ("rgba", "depth", "rgb") or channel in _RGBA:
+                return None
+            near = closest(channel, ("red", "green", "blue", "alpha") if layer != "depth" else ("Z",), limit=1)
+            hint = f"; did you mean {layer}.{near[0]}?" if near else "."
+            message = f"The layer {layer} has no channel {channel!r}{hint}"
+            suggestion = f"{layer}.{near[0]}" if near else ""
+            return Finding(message, "problem" if near else "warning", "unknown-channel", name=text, suggestion=suggestion)
+        if self.document is None:
+            return None
+        names = (*self.channels, *declared, *_BUILT_IN_LAYERS, "rgba.red", "rgba.green", "rgba.blue", "rgba.alpha", "depth.Z")
+        near = closest(text, names, limit=1, loose=False)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        message = f"The script has no layer or channel {text!r}{hint}"
+        return Finding(message, "warning", "unknown-channel", name=text, suggestion=near[0] if near else "")
+
+    def input_finding(self, classes: Optional[frozenset[str]], number: int) -> Optional[Finding]:
+        """Return what is wrong with connecting an input by number."""
+        for name in sorted(classes or ()):
+            info = self.catalogue.class_info(name)
+            if info is None or not info.complete or info.dynamic or info.origin != "nuke" or 0 <= number < info.max_inputs:
+                return None
+        if not classes:
+            return None
+        name = sorted(classes)[0]
+        info = self.catalogue.class_info(name)
+        most = 0 if info is None else info.max_inputs
+        inputs = "no inputs" if not most else "1 input, number 0" if most == 1 else f"{most} inputs, numbers 0 to {most - 1}"
+        return Finding(f"{name} has no input {number}; it has {inputs}.", "problem", "unknown-input", name=str(number))
+
+
+def _class_of(node: nk.Node) -> str:
+    return (node.clone_of or node).class_name
+
+
+def _finding(problem: CatalogueProblem, rule: str, other_rule: str = "") -> Finding:
+    severity: Severity = "problem" if problem.certain else "warning"
+    if problem.reason == "not_yet":
+        other_rule = "host-version"
+    return Finding(problem.message, severity, other_rule or rule, name=problem.name, suggestion=problem.suggestion or "")

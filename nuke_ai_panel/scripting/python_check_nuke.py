@@ -1,0 +1,550 @@
+"""What the names of Nuke's Python module give, and what is wrong with the way generated code uses them."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Optional
+
+from nuke_ai_panel.nk.catalogue_suggest import closest
+from nuke_ai_panel.nk.emulation.api import api
+from nuke_ai_panel.nk.words import DamagedWordError, list_words, unquote
+from nuke_ai_panel.scripting.findings import Finding
+from nuke_ai_panel.scripting.nukescripts_names import NUKESCRIPTS
+from nuke_ai_panel.scripting.python_check_expressions import expression_findings, tcl_findings
+from nuke_ai_panel.scripting.python_check_names import ScriptNames, stem_of
+from nuke_ai_panel.scripting.python_check_notes import Notes
+from nuke_ai_panel.scripting.python_check_values import (
+    Bound,
+    Constant,
+    Instance,
+    KnobOf,
+    Mapped,
+    Named,
+    NodeOf,
+    Several,
+    Value,
+    joined,
+)
+
+__all__ = ["PYTHON_KNOBS", "Given", "NukeNames"]
+
+#: Modules inside of ``nuke`` and what it has from its own imports.
+_INSIDE_NUKE = frozenset(
+    [
+        "math",
+        "geo",
+        "rotopaint",
+        "splinewarp",
+        "curvelib",
+        "curveknob",
+        "callbacks",
+        "executeInMain",
+        "utils",
+        "localization",
+        "overrides",
+        "colorspaces",
+        "assist",
+        "scripts",
+        "memory",
+        "usg",
+        "os",
+        "sys",
+        "re",
+        "types",
+        "threading",
+        "traceback",
+        "nodes",
+        "env",
+        "logging",
+    ]
+)
+_NODE_CLASSES = ("Group", "Root", "Viewer", "BackdropNode", "Gizmo", "LiveGroup", "VariableGroup", "Precomp")
+_CHANGE_SELECTION = frozenset(
+    [
+        "createNode",
+        "selectAll",
+        "selectPattern",
+        "selectSimilar",
+        "selectConnectedNodes",
+        "invertSelection",
+        "nodePaste",
+        "clone",
+        "cloneSelected",
+        "makeGroup",
+        "collapseToGroup",
+        "expandSelectedGroup",
+        "duplicateSelectedNodes",
+        "scriptReadText",
+        "scriptReadFile",
+        "scriptSource",
+        "loadToolset",
+    ]
+)
+_CHANGE_SCRIPT = frozenset(
+    [
+        "nodePaste",
+        "scriptReadText",
+        "scriptReadFile",
+        "scriptSource",
+        "loadToolset",
+        "scriptClear",
+        "scriptOpen",
+        "scriptNew",
+        "scriptClose",
+        "scriptSaveAndClear",
+        "expandSelectedGroup",
+        "collapseToGroup",
+        "makeGroup",
+        "tcl",
+    ]
+)
+PYTHON_KNOBS = frozenset(
+    [
+        "knobChanged",
+        "onCreate",
+        "onDestroy",
+        "updateUI",
+        "autolabel",
+        "beforeRender",
+        "beforeFrameRender",
+        "afterFrameRender",
+        "afterRender",
+        "renderProgress",
+        "onScriptLoad",
+        "onScriptSave",
+        "onScriptClose",
+    ]
+)
+_TCL_TEXTS = frozenset({"EvalString_Knob", "File_Knob", "Multiline_Eval_String_Knob"})
+_LISTS_OF_NODES = frozenset({"dependencies", "dependent", "nodes", "selectedNodes", "getNodes", "clones"})
+_KINDS: Mapping[str, str] = {"root": "Root", "thisRoot": "Root"}
+_INSTANCES: Mapping[str, str] = {"menu": "Menu", "toolbar": "ToolBar", "Undo": "Undo", "ProgressTask": "ProgressTask"}
+
+
+@functools.lru_cache(maxsize=1)
+def _knob_methods() -> frozenset[str]:
+    known = api()
+    return frozenset().union(*(known.methods(name) for name in known.classes if name.endswith("Knob")))
+
+
+@functools.lru_cache(maxsize=64)
+def _node_methods(kinds: frozenset[str]) -> frozenset[str]:
+    known = api()
+    return known.methods("Node").union(*(known.methods(kind) for kind in kinds))
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a call was given: values by place and by name; `has_more` where ``*args`` or ``**kwargs`` stand in it."""
+
+    places: Sequence[Optional[Value]]
+    named: Mapping[str, Optional[Value]]
+    nodes: Mapping[str, ast.expr]
+    has_more: bool = False
+
+    def get(self, place: int, name: str = "") -> Optional[Value]:
+        """Return the value of an argument, None where it is not given or not known."""
+        return self.places[place] if place < len(self.places) else self.named.get(name)
+
+
+class NukeNames:
+    """Nuke's module as the check knows it. `read_code` is told of Python that is handed over as text."""
+
+    def __init__(self, names: ScriptNames, notes: Notes, read_code: Callable[[ast.AST, str], None]) -> None:
+        self.names = names
+        self.notes = notes
+        self._read_code = read_code
+        self._made: dict[str, NodeOf] = {}
+
+    # names
+
+    def member(self, node: ast.AST, owner: Named, name: str) -> Optional[Value]:
+        """Return what a name in a module or class is."""
+        code = self.names.code
+        full = f"{owner.name}.{name}"
+        if name.startswith("_") or name in code.nuke_attributes or name in code.asked_attributes:
+            return None
+        if owner.name == "nuke":
+            if name in _INSIDE_NUKE:
+                return Named(full)
+            self._function(node, full)
+        elif owner.name == "nukescripts":
+            if name not in NUKESCRIPTS:
+                near = closest(name, NUKESCRIPTS, limit=1, loose=False)
+                hint = f"; did you mean nukescripts.{near[0]}?" if near else "."
+                suggestion = f"nukescripts.{near[0]}" if near else ""
+                message = f"No nukescripts.{name} is known{hint}"
+                self.notes.report(node, Finding(message, "warning", "unknown-function", name=full, suggestion=suggestion))
+        elif owner.name.startswith("nuke.") and owner.name[5:] in api().classes and api().methods(owner.name[5:]):
+            self._function(node, f"{owner.name[5:]}.{name}")
+        return Named(full)
+
+    def _function(self, node: ast.AST, name: str) -> None:
+        problem = self.names.catalogue.check_function(name)
+        if problem is not None:
+            rule = "host-version" if problem.reason == "not_yet" else "unknown-function"
+            suggestion = problem.suggestion or ""
+            self.notes.report(node, Finding(problem.message, "problem", rule, name=name, suggestion=suggestion))
+
+    def attribute(self, node: ast.AST, owner: Value, name: str) -> Optional[Value]:
+        """Return what an attribute of a node, a knob or another object of Nuke's is."""
+        code = self.names.code
+        self.notes.use(owner)
+        if name.startswith("_") or name in code.asked_attributes or name in code.nuke_attributes:
+            return None
+        if isinstance(owner, NodeOf):
+            return self._node_attribute(node, owner, name)
+        if isinstance(owner, KnobOf):
+            if _is_of_its_own(owner):
+                return None
+            if name in api().methods("Knob") or name not in _knob_methods():
+                self._function(node, f"Knob.{name}")
+            return Bound(owner, name)
+        if isinstance(owner, Instance):
+            if api().methods(owner.kind):
+                self._function(node, f"{owner.kind}.{name}")
+            return Bound(owner, name)
+        return None
+
+    def _node_attribute(self, node: ast.AST, owner: NodeOf, name: str) -> Optional[Value]:
+        kinds = frozenset(_NODE_CLASSES)
+        if owner.classes is not None and all(self.names.catalogue.is_known(each) for each in owner.classes):
+            kinds = frozenset(each for each in owner.classes if each in _NODE_CLASSES)
+        if name in _node_methods(kinds):
+            if name in api().methods("Node"):
+                self._function(node, f"Node.{name}")
+            return Bound(owner, name)
+        if name in _node_methods(frozenset(_NODE_CLASSES)):
+            shown = " and ".join(sorted(owner.classes or ())[:2])
+            message = f"Only groups and a few other classes have {name}(), {shown} nodes do not."
+            self.notes.report(node, Finding(message, "problem", "unknown-function", name=f"Node.{name}"))
+            return None
+        info = [self.names.catalogue.knob_info(each, name) for each in owner.classes or ()]
+        if any(each is not None for each in info) or (owner.node is not None and name in owner.node.user_knobs):
+            message = f"A node has no attribute {name!r}; its knobs are reached as node[{name!r}]."
+            found = Finding(message, "problem", "unknown-function", name=f"Node.{name}", suggestion=f"[{name!r}]")
+            self.notes.report(node, found)
+            return None
+        self._function(node, f"Node.{name}")
+        return None
+
+    def misused(self, node: ast.AST, bound: Optional[Value]) -> None:
+        """Say that a method is used where its result was meant."""
+        if isinstance(bound, Bound) and isinstance(bound.owner, (NodeOf, KnobOf, Instance)):
+            message = f"{bound.name} is a method and is used without being called; write {bound.name}()."
+            found = Finding(message, "problem", "unknown-function", name=bound.name, suggestion=f"{bound.name}()")
+            self.notes.report(node, found)
+
+    def entry(self, node: ast.AST, owner: Mapped, key: Optional[Value]) -> Optional[Value]:
+        """Return what ``node.knobs()["size"]`` or another dictionary holds under a key."""
+        value = owner.each()
+        if isinstance(value, KnobOf) and value.owner is not None and not value.name:
+            return self._knob(node, value.owner, key, raises=True)
+        return value
+
+    def item(self, node: ast.AST, owner: Value, key: Optional[Value]) -> Optional[Value]:
+        """Return what ``owner[key]`` is for a node or a knob."""
+        self.notes.use(owner)
+        if isinstance(owner, NodeOf):
+            return self._knob(node, owner, key, raises=True)
+        return None
+
+    def set_item(self, node: ast.AST, owner: Value, key: Optional[Value]) -> None:
+        """Look at ``node[key] = …``, which sets nothing."""
+        texts = key.texts() if isinstance(key, Constant) else ()
+        if isinstance(owner, NodeOf) and texts:
+            self._knob(node, owner, key, raises=True)
+            message = f"Assigning to node[{texts[0]!r}] sets nothing; write node[{texts[0]!r}].setValue(...)."
+            self.notes.report(node, Finding(message, "problem", "unknown-function", name=texts[0], suggestion="setValue"))
+
+    def _knob(self, node: ast.AST, owner: NodeOf, key: Optional[Value], *, raises: bool) -> KnobOf:
+        texts = key.texts() if isinstance(key, Constant) else ()
+        if not texts:
+            return KnobOf(owner)
+        pending = None
+        for name in texts:
+            finding = None
+            if not owner.takes_any_knob:
+                finding = self.names.knob_finding(owner.classes, name, covers=owner.covers, node=owner.node)
+            if raises:
+                self.notes.report(node, finding)
+            else:
+                pending = self.notes.pend(node, finding)
+        if len(texts) > 1:
+            return KnobOf(owner)
+        return KnobOf(owner, texts[0], self.names.knob_kind(owner.classes, texts[0]), pending)
+
+    # calls
+
+    def call(self, node: ast.Call, name: str, given: Given) -> Optional[Value]:
+        """Return what calling a function of Nuke's gives, its full name being known."""
+        if name.startswith("nuke.nodes."):
+            return self._node_made(node, name[len("nuke.nodes.") :], given)
+        if not name.startswith("nuke."):
+            return None
+        short = name[len("nuke.") :]
+        if short in _CHANGE_SELECTION:
+            self.notes.selection_known = False
+        if short in _CHANGE_SCRIPT:
+            self.notes.script_known = False
+        if short == "createNode":
+            return self._created(node, given)
+        if short in ("delete", "show", "zoomToFitSelected", "clone", "execute"):
+            self.notes.use(given.get(0))
+        if short == "clone":
+            return replace(given.places[0], pending=None) if given.places and isinstance(given.places[0], NodeOf) else NodeOf()
+        if short in ("toNode",):
+            return self._node_named(node, given)
+        if short in ("allNodes", "selectedNodes"):
+            return self._nodes_found(node, short, given)
+        if short == "selectedNode":
+            return NodeOf(self._selected(), pending=None)
+        if short in _KINDS:
+            root = self.names.document.root_node if self.names.document is not None else None
+            return NodeOf(frozenset({_KINDS[short]}), True, node=root)
+        if short in ("collapseToGroup", "makeGroup"):
+            return NodeOf(frozenset({"Group"}), True, takes_any_knob=True)
+        if short in ("thisNode", "thisGroup", "thisParent", "nodePaste", "activeViewerNode"):
+            return NodeOf()
+        if short == "thisKnob":
+            return KnobOf()
+        if short in ("dependentNodes", "dependencies"):
+            return Several(None, NodeOf())
+        if short in _INSTANCES:
+            return Instance(_INSTANCES[short])
+        if short.endswith("_Knob") and short in api().classes:
+            return self._knob_made(node, short, given)
+        if short in ("expression", "tcl", "executeInMainThread"):
+            return None
+        return None
+
+    def _knob_made(self, node: ast.Call, kind: str, given: Given) -> KnobOf:
+        command = given.get(2, "command") if kind == "PyScript_Knob" else None
+        if isinstance(command, Constant) and len(command.texts()) == 1:
+            self._read_code(node, command.texts()[0])
+        name = given.get(0, "name")
+        texts = name.texts() if isinstance(name, Constant) else ()
+        return KnobOf(None, texts[0] if len(texts) == 1 else "", kind)
+
+    def _of_class(self, node: ast.AST, names: Sequence[str]) -> NodeOf:
+        classes = set()
+        for name in names:
+            self.notes.report(node, self.names.class_finding(name))
+            if self.names.catalogue.is_known(name):
+                classes.add(name.removesuffix(".gizmo"))
+        if len(classes) < len(names):
+            return NodeOf(None, True, takes_any_knob=True)
+        return NodeOf(frozenset(classes), True)
+
+    def _created(self, node: ast.Call, given: Given) -> NodeOf:
+        wanted = given.get(0, "node")
+        texts = wanted.texts() if isinstance(wanted, Constant) else ()
+        if not texts:
+            return NodeOf()
+        made = self._of_class(given.nodes.get("0", node), texts)
+        knobs = given.get(1, "knobs")
+        if isinstance(knobs, Constant) and len(knobs.texts()) == 1:
+            self._knob_text(given.nodes.get("1", node), made, knobs.texts()[0])
+        return made
+
+    def _knob_text(self, node: ast.AST, made: NodeOf, text: str) -> None:
+        """Look at the ``size 10 mix 0.5`` of createNode."""
+        try:
+            words = list_words(text)
+        except DamagedWordError:
+            return
+        for name, value in zip(words[::2], words[1::2]):
+            name = unquote(name)
+            if not name.replace(".", "").replace("_", "").isalnum() or "[" in text:
+                return
+            if name == "addUserKnob":
+                continue
+            self.notes.report(node, self.names.knob_finding(made.classes, name, covers=False, node=None))
+            if name == "name":
+                self._made[unquote(value)] = made
+            elif not value.startswith("{"):
+                self.notes.report(node, self.names.value_finding(made.classes, name, unquote(value), as_script=True))
+
+    def _node_made(self, node: ast.Call, class_name: str, given: Given) -> NodeOf:
+        made = self._of_class(node, [class_name])
+        for name, value in given.named.items():
+            place = given.nodes.get(name, node)
+            if name == "inputs":
+                items = value.items if isinstance(value, Several) and value.items is not None else []
+                for each in items:
+                    self.notes.use(each)
+                connected = [number for number, each in enumerate(items) if each != Constant((None,))]
+                if connected:
+                    self.notes.report(place, self.names.input_finding(made.classes, connected[-1]))
+                continue
+            if name == "name":
+                for text in value.texts() if isinstance(value, Constant) else ():
+                    self._made[text] = made
+                continue
+            self.notes.report(place, self.names.knob_finding(made.classes, name, covers=False, node=None))
+            self._set(place, KnobOf(made, name, self.names.knob_kind(made.classes, name)), value, as_script=True)
+        return made
+
+    def _node_named(self, node: ast.Call, given: Given) -> NodeOf:
+        wanted = given.get(0, "name")
+        texts = wanted.texts() if isinstance(wanted, Constant) else ()
+        document = self.names.document
+        if not texts or self.notes.in_group:
+            return NodeOf()
+        found: list[NodeOf] = []
+        pending = None
+        for name in texts:
+            there = document.find(name) if document is not None and self.notes.script_known else None
+            if name in self._made:
+                found.append(self._made[name])
+            elif there is not None:
+                of = (there.clone_of or there).class_name
+                found.append(NodeOf(frozenset({of}), True, node=there.clone_of or there))
+            elif name == "root":
+                found.append(NodeOf(frozenset({"Root"}), True))
+            elif name == "preferences":
+                found.append(NodeOf(takes_any_knob=True))
+            else:
+                found.append(NodeOf())
+                if self.notes.script_known:
+                    finding = self.names.node_finding(name)
+                    guarded = replace(finding, severity="warning") if finding is not None and finding.suggestion else None
+                    pending = self.notes.pend(given.nodes.get("0", node), finding, guarded) or pending
+                    likely = [each for each in self.names.code.classes if stem_of(each) == name.rstrip("0123456789")]
+                    if len(likely) == 1 and finding is None and self.names.catalogue.is_known(likely[0]):
+                        found[-1] = NodeOf(frozenset(likely))
+        one = found[0]
+        for each in found[1:]:
+            merged = joined(one, each)
+            one = merged if isinstance(merged, NodeOf) else NodeOf()
+        return replace(one, pending=pending)
+
+    def _nodes_found(self, node: ast.Call, short: str, given: Given) -> Several:
+        wanted = given.get(0, "filter")
+        if isinstance(wanted, Constant) and wanted.texts():
+            texts = wanted.texts()
+            for text in texts:
+                self.notes.report(given.nodes.get("0", node), self.names.filter_finding([text]))
+            known = [text for text in texts if self.names.catalogue.is_known(text)]
+            return Several(None, NodeOf(frozenset(known) if len(known) == len(texts) else None, True, covers=len(texts) == 1))
+        nothing = wanted is None and not given.places and "filter" not in given.named
+        if not (nothing or wanted == Constant((None,))) or given.has_more:
+            return Several(None, NodeOf())
+        if short == "selectedNodes":
+            return Several(None, NodeOf(self._selected(), covers=True))
+        names = self.names
+        if names.document is None or not self.notes.script_known or self.notes.in_group or "group" in given.named:
+            return Several(None, NodeOf())
+        inner = "recurseGroups" in given.named or len(given.places) > 2
+        classes = (names.inner_classes() if inner else names.document_classes) | frozenset(names.code.classes)
+        return Several(None, NodeOf(classes or None, covers=True))
+
+    def _selected(self) -> Optional[frozenset[str]]:
+        document = self.names.document
+        if document is None or not self.notes.selection_known or self.notes.in_group:
+            return None
+        return frozenset((node.clone_of or node).class_name for node in document.selected()) or None
+
+    def method(self, node: ast.Call, bound: Bound, given: Given) -> Optional[Value]:
+        """Return what calling a method of a node, a knob or another object of Nuke's gives."""
+        if isinstance(bound.owner, NodeOf):
+            return self._node_method(node, bound.owner, bound.name, given)
+        if isinstance(bound.owner, KnobOf):
+            return self._knob_method(node, bound.owner, bound.name, given)
+        if isinstance(bound.owner, Instance):
+            if bound.name in ("addCommand", "setScript"):
+                command = given.get(1, "command")
+                if isinstance(command, Constant) and len(command.texts()) == 1:
+                    self._read_code(given.nodes.get("1", node), command.texts()[0])
+            if bound.owner.kind in ("Menu", "ToolBar") and bound.name == "addMenu":
+                return Instance("Menu")
+        return None
+
+    def _node_method(self, node: ast.Call, owner: NodeOf, name: str, given: Given) -> Optional[Value]:
+        if name == "knob":
+            return self._knob(node, owner, given.get(0, "p"), raises=False)
+        if name == "knobs":
+            return Mapped(None, KnobOf(owner))
+        if name == "allKnobs":
+            return Several(None, KnobOf(owner))
+        if name in ("setInput", "connectInput"):
+            self.notes.use(given.get(1))
+            number = given.get(0)
+            for each in number.values if isinstance(number, Constant) else ():
+                if isinstance(each, int) and not isinstance(each, bool) and given.get(1) != Constant((None,)):
+                    self.notes.report(node, self.names.input_finding(owner.classes if owner.is_sure else None, each))
+            return None
+        if name in ("setSelected", "selectOnly"):
+            self.notes.selection_known = False
+            return None
+        if name in _LISTS_OF_NODES:
+            return Several(None, NodeOf())
+        if name == "setName":
+            given_name = given.get(0, "name")
+            for text in given_name.texts() if isinstance(given_name, Constant) else ():
+                self._made[text] = replace(owner, covers=False, pending=None)
+            return None
+        if name in ("begin", "end"):
+            self.notes.in_group = int(name == "begin" and owner.classes != frozenset({"Root"}))
+            return owner if name == "begin" else None
+        if name in ("input", "output", "parent", "rootNode", "selectedNode", "node"):
+            return NodeOf()
+        if name == "makeGroup":
+            return NodeOf(frozenset({"Group"}), True, takes_any_knob=True)
+        if name == "format":
+            return Instance("Format")
+        if name == "metadata":
+            return None
+        return None
+
+    def _knob_method(self, node: ast.Call, owner: KnobOf, name: str, given: Given) -> Optional[Value]:
+        if name in ("setValue", "setText"):
+            self._set(given.nodes.get("0", node), owner, given.get(0))
+        elif name == "setExpression":
+            text = given.get(0)
+            for each in text.texts() if isinstance(text, Constant) else ():
+                for finding in expression_findings(self.names, owner.owner, owner.name, each, bool(self.notes.in_group)):
+                    self._if_here(given.nodes.get("0", node), finding)
+        elif name == "setCommand":
+            command = given.get(0)
+            if isinstance(command, Constant) and len(command.texts()) == 1:
+                self._read_code(given.nodes.get("0", node), command.texts()[0])
+        elif name == "animation":
+            return Instance("AnimationCurve")
+        elif name == "animations":
+            return Several(None, Instance("AnimationCurve"))
+        elif name == "node":
+            return owner.owner or NodeOf()
+        elif name == "getLinkedKnob":
+            return KnobOf()
+        return None
+
+    def _if_here(self, node: ast.AST, finding: Finding) -> None:
+        """Report what the open script lacks, unless the code runs at another time or made another script of it."""
+        if self.notes.script_known or finding.rule in ("syntax", "unknown-function"):
+            self.notes.report(node, finding)
+
+    def _set(self, node: ast.AST, knob: KnobOf, value: Optional[Value], *, as_script: bool = False) -> None:
+        owner = knob.owner
+        if knob.name == "selected":
+            self.notes.selection_known = False
+        if owner is None or not knob.name or not isinstance(value, Constant):
+            return
+        for each in value.values:
+            if isinstance(each, str) and knob.name == "name":
+                self._made[each] = replace(owner, covers=False, pending=None)
+            elif isinstance(each, str) and (knob.name in PYTHON_KNOBS or knob.kind in ("PythonKnob", "PyScript_Knob")):
+                self._read_code(node, each)
+            elif not (owner.node is not None and knob.name in owner.node.user_knobs):
+                self.notes.report(node, self.names.value_finding(owner.classes, knob.name, each, as_script=as_script))
+            if isinstance(each, str) and (knob.kind in _TCL_TEXTS or knob.name == "label"):
+                for finding in tcl_findings(self.names, owner, knob.name, each, bool(self.notes.in_group)):
+                    self._if_here(node, finding)
+
+
+def _is_of_its_own(knob: KnobOf) -> bool:
+    """Return whether a knob is of a type that has more in Python than the types of the module: curves, tracks, tables."""
+    return knob.name in ("curves", "tracks") or (bool(knob.kind) and knob.kind not in api().classes)

@@ -1,0 +1,214 @@
+"""What the check of Python knows of a value without running anything: this node is a Blur, that knob is its size."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Optional, Union
+
+from nuke_ai_panel.nk import Node
+from nuke_ai_panel.scripting.findings import Finding
+
+__all__ = [
+    "Bound",
+    "ClassOf",
+    "Constant",
+    "Function",
+    "Instance",
+    "KnobOf",
+    "Mapped",
+    "Named",
+    "NodeOf",
+    "Pending",
+    "Several",
+    "Value",
+    "joined",
+    "joined_all",
+    "without_cover",
+]
+
+
+@dataclass(eq=False)
+class Pending:
+    """A finding that counts once its value is used, unless the code asks first whether there is one."""
+
+    finding: Finding
+    place: ast.AST
+    guarded: Optional[Finding] = None
+    #: None as long as it was not used, see :class:`~nuke_ai_panel.scripting.python_check_notes.Notes`.
+    softness: Optional[int] = None
+    is_asked: bool = False
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One of a few known texts, numbers, truth values or None."""
+
+    values: tuple[object, ...]
+
+    def texts(self) -> tuple[str, ...]:
+        """The values, where all of them are texts."""
+        found = tuple(value for value in self.values if isinstance(value, str))
+        return found if len(found) == len(self.values) else ()
+
+
+@dataclass(frozen=True)
+class Named:
+    """A module, function or class under its full dotted name, such as ``nuke`` or ``nuke.createNode``."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class NodeOf:
+    """A node. `classes` is None where nothing is known of them.
+
+    `is_sure`: it is of one of these classes whatever happened before. `covers`: a loop meets all of these classes, so that each
+    of them counts; elsewhere one that fits is enough. `node` is the node of the open script, where it is one.
+    """
+
+    classes: Optional[frozenset[str]] = None
+    is_sure: bool = False
+    covers: bool = False
+    node: Optional[Node] = None
+    pending: Optional[Pending] = None
+    takes_any_knob: bool = False
+
+
+@dataclass(frozen=True)
+class KnobOf:
+    """A knob of a node: `name` is "" where it is not known, `kind` Nuke's Python class of it where that is known."""
+
+    owner: Optional[NodeOf] = None
+    name: str = ""
+    kind: str = ""
+    pending: Optional[Pending] = None
+
+
+@dataclass(eq=False)
+class Several:
+    """A list, tuple, set or what else is gone through. It changes as the code puts things into it."""
+
+    items: Optional[list[Optional[Value]]] = None
+    element: Optional[Value] = None
+
+    def each(self) -> Optional[Value]:
+        """What one of its elements may be."""
+        return joined_all(self.items) if self.items is not None else self.element
+
+    def put(self, value: Optional[Value]) -> None:
+        """Add an element at a place that need not be known."""
+        self.element = value if self.items is not None and not self.items else joined(self.each(), value)
+        self.items = None
+
+    def forget(self) -> None:
+        """Take its elements for unknown."""
+        self.items, self.element = None, None
+
+
+@dataclass(eq=False)
+class Mapped:
+    """A dictionary; `entries` None where its keys are not known."""
+
+    entries: Optional[dict[object, Optional[Value]]] = field(default_factory=dict)
+    element: Optional[Value] = None
+    is_plain: bool = True
+
+    def each(self) -> Optional[Value]:
+        """What one of its values may be."""
+        return joined_all(self.entries.values()) if self.entries is not None else self.element
+
+    def put(self, key: Optional[Value], value: Optional[Value]) -> None:
+        """Set an entry."""
+        if self.entries is not None and isinstance(key, Constant) and len(key.values) == 1:
+            self.entries[key.values[0]] = value
+            return
+        self.element = value if self.entries is not None and not self.entries else joined(self.each(), value)
+        self.entries = None
+
+
+@dataclass(frozen=True)
+class ClassOf:
+    """The text that ``node.Class()`` gave, and the variable that held the node."""
+
+    variable: str
+    node: NodeOf
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An object of another class of Nuke's module, such as ``Menu`` or ``AnimationCurve``."""
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A method that was named and not called."""
+
+    owner: Value
+    name: str
+
+
+@dataclass(eq=False)
+class Function:
+    """A function the code defines; `calls` counts how often it was followed."""
+
+    definition: Union[ast.FunctionDef, ast.AsyncFunctionDef]
+    scope: dict[str, Optional[Value]] = field(default_factory=dict)
+    calls: int = 0
+
+
+Value = Union[Constant, Named, NodeOf, KnobOf, Several, Mapped, ClassOf, Instance, Bound, Function]
+
+
+def joined(one: Optional[Value], other: Optional[Value]) -> Optional[Value]:
+    """Return what is known of a value that is one or the other; None for nothing."""
+    if one is None or other is None:
+        return None
+    if one is other or one == other:
+        return one
+    if isinstance(one, Constant) and isinstance(other, Constant):
+        values = dict.fromkeys((*one.values, *other.values))
+        return Constant(tuple(values)) if len(values) <= 40 else None
+    nothing = Constant((None,))
+    if isinstance(one, NodeOf) and other == nothing:
+        return one
+    if isinstance(other, NodeOf) and one == nothing:
+        return other
+    if isinstance(one, NodeOf) and isinstance(other, NodeOf):
+        if one.classes is None or other.classes is None:
+            return NodeOf(takes_any_knob=one.takes_any_knob or other.takes_any_knob)
+        return NodeOf(
+            one.classes | other.classes,
+            one.is_sure and other.is_sure,
+            pending=one.pending if one.pending is other.pending else None,
+            takes_any_knob=one.takes_any_knob or other.takes_any_knob,
+        )
+    if isinstance(one, KnobOf) and isinstance(other, KnobOf):
+        return KnobOf(kind=one.kind if one.kind == other.kind else "")
+    if isinstance(one, Several) and isinstance(other, Several):
+        if one.items is not None and not one.items:
+            return other
+        if other.items is not None and not other.items:
+            return one
+        return Several(None, joined(one.each(), other.each()))
+    if isinstance(one, Mapped) and isinstance(other, Mapped):
+        return Mapped(None, joined(one.each(), other.each()), one.is_plain and other.is_plain)
+    return None
+
+
+def joined_all(values: Iterable[Optional[Value]]) -> Optional[Value]:
+    """Return what is known of a value that is one of these."""
+    found: Optional[Value] = None
+    for number, value in enumerate(values):
+        found = value if number == 0 else joined(found, value)
+        if found is None:
+            return None
+    return found
+
+
+def without_cover(value: Optional[Value]) -> Optional[Value]:
+    """Return the value where only some of what it may be is met: behind a condition, or at one place of a list."""
+    return replace(value, covers=False) if isinstance(value, NodeOf) and value.covers else value
