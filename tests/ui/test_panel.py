@@ -579,3 +579,21 @@ def test_a_plan_is_worked_off_when_the_artist_agrees(qtbot, panel, controller, s
     assert "1. Set Grade1.white to 2" in server.asked[-1]["messages"][-1]["content"]
     assert any(tool["function"]["name"] == "set_knob" for tool in server.asked[-1]["tools"])
     assert not plan.begin.isVisible()
+
+
+# what is sent
+
+
+def test_what_will_be_sent_can_be_seen_and_taken_away(qtbot, panel, controller, server):
+    _click(qtbot, panel.composer.sees)
+    popup = panel._context
+    assert popup.isVisible()
+    assert "tokens" in popup.title.text()
+    assert "- Grade1 (Grade)" in popup.text.toPlainText()
+    qtbot.mouseClick(popup.parts["selection"], Qt.MouseButton.LeftButton, pos=QtCore.QPoint(8, 8))
+    assert "- Grade1 (Grade)" not in popup.text.toPlainText()
+    qtbot.keyClick(popup, Qt.Key.Key_Escape)
+    assert not popup.isVisible()
+    _ask(qtbot, panel, "hello")
+    qtbot.waitUntil(lambda: bool(server.asked), timeout=LIMIT)
+    assert "- Grade1 (Grade)" not in server.asked[0]["messages"][-1]["content"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nuke_ai_panel_ui.icons import icon
-from nuke_ai_panel_ui.labels import ElidedLabel, button
+from nuke_ai_panel_ui.labels import ElidedButton, ElidedLabel, button
 from nuke_ai_panel_ui.model_picker import ModelButton
 from nuke_ai_panel_ui.qt import QAction, Qt, QtCore, QtGui, QtWidgets, Signal
 from nuke_ai_panel_ui.theme import Theme
@@ -166,9 +166,11 @@ class Composer(QtWidgets.QFrame):
         sees = QtWidgets.QHBoxLayout()
         sees.setSpacing(5)
         self._sees_icon = QtWidgets.QLabel()
-        self.sees = ElidedLabel()
-        self.sees.setObjectName("small")
+        self.sees = ElidedButton()
+        self.sees.setObjectName("sees")
+        self.sees.setAutoDefault(False)
         self.sees.setAccessibleName("What the model will see")
+        self.sees.setToolTip("Show what will be sent")
         sees.addWidget(self._sees_icon)
         sees.addWidget(self.sees, 1)
         rows.addLayout(sees)
@@ -196,6 +198,7 @@ class Composer(QtWidgets.QFrame):
         self.setTabOrder(self.prompt, self.send)
         self.setTabOrder(self.send, self.model)
         self.setTabOrder(self.model, self.mode)
+        self.setTabOrder(self.mode, self.sees)
         self.set_theme(theme)
         self.show_context("")
         self._show_button()
@@ -223,6 +226,7 @@ class Composer(QtWidgets.QFrame):
     def show_context(self, line: str) -> None:
         """Show in one line what the model is told about the script; "" hides the line."""
         self.sees.setText(f"Sees {line}" if line else "")
+        self.sees.setAccessibleDescription(self.sees.text())
         self.sees.setVisible(bool(line))
         self._sees_icon.setVisible(bool(line))
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from nuke_ai_panel.agent.session import ModelChoice
 from nuke_ai_panel_ui.icons import icon
 from nuke_ai_panel_ui.labels import button, label
+from nuke_ai_panel_ui.popups import show_above
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets, Signal
 from nuke_ai_panel_ui.theme import Theme
 
@@ -175,15 +176,7 @@ class ModelPicker(QtWidgets.QFrame):
         line = self.list.sizeHintForRow(0) if self.list.count() else 24
         chrome = self.sizeHint().height() - self.list.sizeHint().height()
         self.resize(width, max(160, chrome + rows * line + 8))
-        top = anchor.mapToGlobal(QtCore.QPoint(0, 0))
-        screen = anchor.screen() if hasattr(anchor, "screen") else None
-        area = screen.availableGeometry() if screen is not None else QtCore.QRect(0, 0, 100000, 100000)
-        y = top.y() - self.height() - 4
-        if y < area.top():
-            y = min(top.y() + anchor.height() + 4, area.bottom() - self.height())
-        x = max(area.left(), min(top.x(), area.right() - self.width()))
-        self.move(x, y)
-        self.show()
+        show_above(self, anchor)
         self.search.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def eventFilter(self, watched: QtCore.QObject, event: QtCore.QEvent) -> bool:

@@ -24,6 +24,7 @@ from nuke_ai_panel.agent.session_events import (
 from nuke_ai_panel.messages import Usage
 from nuke_ai_panel_ui.cards import EmptyPage, ErrorCard, OnboardingPage, PlanCard, StoppedCard
 from nuke_ai_panel_ui.composer import Composer
+from nuke_ai_panel_ui.context_popup import ContextPopup
 from nuke_ai_panel_ui.controller import PanelController
 from nuke_ai_panel_ui.icons import icon
 from nuke_ai_panel_ui.labels import ElidedLabel, label, tool_button
@@ -123,6 +124,7 @@ class Panel(QtWidgets.QWidget):
         self._calls: dict[str, tuple[int, ToolCalled]] = {}
         self._context_note = ""
         self._picker: ModelPicker | None = None
+        self._context: ContextPopup | None = None
         self.setObjectName("nukeAIPanel")
         self.setWindowTitle("AI Panel")
         self.setAccessibleName("AI Panel")
@@ -189,6 +191,7 @@ class Panel(QtWidgets.QWidget):
         composer.stop_requested.connect(lambda: controller.cancel())
         composer.focused.connect(self._show_context)
         composer.prompt.textChanged.connect(self._keep_draft)
+        composer.sees.clicked.connect(lambda *_: self._open_context())
         composer.mode.chosen.connect(self._choose_mode)
         composer.model.clicked.connect(lambda *_: self._open_models())
         self.header.new.clicked.connect(lambda *_: controller.new_conversation())
@@ -244,6 +247,22 @@ class Panel(QtWidgets.QWidget):
             self._picker.settings_requested.connect(self._open_settings)
         self._show_models()
         self._picker.open_above(self.composer.model, min(420, max(260, self.width() - 16)))
+
+    def _open_context(self) -> None:
+        if self._context is None:
+            self._context = ContextPopup(self)
+            self._context.changed.connect(self._take_context_away)
+        self._show_preview()
+        self._context.open_above(self.composer, min(520, max(260, self.width() - 16)))
+
+    def _take_context_away(self, parts: frozenset[str]) -> None:
+        self._controller.session.context_without = parts
+        self._show_preview()
+
+    def _show_preview(self) -> None:
+        session = self._controller.session
+        if self._context is not None:
+            self._context.show_context(session.preview(self.composer.text), session.context_without)
 
     def _on_code_action(self, action: str, code: str, language: str) -> None:
         if action == "run":

@@ -38,6 +38,10 @@ QPushButton#fold {{ background: transparent; border: 1px solid transparent; padd
     color: {theme.dim}; }}
 QPushButton#fold:hover {{ color: {theme.text}; }}
 QPushButton#fold:focus {{ border-color: {theme.accent}; }}
+QPushButton#sees {{ background: transparent; border: 1px solid transparent; padding: 0 2px; text-align: left;
+    color: {theme.dim}; font-size: {small}px; }}
+QPushButton#sees:hover {{ color: {theme.text}; }}
+QPushButton#sees:focus {{ border-color: {theme.accent}; }}
 QFrame#popup {{ background: {theme.panel}; border: 1px solid {theme.line}; }}
 QFrame#popup QListView {{ background: transparent; border: none; outline: none; color: {theme.text}; }}
 QLineEdit {{ background: {theme.field}; border: 1px solid {theme.line}; border-radius: 3px; padding: 4px 6px;
