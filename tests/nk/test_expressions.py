@@ -177,6 +177,7 @@ def test_frame_has_three_names(blur):
         ("Grade1", "input.size + input0.size", 8),
         ("Grade1", "disable", 1),
         ("Grade1", "white.r.main", 0.5),
+        ("Grade1", "white.main.r", 0.5),
         ("Merge1", "input0.black", 1),
         ("Merge1", "topnode.size", 4),
         ("Blur1", "root.format.w / root.height", 1920 / 1080),

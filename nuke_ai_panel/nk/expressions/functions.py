@@ -165,6 +165,7 @@ CONSTANTS: Mapping[str, float] = {
     "off": 0.0,
     "yes": 1.0,
     "no": 0.0,
+    "inf": math.inf,
 }
 
 #: Functions that Nuke has and whose exact result is not known without it.

@@ -381,9 +381,9 @@ def _follow(node: Node, words: Sequence[str]) -> Place:
 
 def _into_knob(place: KnobPlace, rest: Sequence[str]) -> Place:
     fields = (*place.fields, *rest)
-    # A view may stand last; without views of its own a knob is the same in all of them.
-    if fields and fields[-1] in _VIEW_NAMES:
-        fields = fields[:-1]
+    # A view may stand first or last; without views of its own a knob is the same in all of them.
+    if fields and (fields[-1] in _VIEW_NAMES or fields[0] in _VIEW_NAMES):
+        fields = fields[:-1] if fields[-1] in _VIEW_NAMES else fields[1:]
         place = KnobPlace(place.node, place.shape, fields)
     if not fields:
         return place

@@ -38,6 +38,7 @@ __all__ = [
     "Reference",
     "expressions",
     "references",
+    "references_in",
     "referring_nodes",
     "rename_edits",
     "renamed",
@@ -119,6 +120,9 @@ _NOT_EVALUATED = frozenset(
         "points",
         "point_selection",
         "geo_select",
+        "source_grid_col",
+        "destination_grid_col",
+        "handlers",
         "gl_color",
     ]
 )
@@ -224,6 +228,13 @@ def references(node: Node, knob: str = "") -> list[Union[Reference, Broken]]:
     found = [each for source in expressions(node) if knob in ("", source.knob) for each in _of(source)]
     found.extend(each for source in _pixel_expressions(node) if knob in ("", source.knob) for each in _of_pixels(source))
     return found
+
+
+def references_in(
+    node: Node, knob: str, text: str, *, component: int = 0, is_text: bool = False
+) -> list[Union[Reference, Broken]]:
+    """Return every name in an expression as if it stood in that knob of `node`; `is_text` for the Tcl text of a string knob."""
+    return list(_of(KnobExpression(node, knob, component, "tcl" if is_text else "expression", text)))
 
 
 def unresolved_references(document: Document) -> list[Union[Reference, Broken]]:
