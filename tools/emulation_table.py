@@ -86,6 +86,8 @@ a knob that is evaluated can read, and change nothing. Any other command raises 
 _MORE = """
 ## Nodes and knobs, in part
 
+* `Node.format`, `width`, `height`, `pixelAspect`: where the text says it: of the Root, of what has a format (a Read's knob),
+  and of what passes it on; proxy mode is not looked at.
 * `Node.writeKnobs`: knobs at their default are left out with any flags; `WRITE_ALL` adds the name and the place.
 * `Gizmo.makeGroup`: of a gizmo whose file the catalogue knows; its inputs are left open.
 * A knob that comes with a file type (`Write.compression`) is there while `file_type`, or the ending of `file`, is that type.

@@ -8,6 +8,7 @@ from nuke_ai_panel.errors import NkError, NotSimulatedError
 from nuke_ai_panel.nk.emulation.api import absent_method
 from nuke_ai_panel.nk.emulation.formats import Format
 from nuke_ai_panel.nk.emulation.node_knobs import NodeKnobs
+from nuke_ai_panel.nk.emulation.picture_sizes import format_of
 from nuke_ai_panel.nk.emulation.placing import size
 from nuke_ai_panel.nk.expressions import Reference, references, referring_nodes, rename_edits
 from nuke_ai_panel.nk.layout import place
@@ -171,8 +172,13 @@ class Node(NodeKnobs):
             found.extend(source for source in node.inputs if source is not None and _counts(node, what))
         return [self._session.handle(source) for source in dict.fromkeys(found)]
 
-    def dependent(self, what: int = EXPRESSIONS | INPUTS | HIDDEN_INPUTS, *_args: object) -> list[Node]:
+    def dependent(
+        self,
+        what: int = EXPRESSIONS | INPUTS | HIDDEN_INPUTS,
+        forceEvaluate: bool = True,  # noqa: N803  Nuke's name
+    ) -> list[Node]:
         """Return the nodes that read from this one."""
+        del forceEvaluate
         node = self._attached()
         found: list[ScriptNode] = []
         if what & (INPUTS | HIDDEN_INPUTS):
@@ -182,6 +188,22 @@ class Node(NodeKnobs):
         return [self._session.handle(reader) for reader in dict.fromkeys(found)]
 
     # Small facts
+
+    def format(self) -> Format:
+        """Return the format of the node's picture, where the text of the script says it. Raises: NotSimulatedError."""
+        return format_of(self._attached(), self._root_format())
+
+    def width(self) -> int:
+        """Return the width of the node's picture in pixels, as :meth:`format`."""
+        return self.format().width()
+
+    def height(self) -> int:
+        """Return the height of the node's picture in pixels, as :meth:`format`."""
+        return self.format().height()
+
+    def pixelAspect(self) -> float:  # noqa: N802  Nuke's name
+        """Return the shape of the picture's pixels, width by height, as :meth:`format`."""
+        return self.format().pixelAspect()
 
     def help(self) -> str:
         """Return the node's own help text, "" where it has none; that of the class is not known here."""

@@ -12,6 +12,7 @@ from nuke_ai_panel.nk.emulation.code_in_text import code_in
 from nuke_ai_panel.nk.emulation.content import replace_content
 from nuke_ai_panel.nk.emulation.finding import Finding
 from nuke_ai_panel.nk.emulation.formats import Format
+from nuke_ai_panel.nk.emulation.frame_ranges import FrameRange, FrameRanges
 from nuke_ai_panel.nk.emulation.nodes import Node, root_of
 from nuke_ai_panel.nk.emulation.session import Session
 from nuke_ai_panel.nk.expressions import Evaluation, evaluate, run_tcl
@@ -58,6 +59,8 @@ class Script:
             "knob": self.knob,
             "expression": self.expression,
             "filename": self.filename,
+            "FrameRange": FrameRange,
+            "FrameRanges": FrameRanges,
             "stripFrameRange": lambda path: re.sub(r"\s+-?\d+--?\d+\s*\Z", "", path),
         }
 
