@@ -70,4 +70,5 @@ class Review:
             return "Stopped with an error on a copy of the script: " + self.error.strip().splitlines()[-1]
         if self.diff is not None:
             return self.diff.summary() + ", 1 undo step"
-        return self.unknown or "What it changes is not known before it runs"
+        unknown = self.unknown or "What it changes is not known before it runs"
+        return unknown[0].upper() + unknown[1:]

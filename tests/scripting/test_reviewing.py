@@ -295,7 +295,7 @@ def test_review_without_any_python_says_so(script, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "exec_prefix", str(tmp_path))
     found = asyncio.run(review(ScriptProposal("python", "import nuke\nnuke.createNode('Blur')\n"), script))
     assert found.can_run
-    assert found.summary() == "cannot be known here: no Python interpreter was found to try it in"
+    assert found.summary() == "Cannot be known here: no Python interpreter was found to try it in"
 
 
 def test_clean_environment_keeps_what_windows_needs():

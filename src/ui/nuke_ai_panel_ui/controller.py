@@ -497,7 +497,7 @@ class PanelController(QtCore.QObject):
         elif isinstance(event, ProposalReviewed):
             self._to_review = max(0, self._to_review - 1)
             if not self._to_review:
-                self._set_phase("")
+                self._set_phase("Waiting for your decision" if self.session.is_busy else "")
         elif isinstance(event, (AnswerFailed, AnswerCancelled, SessionCleared)):
             self._set_phase("")
         # Whether an answer is on its way changes right after these, when the session lets go of the task.

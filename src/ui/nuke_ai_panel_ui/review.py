@@ -83,10 +83,11 @@ class ReviewCard(Card):
         number = self._record.proposal_id
         self.run = button("Run", self._press_run, name=f"{self._question} {self._place}", primary=True)
         self.run_always = button(
-            "Run, and the like from now on",
+            "Always here",
             lambda: self.run_requested.emit(number, "conversation"),
-            name="Run it, and run what does the same without asking in this conversation",
+            name="Run it, and from now on run what does the same without asking, in this conversation",
         )
+        self.run_always.setToolTip(self.run_always.accessibleName())
         self.fix = button("Fix it", lambda: self.fix_requested.emit(number), name="Have the model fix the script")
         self.undo = button("Undo", lambda: self.undo_requested.emit(number), name="Undo what the script did")
         self.insert = button("Insert", lambda: self.insert_requested.emit(self.code.code), name="Insert into the Script Editor")
@@ -229,8 +230,9 @@ class ReviewCard(Card):
         self.run.setText(words)
         self.run.setEnabled(review.can_run or edited)
         self.run.setToolTip("" if self.run.isEnabled() else review.summary())
-        # What was wrong once is not waved through for the rest of a conversation.
-        self.run_always.setVisible(is_open and not edited and not failed and review.is_sound)
+        # What is doubtful, or reaches beyond the node graph, is not waved through for the rest of a conversation.
+        is_plain = review.is_sound and review.diff is not None and not review.warnings
+        self.run_always.setVisible(is_open and not edited and not failed and is_plain)
         self.fix.setVisible(is_open and not edited and (failed or not review.is_sound))
         self.reject.setVisible(is_open)
         self.undo.setVisible(record.state == "applied")
