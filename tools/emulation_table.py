@@ -61,6 +61,15 @@ PARTLY = {
     "selectedNode": "of several the one that comes last in the script",
     "selectedNodes": "newest first; the order of selecting is not known",
     "tcl": "the commands named below; code is never run",
+    "cloneSelected": "without an action",
+    "zoom": "does nothing; the present zoom is not known",
+    "activeViewer": "None, where there is no window",
+    "thisClass": "the class of `thisNode`",
+    "thisKnob": "None: no callback is ever running",
+    "thisPane": "None: no panel is ever shown",
+    "pluginAddPath": "recorded in `session_of(module).plugin_paths`, nothing is loaded",
+    "pluginAppendPath": "as `pluginAddPath`",
+    "pluginPath": "what the script added",
     "clone": "as `createNode`, with the knobs of the node",
     "thisNode": "the group that commands work in: no callback is ever running",
     "undo": "steps of this session",
@@ -97,6 +106,7 @@ _MORE = """
 """
 _LIBRARY = """`autoBackdrop`, `clear_selection_recursive` and `swapAB`; recorded only: `panels.registerWidgetAsPanel`,
 `registerPanel`, `unregisterPanel` and `PythonPanel` with its knobs, which no call shows. Anything else is **no**."""
+_NOTHING = "does nothing: there is no window and no cache"
 _CALLBACK = "registered and removed, never called"
 
 _INTRO = """# The emulated nuke module
@@ -135,6 +145,7 @@ def page(module: types.ModuleType) -> str:
     """Return the page for an emulated module."""
     from nuke_ai_panel.nk.emulation.api import api
     from nuke_ai_panel.nk.emulation.callbacks import KINDS
+    from nuke_ai_panel.nk.emulation.window import SHOWN_NOWHERE
 
     known = api()
     own = vars(module)
@@ -144,7 +155,7 @@ def page(module: types.ModuleType) -> str:
         name for name, found in own.items() if callable(found) and not name.startswith("_") and not isinstance(found, type)
     }
     for name in sorted(known.functions | public, key=str.lower):
-        note = _CALLBACK if name in callbacks else PARTLY.get(name, "")
+        note = _CALLBACK if name in callbacks else _NOTHING if name in SHOWN_NOWHERE else PARTLY.get(name, "")
         state = "no" if name not in own else "partly" if note else "yes"
         lines.append(f"| `nuke.{name}` | {state} | {note if state != 'no' else ''} |".replace("|  |", "| |"))
     lines += ["\n## Classes\n", "| class | simulated methods | methods that are not |", "| --- | --- | --- |"]

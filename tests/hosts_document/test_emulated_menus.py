@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
+from nuke_ai_panel import nk
 from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.module import session_of
 
@@ -144,3 +147,33 @@ def test_callbacks_are_kept_with_the_class_they_are_for(nuke):
     ]
     nuke.removeOnUserCreate(never, nodeClass="Write")
     assert [each.kind for each in session_of(nuke).callbacks] == ["KnobChanged"]
+
+
+# The window and the plug-in path
+
+
+def test_what_only_concerns_the_window_does_nothing(nuke, document):
+    before = document.to_bytes()
+    nuke.show(nuke.toNode("Grade1"))
+    nuke.showDag(nuke.root())
+    nuke.zoom(1, [0, 0])
+    nuke.zoomToFitSelected()
+    nuke.updateUI()
+    assert nuke.activeViewer() is None
+    assert (nuke.thisKnob(), nuke.thisPane(), nuke.executing(), nuke.thisClass()) == (None, None, False, "Root")
+    assert document.to_bytes() == before
+    with pytest.raises(NotSimulatedError, match=r"nuke\.zoom"):
+        nuke.zoom()
+    with pytest.raises(NotSimulatedError, match=r"nuke\.activeViewer"):
+        nk.emulate(document, window=True).activeViewer()
+
+
+def test_the_plug_in_path_is_recorded(nuke):
+    before = list(sys.path)
+    nuke.pluginAddPath("/studio/gizmos/")
+    nuke.pluginAddPath(["./icons", "./python"])
+    nuke.pluginAppendPath("/late")
+    assert nuke.pluginPath() == ["./python", "./icons", "/studio/gizmos", "/late"]
+    assert sys.path == before
+    with pytest.raises(TypeError, match="string"):
+        nuke.pluginAddPath(3)

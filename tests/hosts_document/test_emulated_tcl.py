@@ -322,3 +322,20 @@ def test_a_clone_of_a_clone_is_one_of_the_same_family_and_can_be_undone(nuke, do
     assert document.to_bytes().count(b"clone $C") == 2
     nuke.undo()
     assert document.to_bytes() == SCRIPT
+
+
+def test_selected_nodes_are_cloned_with_their_connections(nuke, document):
+    for node in nuke.allNodes():
+        node.setSelected(node.name() in ("Read1", "Grade1"))
+    assert nuke.cloneSelected()
+    made = nuke.selectedNodes()
+    assert sorted(node.name() for node in made) == ["Grade1", "Read1"]
+    grade = next(node for node in made if node.Class() == "Grade")
+    assert grade.input(0) in made
+    assert nuke.toNode("Group1").input(0).clones() == 1
+    assert nuke.toNode("Group1").input(0) not in made
+    nuke.toNode("Group1").selectOnly()
+    with pytest.raises(RuntimeError, match="cannot be cloned"):
+        nuke.cloneSelected()
+    with pytest.raises(NotSimulatedError, match="cloneSelected"):
+        nuke.cloneSelected("copy")

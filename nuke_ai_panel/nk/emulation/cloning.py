@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.creating import Creating, knob_pairs
 from nuke_ai_panel.nk.emulation.nodes import Node
 from nuke_ai_panel.nk.emulation.session import Session
+from nuke_ai_panel.nk.layout import place
 from nuke_ai_panel.nk.node import Node as ScriptNode
 from nuke_ai_panel.nk.node_text import NodeText
 
@@ -22,7 +24,7 @@ class Cloning:
 
     def table(self) -> dict[str, object]:
         """Return the functions by the names Nuke gives them."""
-        return {"clone": self.clone}
+        return {"clone": self.clone, "cloneSelected": self.clone_selected}
 
     def clone(self, node: Node, args: str = "", inpanel: bool = True) -> Any:
         """Clone a node into the stream of the selected one, as ``createNode`` makes one, and select the clone alone.
@@ -38,13 +40,38 @@ class Cloning:
             handle[name].fromScript(value)
         return self.session.hand_out(made)
 
+    def clone_selected(self, action: str = "") -> bool:
+        """Clone the selected nodes, connected among themselves as they are, and select the clones; False without a selection.
+
+        Raises: RuntimeError where one cannot be cloned, NotSimulatedError for an `action`.
+        """
+        if action:
+            raise NotSimulatedError(f"nuke.cloneSelected({action!r}) is not simulated.")
+        document = self.session.document
+        chosen = self.creating.selected()
+        for node in chosen:
+            _check(node)
+        clones = {node: self._new(node) for node in chosen}
+        for node, clone in clones.items():
+            for index, source in enumerate(node.inputs):
+                document.connect(clone, index, clones.get(source, source) if source is not None else None)
+            document.select(node, False)
+        for clone in clones.values():
+            document.select(clone)
+        place(document, clones.values(), grows_backdrops=False)
+        return bool(chosen)
+
     def clone_of(self, node: ScriptNode) -> ScriptNode:
         """Return a new clone of a node, in the stream of the selected one. Raises: RuntimeError for what cannot be cloned."""
+        _check(node)
+        chosen = self.creating.selected()
+        made = self._new(node)
+        self.creating.join_stream(self.session.handle(made), chosen)
+        return made
+
+    def _new(self, node: ScriptNode) -> ScriptNode:
         document = node.document
         original = node.clone_of or node
-        if original.children is not None or original is document.root_node:
-            raise RuntimeError(f"{original.name} cannot be cloned")
-        chosen = self.creating.selected()
         family = document.clones_of(original)
         variable = family[0].clone_variable if family else document._fresh_variable("C")
         scope = self.creating.finding.scope()
@@ -53,5 +80,9 @@ class Cloning:
         made = ScriptNode(scope, original.class_name, text)
         document.note_clone(made, original)
         document._put(made, None)
-        self.creating.join_stream(self.session.handle(made), chosen)
         return made
+
+
+def _check(node: ScriptNode) -> None:
+    if (node.clone_of or node).children is not None or node is node.document.root_node:
+        raise RuntimeError(f"{node.name} cannot be cloned")

@@ -28,6 +28,7 @@ from nuke_ai_panel.nk.emulation.script_library import script_library
 from nuke_ai_panel.nk.emulation.session import Session
 from nuke_ai_panel.nk.emulation.tcl_script import TclScript
 from nuke_ai_panel.nk.emulation.undo import undo_class
+from nuke_ai_panel.nk.emulation.window import Window
 
 __all__ = ["emulate", "session_of"]
 
@@ -142,6 +143,7 @@ def _table(session: Session) -> dict[str, object]:
         Cloning(session, creating),
         Grouping(session, finding),
         Script(session, finding),
+        Window(session, finding),
         session.main_calls,
     ):
         table.update(part.table())

@@ -121,6 +121,7 @@ class Session:
         self.callbacks: list[Callback] = []
         self.menu_changes: list[MenuChange] = []
         self.panels: list[PanelRecord] = []
+        self.plugin_paths: list[str] = []
         self.kernels_from_files: set[ScriptNode] = set()
         self.not_run: list[NotRun] = []
         self.knob_defaults: dict[tuple[str, str], object] = {}
