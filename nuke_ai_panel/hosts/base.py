@@ -8,10 +8,23 @@ dies with the next undo.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from types import CodeType
+from typing import Optional, Protocol
 
-__all__ = ["EditsGraph", "Host", "NodeInfo", "ReadsGraph", "RunResult", "RunsScripts", "SavesScript"]
+__all__ = [
+    "EditsGraph",
+    "Host",
+    "NodeInfo",
+    "PastesText",
+    "ReadsGraph",
+    "RestoresScript",
+    "RunResult",
+    "RunsScripts",
+    "SavesScript",
+    "WatchesScript",
+]
 
 
 @dataclass(frozen=True)
@@ -102,11 +115,42 @@ class EditsGraph(Protocol):
         ...
 
 
+class WatchesScript(Protocol):
+    """What watches over a script while it runs, and may end it by an exception of its own inside of it."""
+
+    def running(self, code: CodeType) -> AbstractContextManager[None]:
+        """Return what is to be entered right around the execution of `code`, in its thread, and nothing else."""
+        ...
+
+
 class RunsScripts(Protocol):
     """Running generated Python, after the artist has agreed."""
 
-    def run_python(self, code: str, *, title: str) -> RunResult:
-        """Run `code` with ``nuke`` in reach as one undo step named `title`; roll back when it raises."""
+    def run_python(self, code: str, *, title: str, watch: Optional[WatchesScript] = None) -> RunResult:
+        """Run `code` with ``nuke`` in reach as one undo step named `title`; roll back when it raises, whatever it raises.
+
+        Of long output the middle is left out. `watch` looks after it while it runs.
+        """
+        ...
+
+
+class RestoresScript(Protocol):
+    """Going back to an earlier state of the script."""
+
+    def restore(self, snapshot: bytes, *, title: str) -> RunResult:
+        """Let the script be what `snapshot` says, Root settings included, as one undo step named `title`.
+
+        The script keeps its file name. Code in the text is not run. Where it fails, ``error`` says why and nothing has changed;
+        ``output`` names what the host did not take over, "" when it took all. Raises: HostError.
+        """
+        ...
+
+
+class PastesText(Protocol):
+    """Adding nodes from text, without touching one node by Python."""
+
+    def paste_text(self, text: str, *, title: str) -> RunResult:
+        """Add the nodes of the .nk `text` to the root as one undo step named `title`; roll back when it cannot be read."""
         ...
 
 
@@ -118,5 +162,5 @@ class SavesScript(Protocol):
         ...
 
 
-class Host(ReadsGraph, EditsGraph, RunsScripts, SavesScript, Protocol):
+class Host(ReadsGraph, EditsGraph, RunsScripts, RestoresScript, PastesText, SavesScript, Protocol):
     """A host with every capability."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import io
 import os
-import threading
 import traceback
 import types
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TextIO, Union
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Optional, Union
 
 from nuke_ai_panel.errors import HostError, KnobNotFoundError, NkError, NodeNotFoundError, NotSimulatedError
-from nuke_ai_panel.hosts.base import NodeInfo, RunResult
+from nuke_ai_panel.hosts.base import NodeInfo, RunResult, WatchesScript
+from nuke_ai_panel.hosts.output import ScriptOutput, captured
 from nuke_ai_panel.nk.document import Document, load, new_script
 from nuke_ai_panel.nk.emulation import emulate
+from nuke_ai_panel.nk.emulation.content import replace_content
 from nuke_ai_panel.nk.emulation.module import session_of
 from nuke_ai_panel.nk.emulation.session import NotRun
 from nuke_ai_panel.nk.node import Node
@@ -133,34 +133,56 @@ class DocumentHost:
         except BaseException:
             self._document.roll_back(mark)
             raise
-        if self._document.mark() != mark:
-            self._steps.append(mark)
+        self._end_step(mark)
 
     # Running
 
-    def run_python(self, code: str, *, title: str) -> RunResult:
+    def run_python(self, code: str, *, title: str, watch: Optional[WatchesScript] = None) -> RunResult:
         """Run `code` with ``nuke`` in reach as one undo step; roll back when it raises, whatever it raises.
 
         ``sys.modules`` is not touched: ``import nuke`` inside of the code gives the emulated module, everywhere else
         whatever was there before.
         """
         del title
-        output = io.StringIO()
+        output = ScriptOutput()
         nuke = emulate(self._document, write=output.write)
         self._not_run = session_of(nuke).not_run
         mark = self._document.mark()
         try:
             program = compile(code, _FILE_NAME, "exec", dont_inherit=True)
-            with _captured(output):
-                exec(program, _namespace(nuke))  # noqa: S102  running generated code is what this is for
+            namespace = _namespace(nuke)
+            with captured(output):
+                with watch.running(program) if watch is not None else contextlib.nullcontext():
+                    exec(program, namespace)  # noqa: S102  running generated code is what this is for
                 while session_of(nuke).main_calls.serve():
                     pass
         except BaseException as error:  # noqa: BLE001  SystemExit and KeyboardInterrupt end the script, not the host
             self._document.roll_back(mark)
-            return RunResult(output.getvalue(), _traceback(error, code))
+            return RunResult(output.text(), _traceback(error, code))
+        self._end_step(mark)
+        return RunResult(output.text())
+
+    def restore(self, snapshot: bytes, *, title: str) -> RunResult:
+        """Let the document be what `snapshot` says, as one undo step; where it is saved to stays. Raises: nothing."""
+        del title
+        mark = self._document.mark()
+        if snapshot == self.snapshot():
+            return RunResult()
+        try:
+            replace_content(self._document, snapshot)
+        except NkError as error:
+            self._document.roll_back(mark)
+            return RunResult(error=f"The script of that moment cannot be read: {error}")
+        self._end_step(mark)
+        return RunResult()
+
+    def paste_text(self, text: str, *, title: str) -> RunResult:
+        """Add the nodes of the .nk `text` to the root as one undo step; roll back when it cannot be read."""
+        return self.run_python(f"nuke.scriptReadText({text!r})", title=title)
+
+    def _end_step(self, mark: int) -> None:
         if self._document.mark() > mark:
             self._steps.append(mark)
-        return RunResult(output.getvalue())
 
     @property
     def not_run(self) -> Sequence[NotRun]:
@@ -210,33 +232,6 @@ def _namespace(nuke: types.ModuleType) -> dict[str, Any]:
     own = dict(vars(builtins))
     own["__import__"] = import_module
     return {"__name__": "__main__", "__file__": _FILE_NAME, "__builtins__": own, "nuke": nuke}
-
-
-class _ThreadOutput(io.TextIOBase):
-    """A standard stream that takes what one thread writes; the others still write where they did."""
-
-    def __init__(self, taken: Callable[[str], int], stream: TextIO | None) -> None:
-        super().__init__()
-        self._taken = taken
-        self._stream = stream
-        self._thread = threading.get_ident()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        if threading.get_ident() == self._thread:
-            return self._taken(text)
-        return self._stream.write(text) if self._stream is not None else len(text)
-
-
-@contextlib.contextmanager
-def _captured(output: io.StringIO) -> Iterator[None]:
-    import sys
-
-    with contextlib.redirect_stdout(_ThreadOutput(output.write, sys.stdout)):  # noqa: SIM117  one line each
-        with contextlib.redirect_stderr(_ThreadOutput(output.write, sys.stderr)):
-            yield
 
 
 def _traceback(error: BaseException, code: str) -> str:

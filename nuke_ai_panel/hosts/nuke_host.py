@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import io
 import linecache
 import sys
 import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any, Optional, TypeVar
 
-from nuke_ai_panel.errors import HostError, KnobNotFoundError, NodeNotFoundError, NukeAIPanelError
-from nuke_ai_panel.hosts.base import NodeInfo, RunResult
+from nuke_ai_panel.errors import HostError, KnobNotFoundError, NkError, NodeNotFoundError, NukeAIPanelError
+from nuke_ai_panel.hosts.base import NodeInfo, RunResult, WatchesScript
+from nuke_ai_panel.hosts.going_back import EarlierState, earlier_state
+from nuke_ai_panel.hosts.output import ScriptOutput, captured
 from nuke_ai_panel.hosts.script_text import WrittenNode, write_nodes
+from nuke_ai_panel.nk.document import loads
+from nuke_ai_panel.nk.graph_diff import diff
 from nuke_ai_panel.nk.words import DamagedWordError, list_words, quote, unquote
 
 __all__ = ["NukeHost"]
@@ -186,12 +190,51 @@ class NukeHost:
 
     # running and saving
 
-    def run_python(self, code: str, *, title: str) -> RunResult:
+    def run_python(self, code: str, *, title: str, watch: Optional[WatchesScript] = None) -> RunResult:
         """Run `code` as the Script Editor would, in the root, as one undo step named `title`; roll back when it raises.
 
         What it prints is captured; what Nuke itself prints to the terminal is not. It blocks Nuke while it runs.
         """
-        return self._on_graph(lambda: self._run(code, title))
+        return self._on_graph(lambda: self._run(code, title, watch))
+
+    def restore(self, snapshot: bytes, *, title: str) -> RunResult:
+        """Let the script be what `snapshot` says, as one undo step; its name stays, and code in the text is not run.
+
+        Callbacks of nodes are set as data once the nodes are there. ``output`` names what Nuke did not take over.
+        """
+        try:
+            wanted = earlier_state(snapshot)
+        except NkError as error:
+            return RunResult(error=f"The script of that moment cannot be read: {error}")
+
+        def change() -> RunResult:
+            try:
+                with self._undo_step(title):
+                    self._go_back(wanted)
+            except (RuntimeError, ValueError, TypeError, NameError, AttributeError, NukeAIPanelError) as error:
+                return RunResult(error=f"Nuke could not go back, and the script is as it was: {error}")
+            left = diff(loads(snapshot), loads(self._script_text()))
+            # What Root is called is the path of the file, which stays.
+            left = replace(left, knobs=tuple(each for each in left.knobs if (each.path, each.knob) != ("Root", "name")))
+            return RunResult("\n".join(left.lines()))
+
+        return self._on_graph(change)
+
+    def paste_text(self, text: str, *, title: str) -> RunResult:
+        """Add the nodes of the .nk `text` to the root as one undo step. Works in every edition: no node passes through Python.
+
+        Nuke runs the code that such text carries, as with every paste.
+        """
+
+        def change() -> RunResult:
+            try:
+                with self._in_root(), self._undo_step(title):
+                    self._nuke.scriptReadText(text)
+            except (RuntimeError, ValueError, TypeError) as error:
+                return RunResult(error=f"Nuke cannot read these nodes: {error}")
+            return RunResult()
+
+        return self._on_main(change)
 
     def save(self, path: str = "") -> str:
         """Save to `path` (an existing file is replaced), or to where it was read from; return the path. Raises: HostError."""
@@ -348,6 +391,25 @@ class NukeHost:
         x = source.xpos() + (source.screenWidth() - node.screenWidth()) // 2
         node.setXYpos(int(x), int(source.ypos() + source.screenHeight() + _GAP))
 
+    # going back
+
+    def _go_back(self, wanted: EarlierState) -> None:
+        for node in self._nuke.allNodes(group=self._nuke.root()):
+            self._nuke.delete(node)
+        self._nuke.scriptReadText(wanted.nodes)
+        root = self._nuke.root()
+        kept = {name for name, _ in wanted.root}
+        for name, _ in self._knob_words(root):
+            knob = root.knob(name)
+            if name not in kept and name != _USER_KNOB and knob is not None:
+                knob.clearAnimated()
+                knob.setValue(knob.defaultValue())
+        root.readKnobs("\n".join(f"{quote(name)} {word}" for name, word in wanted.root))
+        for path, name, text in wanted.callbacks:
+            self._find(path)[name].setValue(text)
+        for node in self._walk(root, False):
+            node.setSelected(node.name() in wanted.selected)
+
     # the script as text
 
     def _script_text(self) -> bytes:
@@ -409,20 +471,21 @@ class NukeHost:
 
     # generated code
 
-    def _run(self, code: str, title: str) -> RunResult:
+    def _run(self, code: str, title: str, watch: Optional[WatchesScript]) -> RunResult:
         filename = f"<{title}>"
-        output = io.StringIO()
+        output = ScriptOutput()
         # A traceback then shows the lines of the script.
         linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
         try:
-            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output), self._importable():
+            with captured(output), self._importable():
                 compiled = compile(code, filename, "exec", dont_inherit=True)
-                with self._undo_step(title):
-                    # Named __main__, so that the usual last lines of a script run too.
-                    exec(compiled, {"__name__": "__main__", "nuke": self._nuke})  # noqa: S102 - the artist has agreed to it
-        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - the code is a stranger's
-            return RunResult(output.getvalue(), _traceback_of(error, filename))
-        return RunResult(output.getvalue())
+                # Named __main__, so that the usual last lines of a script run too.
+                namespace = {"__name__": "__main__", "nuke": self._nuke}
+                with self._undo_step(title), watch.running(compiled) if watch is not None else contextlib.nullcontext():
+                    exec(compiled, namespace)  # noqa: S102 - the artist has agreed to it
+        except BaseException as error:  # noqa: BLE001 - the code is a stranger's; what ends it does not end Nuke
+            return RunResult(output.text(), _traceback_of(error, filename))
+        return RunResult(output.text())
 
     @contextlib.contextmanager
     def _importable(self) -> Iterator[None]:

@@ -394,6 +394,68 @@ def run_python_collapses_to_a_group(case: Case) -> None:
     assert case.host.node("Write1").inputs == ("Group2",)
 
 
+# Going back and pasting
+
+
+@check
+def restore_brings_back_nodes_wires_settings_and_selection(case: Case) -> None:
+    before = case.host.snapshot()
+    name = case.host.script_name()
+    run(
+        case,
+        "nuke.root()['fps'].setValue(30)\nnuke.root()['last_frame'].setValue(1200)\nnuke.root()['proxy'].setValue(True)\n"
+        "nuke.delete(nuke.toNode('Grade1'))\n"
+        "nuke.toNode('Group1.Blur1')['size'].setValue(9)\nnuke.createNode('Defocus', inpanel=False)\n",
+    )
+    between = case.host.snapshot()
+    result = case.host.restore(before, title="Go back")
+    assert result.ok, result.error
+    assert result.output == ""
+    assert same_graph(before, case.host.snapshot()) == []
+    assert [node.path for node in case.host.selected()] == ["Read1"]
+    assert case.host.script_name() == name
+    assert case.host.undo(), "it is one step"
+    assert same_graph(between, case.host.snapshot()) == []
+
+
+@check
+def restore_runs_no_code_of_the_text(case: Case) -> None:
+    mark = case.folder / "ran"
+    code = f"open({str(mark)!r}, 'w').close()".replace('"', "'")
+    text = SCRIPT.replace(b" name Grade1\n", f' onCreate "{code}"\n name Grade1\n'.encode())
+    result = case.host.restore(text, title="Go back")
+    assert result.ok, result.error
+    assert not mark.exists()
+    assert case.host.node("Grade1").knobs["onCreate"] == code
+
+
+@check
+def restore_of_what_cannot_be_read_changes_nothing(case: Case) -> None:
+    before = case.host.snapshot()
+    result = case.host.restore(b"Grade {\n name Grade1\n", title="Go back")
+    assert not result.ok
+    assert case.host.snapshot() == before
+    assert not case.host.undo()
+
+
+@check
+def paste_text_adds_nodes_as_one_step(case: Case) -> None:
+    before = case.host.snapshot()
+    result = case.host.paste_text("Blur {\n inputs 0\n size 3\n name Soft1\n}\nGrade {\n name Warm1\n}\n", title="Paste")
+    assert result.ok, result.error
+    assert case.host.node("Warm1").inputs == ("Soft1",)
+    assert case.host.undo()
+    assert case.host.snapshot() == before
+
+
+@check
+def paste_text_that_is_damaged_changes_nothing(case: Case) -> None:
+    before = case.host.snapshot()
+    assert not case.host.paste_text("Blur {\n size 3\n", title="Paste").ok
+    assert case.host.snapshot() == before
+    assert not case.host.undo()
+
+
 # Saving
 
 
