@@ -32,9 +32,7 @@ def _visible(text: str) -> str:
     if text.isprintable():
         return text
     # Bidirectional marks, zero-width and tag characters can hide words or turn them round.
-    return "".join(
-        each if each.isprintable() else f"\\u{ord(each):04x}" if ord(each) < 0x10000 else f"\\U{ord(each):08x}" for each in text
-    )
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
 
 
 def _defused(text: str) -> str:

@@ -163,7 +163,7 @@ async def _list(view: ScriptView, arguments: Arguments) -> list[str]:
     found = [each for node in nodes for each in files_of(node)]
     await on_disk(found)
     if arguments.get("missing"):
-        found = [each for each in found if each.exists is False]
+        found = [each for each in found if each.exists is False and not each.file.is_written]
     lines = []
     for each in found:
         file = each.file

@@ -12,7 +12,7 @@ from nuke_ai_panel.agent.tools.values import Arguments, ReadTool, ToolProblem, T
 from nuke_ai_panel.nk import graph
 from nuke_ai_panel.nk.catalogue_suggest import closest
 from nuke_ai_panel.nk.curves import parse_value
-from nuke_ai_panel.nk.expressions import knob_number, knob_text
+from nuke_ai_panel.nk.expressions import Evaluation, knob_number, knob_text
 from nuke_ai_panel.nk.node import Node
 from nuke_ai_panel.nk.words import DamagedWordError
 
@@ -71,17 +71,21 @@ def _at(view: ScriptView, node: Node, knob: str, frame: float) -> str:
             size = max(size, len(parse_value(written).components()))
         except DamagedWordError:
             size = 1
+    if known is not None and known.choices:
+        return _told(knob_text(node, knob, frame=frame))
     values = []
     for component in range(min(size, 16)):
         found = knob_number(node, knob, component, frame=frame)
         if found.number is None and size == 1:
             found = knob_text(node, knob, frame=frame)
-        if found.problem is not None:
-            message = getattr(found.problem, "message", "")
-            values.append(f"unknown ({neutral(str(message), 200)})")
-        else:
-            values.append(f"{found.value:g}" if isinstance(found.value, float) else quoted(str(found.value)))
+        values.append(_told(found))
     return ", ".join(values)
+
+
+def _told(found: Evaluation) -> str:
+    if found.problem is not None:
+        return f"unknown ({neutral(found.problem.message, 200)})"
+    return f"{found.value:g}" if isinstance(found.value, float) else quoted(str(found.value))
 
 
 def _animation(view: ScriptView, arguments: Arguments) -> Iterator[str]:

@@ -94,7 +94,7 @@ def _problems(view: ScriptView, nodes: Iterable[Node]) -> Iterator[str]:
         for each in references(node):
             at = f"{who}: {quoted(each.source.knob)} holds {quoted(each.source.text, 160)}"
             if isinstance(each, Broken):
-                yield f"{at}, which cannot be read: {neutral(str(getattr(each.problem, 'message', '')), 200)}"
+                yield f"{at}, which cannot be read: {neutral(each.problem.message, 200)}"
             elif isinstance(each, Reference) and each.status == "missing":
                 yield f"{at}, and {quoted(each.name)} leads nowhere: {neutral(each.message, 200)}"
         for source in graph.expressions(node):
@@ -162,11 +162,15 @@ def _why_disabled(node: Node) -> str:
     if written == "true":
         return "(by its disable knob)"
     value = knob_number(node, "disable")
-    if value.number:
-        return f"now (by the expression {quoted(written, 120)})"
     if value.problem is not None:
         return f"at times (by {quoted(written, 120)}, whose value is not known here)"
-    return ""
+    settings = graph.root_settings(node.document)
+    first, last = settings.first_frame or 1.0, settings.last_frame or 1.0
+    frames = [first + (last - first) * part / 4 for part in range(5)]
+    others = [knob_number(node, "disable", frame=float(round(frame))).number for frame in frames]
+    if value.number and all(others):
+        return f"(by {quoted(written, 120)})"
+    return f"at some frames (by {quoted(written, 120)})" if value.number or any(others) else ""
 
 
 TOOLS = (

@@ -39,6 +39,10 @@ def _create(draft: Draft, arguments: Arguments) -> str:
 
 def _class(draft: Draft, wanted: str) -> str:
     class_name = wanted.strip()
+    known = draft.view.catalogue.class_info(class_name)
+    if known is None or known.origin == "older":
+        # "Merge" is what the menu says, and what models say; the node that Nuke makes of it is a Merge2.
+        class_name = draft.view.catalogue.resolve(class_name) or class_name
     problem = draft.view.class_problem(class_name)
     if problem:
         raise ToolProblem(problem)
@@ -83,17 +87,16 @@ def _input(draft: Draft, node: Node, wanted: object) -> int:
     word = str(wanted).strip()
     if word.isdecimal() and len(word) < 5:
         return int(word)
-    names = {slot.name.casefold(): slot.number for slot in graph.input_slots(node) if slot.name}
+    names = {slot.number: slot.name for slot in graph.input_slots(node) if slot.name}
     known = draft.view.catalogue.class_info(node.class_name)
     if known is not None:
-        names.update({known.input_name(place).casefold(): place for place in range(min(known.max_inputs, 64))})
-    names.pop("", None)
-    if word.casefold() in names:
-        return names[word.casefold()]
-    if not names and known is not None and known.mask_input is not None and word.casefold() == "mask":
-        return known.mask_input
-    shown = ", ".join(f"{place} ({name})" for name, place in names.items()) or "numbers from 0"
-    raise ToolProblem(f"{quoted(node.path)} has no input {quoted(word, 40)}; its inputs are {shown}.")
+        names.update({place: known.input_name(place) for place in range(min(known.max_inputs, 64)) if known.input_name(place)})
+    for place, name in names.items():
+        if name.casefold() == word.casefold():
+            return place
+    shown = ", ".join(f"{place} ({quoted(name)})" for place, name in list(names.items())[:6]) or "numbers from 0"
+    more = " and more" if len(names) > 6 else ""
+    raise ToolProblem(f"{quoted(node.path)} has no input {quoted(word, 40)}; its inputs are {shown}{more}.")
 
 
 def _disconnect(draft: Draft, arguments: Arguments) -> str:
