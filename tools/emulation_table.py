@@ -37,7 +37,7 @@ PARTLY = {
     "expression": "numbers of knobs and the listed functions; nothing that needs an image",
     "filename": "the text of `file`, not evaluated",
     "formats": "the usual formats of a new session and added ones",
-    "knobDefault": "not for knobs that depend on a file type",
+    "knobDefault": "set on new nodes; of a knob that depends on a file type the default is what is read",
     "layers": "of the script, not of one node",
     "loadToolset": "as `nodePaste`",
     "makeGroup": "as `collapseToGroup`, the nodes stay",

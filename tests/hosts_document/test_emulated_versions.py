@@ -95,6 +95,23 @@ def test_a_write_has_the_knobs_of_its_file_type(settings):
     assert (script["compression"], script["dw_compression_level"], script["autocrop"]) == ("DWAB", "60", "false")
 
 
+def test_a_default_is_set_for_one_file_type():
+    nuke = module("")
+    nuke.knobDefault("Write.exr.compression", "DWAB")
+    assert nuke.knobDefault("Write.exr.compression") == "DWAB"
+    write = nuke.nodes.Write(file_type="exr")
+    assert write["compression"].value() == "DWAB"
+    assert not write["compression"].notDefault()
+    assert "compression" not in write._attached().knobs
+    with pytest.raises(NotSimulatedError):
+        nuke.nodes.Write(file_type="tiff")["compression"].value()
+
+
+def test_a_knob_of_a_file_type_keeps_its_type_once_it_is_set():
+    write = module("").nodes.Write(file_type="exr", compression="DWAA")
+    assert (write["compression"].Class(), write["compression"].value()) == ("Enumeration_Knob", "DWAA")
+
+
 def test_without_a_file_type_there_is_no_such_knob():
     write = module("").nodes.Write()
     with pytest.raises(NameError, match="compression"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nuke_ai_panel.errors import NkError, NotSimulatedError
+from nuke_ai_panel.errors import NkError
 from nuke_ai_panel.nk.emulation.finding import Finding, listed
 from nuke_ai_panel.nk.emulation.nodes import Node
 from nuke_ai_panel.nk.emulation.session import Session
@@ -140,10 +140,11 @@ class Creating:
         return made
 
     def knob_default(self, knob: str, value: object = None) -> object:
-        """Set what new nodes have in a knob, ``"Merge2.bbox"`` or a name for all classes; return it where no value is given."""
+        """Set what new nodes have in a knob, or return it where no value is given.
+
+        The knob is ``"Merge2.bbox"``, ``"Write.exr.compression"`` for one of a file type, or a name for all classes.
+        """
         owner, _, name = knob.rpartition(".")
-        if "." in owner:
-            raise NotSimulatedError(f"nuke.knobDefault of {knob!r}, which depends on the file type, is not simulated.")
         if value is None:
             own = self.session.knob_defaults.get((owner, name))
             known = self.session.facts(owner)

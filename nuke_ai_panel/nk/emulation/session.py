@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from nuke_ai_panel.errors import NotSimulatedError
@@ -249,11 +249,28 @@ class Session:
             return user_knob_info(name, definition)
         known = self.facts(source.class_name)
         facts = known.knobs.get(name) if known is not None else self.catalogue.common().get(name)
+        if facts is None and known is not None:
+            facts = self._of_file_type(source, known, name)
         if facts is None and source.knob(name) is not None and name != "inputs":
             return KnobFacts(name, "")
-        if facts is None and known is not None:
-            return _of_file_type(source, known, name)
         return facts
+
+    def _of_file_type(self, node: ScriptNode, known: NodeClass, name: str) -> KnobFacts | None:
+        """Return a knob that a node has for the sake of its file type, None where it has none of that name now."""
+        facts = known.file_type_knobs.get(name)
+        if facts is None:
+            # What scripts were found to write, but nobody knows with which type: it may be there.
+            is_open = known.dynamic and name in known.order and name not in known.obsolete_knobs and "file_type" in known.knobs
+            return KnobFacts(name, "") if is_open else None
+        shown = (node.knob("file_type") or "").strip().lower()
+        ending = os.path.splitext((node.knob("file") or "").strip())[1].lstrip(".").lower()
+        file_type = shown or _TYPE_OF_ENDING.get(ending, ending)
+        told = {each for knob in known.file_type_knobs.values() for each in knob.file_types}
+        # Of a type that nothing is told of, any of these knobs may be one.
+        if file_type not in facts.file_types and (not file_type or file_type in told):
+            return None
+        default = self.knob_defaults.get((f"{node.class_name}.{file_type}", name))
+        return facts if default is None else replace(facts, default=str(default))
 
     def knows_all_knobs(self, node: ScriptNode) -> bool:
         """Return whether a knob that is not known surely does not exist. A kernel of one's own brings knobs of its own."""
@@ -261,18 +278,3 @@ class Session:
         known = self.facts(source.class_name)
         has_kernel = known is not None and "kernelSource" in known.knobs and source.knob("kernelSource") is not None
         return known is not None and known.complete and not has_kernel
-
-
-def _of_file_type(node: ScriptNode, known: NodeClass, name: str) -> KnobFacts | None:
-    """Return a knob that a node has for the sake of its file type, None where it has none of that name now."""
-    facts = known.file_type_knobs.get(name)
-    if facts is None:
-        # What scripts were found to write, but nobody knows with which type: it may be there.
-        is_open = known.dynamic and name in known.order and name not in known.obsolete_knobs and "file_type" in known.knobs
-        return KnobFacts(name, "") if is_open else None
-    shown = (node.knob("file_type") or "").strip().lower()
-    ending = os.path.splitext((node.knob("file") or "").strip())[1].lstrip(".").lower()
-    file_type = shown or _TYPE_OF_ENDING.get(ending, ending)
-    told = {each for knob in known.file_type_knobs.values() for each in knob.file_types}
-    # Of a type that nothing is told of, any of these knobs may be one.
-    return facts if file_type in facts.file_types or (file_type and file_type not in told) else None
