@@ -352,8 +352,13 @@ def _reading_the_snippet(scope: Scope) -> set[tuple[Node, int]]:
 
 def _begins_with_nothing(scope: Scope) -> bool:
     """Return whether the text relies on an empty stack, as that of a gizmo does: its first node takes what is not there."""
-    first = next((item for item in scope.base if not isinstance(item, Verbatim) and item is not scope.document.root_node), None)
-    return isinstance(first, Node) and first.pops > 0
+    pushed = 0
+    for item in scope.base:
+        if isinstance(item, Push):
+            pushed += 1
+        elif isinstance(item, Node) and item is not scope.document.root_node:
+            return item.pops > pushed
+    return False
 
 
 def _pushed_inside(scope: Scope) -> set[str]:
@@ -375,12 +380,13 @@ def _verbatim_parts(
     leading: dict[Node, list[Item]] = {}
     layers: list[tuple[int, Item]] = []
     waiting: list[Item] = []
-    seen_node = False
+    seen_node = seen_push = False
     for place, item in enumerate(scope.base):
         if isinstance(item, Verbatim):
-            if not seen_node:
+            is_layer = item.text.lstrip().startswith("add_layer")
+            if not seen_node and not (is_layer and seen_push):
                 head.append(item)
-            elif item.text.lstrip().startswith("add_layer"):
+            elif is_layer:
                 layers.append((place, item))
             else:
                 waiting.append(item)
@@ -394,4 +400,6 @@ def _verbatim_parts(
                 waiting = []
         elif isinstance(item, SetTop) and item.variable == _SNIPPET_INPUT and not seen_node:
             head.append(item)
+        elif isinstance(item, Push):
+            seen_push = True
     return head, leading, layers, waiting

@@ -125,3 +125,18 @@ def test_a_name_that_only_a_group_pushes_is_kept() -> None:
     document.connect(document.node("M"), 0, document.node("B"))
     again = nk.loads(document.to_bytes())
     assert [source and source.name for source in again.node("G.X").inputs] == ["A"]
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"set cut_paste_input [stack 0]\n", b"set cut_paste_input [stack 0]\npush $cut_paste_input\n"]
+)
+def test_what_takes_from_an_empty_stack_goes_on_doing_so(head: bytes) -> None:
+    text = head + b"Merge2 {\n inputs 2\n name M\n}\n"
+    assert "".join(shown(in_nuke_order(nk.loads(text).top))).encode() == text
+
+
+def test_a_snippet_declares_its_layers_behind_what_it_is_pasted_after() -> None:
+    # As Nuke 9 and later copy it.
+    text = b"set cut_paste_input [stack 0]\nversion 9.0 v1\npush $cut_paste_input\nadd_layer {N N.x N.y}\nGrade {\n name G\n}\n"
+    document = nk.loads(text)
+    assert "".join(shown(in_nuke_order(document.top))).encode() == text
