@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["CALLS", "METHODS", "MODULES", "EffectKind"]
+__all__ = ["CALLS", "DIALOGS", "METHODS", "MODULES", "EffectKind"]
 
 EffectKind = Literal[
     "creates nodes",
     "changes knobs",
     "connects",
+    "disconnects",
+    "renames nodes",
+    "moves nodes",
+    "changes the selection",
     "deletes nodes",
     "renders",
     "replaces the script",
@@ -37,11 +41,26 @@ def _register(kind: EffectKind, names: str) -> None:
 _register(
     "creates nodes",
     "nuke.createNode nuke.nodePaste nuke.clone nuke.cloneSelected nuke.collapseToGroup nuke.makeGroup "
-    "nuke.loadToolset nuke.scriptReadText nuke.scriptReadFile nuke.scriptSource",
+    "nuke.loadToolset nuke.scriptReadText nuke.scriptReadFile nuke.scriptSource nuke.forceClone nuke.duplicateSelectedNodes "
+    "nuke.expandSelectedGroup nuke.createLiveInput nuke.collapseToLiveGroup nukescripts.autoBackdrop "
+    "nukescripts.node_copypaste",
+)
+_register(
+    "changes the selection",
+    "nuke.selectAll nuke.selectPattern nuke.selectSimilar nuke.selectConnectedNodes nuke.invertSelection",
+)
+_register(
+    "moves nodes",
+    "nuke.autoplace nuke.autoplaceAll nuke.autoplaceSnap nuke.autoplaceSnapAll nuke.autoplaceSnapSelected nuke.autoplace_all "
+    "nuke.autoplace_snap_all nuke.autoplace_snap_selected nuke.splayNodes",
+)
+_register(
+    "connects",
+    "nuke.connectNodes nuke.connectViewer nuke.extractSelected nukescripts.swapAB",
 )
 _register(
     "deletes nodes",
-    "nuke.delete nukescripts.node_delete nukescripts.nodes.node_delete",
+    "nuke.delete nuke.nodeDelete nukescripts.node_delete nukescripts.nodes.node_delete",
 )
 _register(
     "renders",
@@ -86,7 +105,7 @@ _register(
 )
 _register(
     "deletes files",
-    "os.remove os.unlink os.rmdir os.removedirs os.rename os.renames os.replace shutil.rmtree shutil.move",
+    "os.remove os.unlink os.rmdir os.removedirs os.rename os.renames os.replace shutil.rmtree shutil.move nuke.clearDiskCache",
 )
 _register(
     "starts a process",
@@ -114,6 +133,9 @@ MODULES: dict[str, EffectKind] = {
     "paramiko": "network",
 }
 
+#: Classes of Qt whose functions open a dialog of their own.
+DIALOGS = frozenset({"QMessageBox", "QFileDialog", "QInputDialog", "QColorDialog", "QFontDialog"})
+
 #: Methods that say what they do whatever they are called on. Kept to names that Nuke's own nodes and knobs do not have.
 METHODS: dict[str, EffectKind] = {
     "unlink": "deletes files",
@@ -126,8 +148,29 @@ METHODS: dict[str, EffectKind] = {
     "touch": "writes files",
     "showModal": "waits for the artist",
     "showModalDialog": "waits for the artist",
+    "exec_": "waits for the artist",
     "setInput": "connects",
     "connectInput": "connects",
+    "setName": "renames nodes",
+    "setXYpos": "moves nodes",
+    "setXpos": "moves nodes",
+    "setYpos": "moves nodes",
+    "autoplace": "moves nodes",
+    "setSelected": "changes the selection",
+    "selectOnly": "changes the selection",
+    "resetToDefault": "changes knobs",
+    "resetKnobsToDefault": "changes knobs",
+    "setLink": "changes knobs",
+    "makeLink": "changes knobs",
+    "setCommand": "changes knobs",
+    "setText": "changes knobs",
+    "setAnimated": "changes knobs",
+    "setKeyAt": "changes knobs",
+    "removeKeyAt": "changes knobs",
+    "copyAnimation": "changes knobs",
+    "copyAnimations": "changes knobs",
+    "deleteAnimation": "changes knobs",
+    "changeInterpolation": "changes knobs",
     "setValue": "changes knobs",
     "setValueAt": "changes knobs",
     "setExpression": "changes knobs",

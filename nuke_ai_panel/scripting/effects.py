@@ -7,22 +7,33 @@ artist's consent and the undo step.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import TYPE_CHECKING, Optional
 
-from nuke_ai_panel.scripting.effect_names import CALLS, METHODS, MODULES, EffectKind
+from nuke_ai_panel.scripting.effect_names import EffectKind
+from nuke_ai_panel.scripting.effect_reader import read_effects
+from nuke_ai_panel.scripting.python_check_reads import only_reads
 
-__all__ = ["Effect", "EffectKind", "find_effects"]
+if TYPE_CHECKING:
+    from nuke_ai_panel.nk.graph_diff import GraphDiff
+
+__all__ = ["Effect", "EffectKind", "describe", "find_effects", "is_read_only"]
 
 
-#: Kinds that a graph diff shows already; all others are told as warnings.
-_SHOWN_BY_THE_DIFF: frozenset[str] = frozenset({"creates nodes", "changes knobs", "connects"})
+#: Kinds that a graph diff shows already and that undo takes back; all others are told as warnings.
+_SHOWN_BY_THE_DIFF: frozenset[str] = frozenset(
+    {"creates nodes", "changes knobs", "connects", "disconnects", "renames nodes", "moves nodes", "changes the selection"}
+)
 
 _WORDS: dict[str, str] = {
     "creates nodes": "Creates nodes",
     "changes knobs": "Changes knobs",
     "connects": "Changes connections",
+    "disconnects": "Disconnects inputs",
+    "renames nodes": "Renames nodes",
+    "moves nodes": "Moves nodes",
+    "changes the selection": "Changes the selection",
     "deletes nodes": "Deletes nodes",
     "renders": "Renders, which can take long and overwrite files",
     "replaces the script": "Closes or replaces the open script, which undo cannot take back",
@@ -39,14 +50,46 @@ _WORDS: dict[str, str] = {
     "may not end": "Has a loop without an end that can be seen",
 }
 
+#: The same in the middle of a sentence; a number is put before the last word where it is known.
+_SHORT: dict[str, str] = {
+    "creates nodes": "creates nodes",
+    "changes knobs": "changes knobs",
+    "connects": "changes connections",
+    "disconnects": "disconnects inputs",
+    "renames nodes": "renames nodes",
+    "moves nodes": "moves nodes",
+    "changes the selection": "changes the selection",
+    "deletes nodes": "deletes nodes",
+    "renders": "renders",
+    "replaces the script": "closes or replaces the open script",
+    "saves the script": "saves the script",
+    "reads files": "reads files",
+    "writes files": "writes files",
+    "deletes files": "deletes or moves files",
+    "starts a process": "starts another program",
+    "network": "uses the network",
+    "exits": "closes Nuke",
+    "waits for the artist": "opens a dialog",
+    "runs hidden code": "runs code that cannot be read here",
+    "stays in the session": "leaves a callback, menu or default behind",
+    "may not end": "may not end",
+}
+_COUNTED = frozenset(
+    {"creates nodes", "changes knobs", "connects", "disconnects", "renames nodes", "moves nodes", "deletes nodes"}
+)
+
 
 @dataclass(frozen=True)
 class Effect:
-    """One thing a script does, and the lines (from 1) where it does so."""
+    """One thing a script does, and the lines (from 1) where it does so.
+
+    `count` is how often it does it, 0 where that depends on what is only known when it runs.
+    """
 
     kind: EffectKind
     lines: tuple[int, ...]
     call: str = ""
+    count: int = 0
 
     @property
     def is_warning(self) -> bool:
@@ -62,13 +105,68 @@ class Effect:
 
 def find_effects(tree: ast.AST) -> list[Effect]:
     """Return the effects of a syntax tree, one entry a kind, those that undo cannot take back first."""
-    reader = _Reader()
-    reader.visit(tree)
     order = {kind: number for number, kind in enumerate(_SEVERITY)}
     effects = [
-        Effect(kind, tuple(sorted({line for line, _ in found})), min(found)[1]) for kind, found in reader.found.items() if found
+        Effect(each.kind, tuple(sorted({line for line, _ in each.places})), min(each.places)[1], each.count)
+        for each in read_effects(tree)
     ]
     return sorted(effects, key=lambda effect: order[effect.kind])
+
+
+def describe(diff: Optional[GraphDiff], effects: Iterable[Effect]) -> str:
+    """Return one line for a card: what a script does, with the real numbers of `diff` where a dry run gave one.
+
+    ``"Creates 3 nodes, changes 2 knobs on 1 node, renders"``. Without a diff the numbers are those the script itself says.
+    """
+    parts = [] if diff is None else _of_diff(diff)
+    told = frozenset() if diff is None else _SHOWN_BY_THE_DIFF | {"deletes nodes"}
+    listed = sorted((effect for effect in effects if effect.kind not in told), key=lambda effect: -_SEVERITY.index(effect.kind))
+    for effect in listed:
+        words = _SHORT[effect.kind]
+        if effect.kind in _COUNTED and effect.count:
+            verb, _, noun = words.rpartition(" ")
+            words = f"{verb} {_number(effect.count, noun[:-1])}"
+        parts.append(words)
+    if not parts:
+        return "Changes nothing" if diff is not None else "Does nothing that can be read off its text"
+    text = ", ".join(parts)
+    return text[0].upper() + text[1:]
+
+
+def _of_diff(diff: GraphDiff) -> list[str]:
+    new = {node.path for node in (*diff.added, *diff.removed)}
+    knobs = [change for change in diff.knobs if change.path not in new]
+    wires = [change for change in diff.connections if change.path not in new]
+    opened = [change for change in wires if change.after is None]
+    parts: list[str] = []
+    if diff.added:
+        parts.append(f"creates {_number(len(diff.added), 'node')}")
+    if knobs:
+        nodes = len({change.path for change in knobs})
+        parts.append(f"changes {_number(len(knobs), 'knob')} on {_number(nodes, 'node')}")
+    if len(wires) > len(opened):
+        parts.append(f"changes {_number(len(wires) - len(opened), 'connection')}")
+    if opened:
+        parts.append(f"disconnects {_number(len(opened), 'input')}")
+    if diff.renamed:
+        parts.append(f"renames {_number(len(diff.renamed), 'node')}")
+    if diff.moved:
+        parts.append(f"moves {_number(len(diff.moved), 'node')}")
+    if diff.removed:
+        parts.append(f"deletes {_number(len(diff.removed), 'node')}")
+    return parts
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def is_read_only(effects: Iterable[Effect], code: str) -> bool:
+    """Return whether Python certainly changes nothing: no effect was found, and every call in it is known to read only.
+
+    What is not known counts as a change; the answer is never wrong in the other direction.
+    """
+    return not tuple(effects) and only_reads(code)
 
 
 _SEVERITY: tuple[EffectKind, ...] = (
@@ -86,135 +184,11 @@ _SEVERITY: tuple[EffectKind, ...] = (
     "waits for the artist",
     "reads files",
     "deletes nodes",
-    "creates nodes",
+    "changes the selection",
+    "moves nodes",
+    "renames nodes",
+    "disconnects",
     "connects",
     "changes knobs",
+    "creates nodes",
 )
-
-_Function = Union[ast.FunctionDef, ast.AsyncFunctionDef]
-
-
-class _Reader(ast.NodeVisitor):
-    def __init__(self) -> None:
-        self.found: dict[EffectKind, list[tuple[int, str]]] = {}
-        self._aliases: dict[str, str] = {}
-        self._own: set[str] = set()
-
-    def _add(self, kind: EffectKind, node: Union[ast.expr, ast.stmt], call: str) -> None:
-        self.found.setdefault(kind, []).append((node.lineno, call))
-
-    def visit_Module(self, node: ast.Module) -> None:
-        # A script's own `def exit()` is not the built-in of that name, wherever it stands.
-        functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        self._own = {each.name for each in ast.walk(node) if isinstance(each, functions)}
-        self.generic_visit(node)
-
-    def visit_Import(self, node: ast.Import) -> None:
-        for name in node.names:
-            self._aliases[name.asname or name.name.split(".")[0]] = name.name if name.asname else name.name.split(".")[0]
-            self._module(name.name, node)
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        module = node.module or ""
-        for name in node.names:
-            self._aliases[name.asname or name.name] = f"{module}.{name.name}"
-            if not self._module(module, node):
-                self._module(f"{module}.{name.name}", node)
-
-    def _module(self, name: str, node: ast.stmt) -> bool:
-        for prefix in _prefixes(name):
-            kind = MODULES.get(prefix)
-            if kind:
-                self._add(kind, node, f"import {name}")
-                return True
-        return False
-
-    def visit_While(self, node: ast.While) -> None:
-        forever = isinstance(node.test, ast.Constant) and bool(node.test.value)
-        if (
-            forever
-            and not any(isinstance(each, (ast.Return, ast.Raise, ast.Yield)) for each in ast.walk(node))
-            and not _breaks(node)
-        ):
-            self._add("may not end", node, "while True")
-        self.generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> None:
-        name = self._dotted(node.func)
-        if name:
-            self._named(name, node)
-        if isinstance(node.func, ast.Attribute):
-            kind = METHODS.get(node.func.attr)
-            if node.func.attr == "open" and name not in ("io.open", "codecs.open") and _is_write_mode(node.args[:1]):
-                kind = "writes files"
-            if kind and name not in CALLS:
-                self._add(kind, node, f".{node.func.attr}()")
-        self.generic_visit(node)
-
-    def _named(self, name: str, node: ast.Call) -> None:
-        if name.startswith("nuke.nodes."):
-            self._add("creates nodes", node, name)
-        elif name.startswith("nuke.add") and name[8:9].isupper():
-            # addOnCreate, addKnobChanged, addUpdateUI … are callbacks; addFormat and the others change the session too.
-            self._add("stays in the session", node, name)
-        elif name in ("open", "io.open", "codecs.open"):
-            kind = _open_kind(node)
-            self._add(kind, node, "open")
-        elif name in ("nuke.Undo.disable", "nuke.Undo().disable"):
-            self._add("stays in the session", node, name)
-        elif name in CALLS:
-            self._add(CALLS[name], node, name)
-
-    def _dotted(self, node: ast.expr) -> str:
-        """Return the full dotted name of a name or attribute chain with imports resolved, "" for anything else."""
-        parts: list[str] = []
-        while isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-            node = node.value
-        if not isinstance(node, ast.Name):
-            return ""
-        if node.id in self._own and node.id not in self._aliases:
-            return ""
-        return ".".join([self._aliases.get(node.id, node.id), *reversed(parts)])
-
-
-def _prefixes(name: str) -> Iterator[str]:
-    parts = name.split(".")
-    for length in range(1, len(parts) + 1):
-        yield ".".join(parts[:length])
-
-
-def _open_kind(node: ast.Call) -> EffectKind:
-    mode: Optional[ast.expr] = node.args[1] if len(node.args) > 1 else None
-    for keyword in node.keywords:
-        if keyword.arg == "mode":
-            mode = keyword.value
-    if mode is None:
-        return "reads files"
-    if isinstance(mode, ast.Constant) and isinstance(mode.value, str) and not set(mode.value) & set("wax+"):
-        return "reads files"
-    return "writes files"
-
-
-def _is_write_mode(arguments: list[ast.expr]) -> bool:
-    """Return whether ``pathlib.Path.open`` is called to write; its mode comes first."""
-    mode = arguments[0] if arguments else None
-    if not (isinstance(mode, ast.Constant) and isinstance(mode.value, str)):
-        return False
-    return len(mode.value) <= 3 and bool(set(mode.value) & set("wax+"))
-
-
-def _breaks(loop: ast.While) -> bool:
-    """Return whether a ``break`` ends this loop, and not only one inside of it."""
-    waiting: list[ast.AST] = list(loop.body)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.Break):
-            return True
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
-            continue
-        if isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
-            waiting.extend(node.orelse)
-            continue
-        waiting.extend(ast.iter_child_nodes(node))
-    return False
