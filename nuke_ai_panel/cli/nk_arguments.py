@@ -31,11 +31,13 @@ def add_nk_arguments(commands: Any, json_option: argparse.ArgumentParser) -> Non
     )
     own = parser.add_subparsers(dest="nk_command", required=True, metavar="COMMAND")
 
-    def add(name: str, summary: str) -> argparse.ArgumentParser:
+    def add(name: str, summary: str, *, reads: bool = False) -> argparse.ArgumentParser:
         made: argparse.ArgumentParser = own.add_parser(
             name, parents=[json_option], help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=_EPILOG,
             formatter_class=plain,
         )  # fmt: skip
+        if reads:
+            made.add_argument("--recover", action="store_true", help="of a damaged file take what can be read")
         return made
 
     check = add("check", "say where files are damaged, and hint at unknown classes, knobs and references")
@@ -43,7 +45,7 @@ def add_nk_arguments(commands: Any, json_option: argparse.ArgumentParser) -> Non
     check.add_argument("--no-hints", action="store_true", help="damage only")
     check.add_argument("--strict", action="store_true", help="exit with 1 for hints too")
 
-    listing = add("ls", "list nodes with their classes")
+    listing = add("ls", "list nodes with their classes", reads=True)
     listing.add_argument("files", nargs="+", metavar="FILE")
     listing.add_argument(
         "--class", dest="class_name", default="", metavar="PATTERN", help="classes only that match, e.g. 'Merge*'"
@@ -52,11 +54,13 @@ def add_nk_arguments(commands: Any, json_option: argparse.ArgumentParser) -> Non
     listing.add_argument("--selected", action="store_true", help="selected nodes only")
     listing.add_argument("--recurse", "-r", action="store_true", help="inside of groups too")
 
-    show = add("show", "show nodes with their knobs and connections")
+    show = add("show", "show nodes with their knobs and connections", reads=True)
     show.add_argument("file", metavar="FILE")
-    show.add_argument("nodes", nargs="+", metavar="NODE", help="a full name, e.g. Group1.Grade1; root is the Root")
+    show.add_argument(
+        "nodes", nargs="+", metavar="NODE", help="a full name, e.g. Group1.Grade1; root is the Root, \\. a dot in a name"
+    )
 
-    get = add("get", "print the value of knobs, one a line, as a script writes them")
+    get = add("get", "print the value of knobs, one a line, as a script writes them", reads=True)
     get.add_argument("file", metavar="FILE")
     get.add_argument("knobs", nargs="+", metavar="NODE.KNOB", help="e.g. Grade1.white or root.fps")
 
@@ -67,11 +71,11 @@ def add_nk_arguments(commands: Any, json_option: argparse.ArgumentParser) -> Non
     )
     _add_target(change)
 
-    diff = add("diff", "compare two scripts node by node")
+    diff = add("diff", "compare two scripts node by node", reads=True)
     diff.add_argument("before", metavar="A")
     diff.add_argument("after", metavar="B")
 
-    draw = add("draw", "draw the node graph, or what differs from another script, as SVG or PNG")
+    draw = add("draw", "draw the node graph, or what differs from another script, as SVG or PNG", reads=True)
     draw.add_argument("file", metavar="FILE")
     draw.add_argument(
         "--out", "-o", default="-", metavar="OUT.svg", help="or OUT.png, which needs Qt; default: standard output"

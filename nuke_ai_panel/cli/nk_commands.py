@@ -24,6 +24,7 @@ from nuke_ai_panel.nk.expressions import Broken, unresolved_references
 from nuke_ai_panel.nk.graph_diff import diff
 from nuke_ai_panel.nk.node import Node
 from nuke_ai_panel.nk.wiring import in_nuke_order
+from nuke_ai_panel.nk.words import is_one_list
 
 __all__ = ["nk"]
 
@@ -55,9 +56,15 @@ def nk(arguments: Namespace) -> int:
 
 
 def _trouble(arguments: Namespace, error: Exception) -> None:
-    print(f"Error: {printable(str(error))}", file=sys.stderr, flush=True)
+    print(f"Error: {printable(_said(error))}", file=sys.stderr, flush=True)
     if arguments.json:
-        _as_json({"error": {"kind": type(error).__name__, "message": str(error)}})
+        _as_json({"error": {"kind": type(error).__name__, "message": _said(error)}})
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def _as_json(value: object) -> None:
@@ -68,12 +75,19 @@ def _say(text: str) -> None:
     print(printable(text))
 
 
-def _open(name: str) -> Document:
-    """Load a script with its name in the error. Raises: NkError, OSError."""
+def _open(name: str, arguments: Namespace) -> Document:
+    """Load a script with its name in the error, as far as it can be read where that was asked for. Raises: NkError, OSError."""
+    recover = getattr(arguments, "recover", None)
     try:
-        return open_script(name)
+        document = open_script(name, recover=bool(recover))
+    except NkSyntaxError as error:
+        hint = "; --recover takes what can be read" if recover is False else ""
+        raise NkError(f"{named(name)}: {error}{hint}") from error
     except NkError as error:
         raise NkError(f"{named(name)}: {error}") from error
+    for damage in document.damage:
+        print(f"Note: {printable(f'{named(name)}: {damage}; the rest is taken')}", file=sys.stderr, flush=True)
+    return document
 
 
 # check
@@ -196,13 +210,13 @@ def _ls(arguments: Namespace) -> int:
     trouble = False
     for name in FileProgress(files):
         try:
-            document = _open(name)
+            document = _open(name, arguments)
         except (NkError, OSError) as error:
             if len(files) == 1:
                 raise
             trouble = True
-            results.append({"file": name, "nodes": [], "error": str(error)})
-            print(f"Error: {printable(str(error))}", file=sys.stderr, flush=True)
+            results.append({"file": name, "nodes": [], "error": _said(error)})
+            print(f"Error: {printable(_said(error))}", file=sys.stderr, flush=True)
             continue
         chosen = [(path, node) for path, node in document.paths() if _is_asked_for(arguments, path, node)]
         if arguments.json:
@@ -248,7 +262,7 @@ def _node_as_json(path: str, node: Node) -> dict[str, Any]:
 
 
 def _show(arguments: Namespace) -> int:
-    document = _open(arguments.file)
+    document = _open(arguments.file, arguments)
     nodes = [_find(document, name) for name in arguments.nodes]
     if arguments.json:
         _as_json(
@@ -276,7 +290,7 @@ def _show(arguments: Namespace) -> int:
 
 
 def _get(arguments: Namespace) -> int:
-    document = _open(arguments.file)
+    document = _open(arguments.file, arguments)
     catalogue = Catalogue.for_document(document)
     found: list[dict[str, Any]] = []
     for asked in arguments.knobs:
@@ -296,8 +310,11 @@ def _get(arguments: Namespace) -> int:
 
 
 def _find(document: Document, name: str) -> Node:
-    if name.lower() == "root" and document.root_node is not None:
-        return document.root_node
+    if name.lower() == "root":
+        if document.root_node is not None:
+            return document.root_node
+        if document.find(name) is None:
+            raise NodeNotFoundError("The file has no Root; it holds a gizmo or nodes that were copied.")
     return document.node(name)
 
 
@@ -305,6 +322,8 @@ def _place(document: Document, asked: str) -> tuple[Node, str]:
     path, _, knob = asked.rpartition(".")
     if not path or not knob:
         raise ValidationError(f"{asked!r} names no knob; write it like Grade1.white.")
+    if document.find(path) is None and document.find(asked) is not None:
+        raise NodeNotFoundError(f"{asked!r} is a node; name one of its knobs too, like {asked}.label.")
     return _find(document, path), knob
 
 
@@ -312,7 +331,7 @@ def _place(document: Document, asked: str) -> tuple[Node, str]:
 
 
 def _set(arguments: Namespace) -> int:
-    document = _open(arguments.file)
+    document = _open(arguments.file, arguments)
     catalogue = Catalogue.for_document(document)
     changed: list[dict[str, Any]] = []
     for change in arguments.changes:
@@ -327,6 +346,9 @@ def _set(arguments: Namespace) -> int:
         problem = problem or catalogue.check_value(node.class_name, knob, value)
         if problem is not None:
             print(f"Note: {printable(problem.message)}", file=sys.stderr, flush=True)
+        if value.startswith("{") and not is_one_list(value):
+            said = f"{asked}: {cut(value, 60)!r} is no list, its braces do not match; it is written as text"
+            print(f"Note: {printable(said)}", file=sys.stderr, flush=True)
         document.set_knob(node, knob, value)
         changed.append({"node": node.path, "knob": knob, "before": before, "after": value})
     _store(document, arguments)
@@ -354,14 +376,14 @@ def _fmt(arguments: Namespace) -> int:
     code = ExitCode.OK
     for name in FileProgress(files):
         try:
-            document = _open(name)
+            document = _open(name, arguments)
             before = document.to_bytes()
             after = _put_in_order(document)
             if not arguments.check and (arguments.out or name == "-" or after != before):
                 _store(document, arguments)
         except (NukeAIPanelError, OSError) as error:
-            print(f"Error: {printable(str(error))}", file=sys.stderr, flush=True)
-            results.append({"file": name, "changes": None, "error": str(error)})
+            print(f"Error: {printable(_said(error))}", file=sys.stderr, flush=True)
+            results.append({"file": name, "changes": None, "error": _said(error)})
             code = _TROUBLE
             continue
         results.append({"file": name, "changes": after != before, "error": ""})
@@ -390,7 +412,7 @@ def _put_in_order(document: Document) -> bytes:
 
 
 def _diff(arguments: Namespace) -> int:
-    found = diff(_open(arguments.before), _open(arguments.after))
+    found = diff(_open(arguments.before, arguments), _open(arguments.after, arguments))
     if arguments.json:
         _as_json({"summary": found.summary(), **asdict(found)})
     elif found:
@@ -406,11 +428,11 @@ def _draw(arguments: Namespace) -> int:
         raise ValidationError(f"A picture is written to a name that ends in .svg or .png, and {arguments.out!r} does not.")
     if arguments.width is not None and not 16 <= arguments.width <= 20_000:
         raise ValidationError("--width takes 16 to 20000 pixels.")
-    document = _open(arguments.file)
+    document = _open(arguments.file, arguments)
     if arguments.group and document.node(arguments.group).children is None:
         raise ValidationError(f"{arguments.group} is no group.")
     if arguments.diff:
-        picture = draw_diff(_open(arguments.diff), document, group=arguments.group, width=arguments.width)
+        picture = draw_diff(_open(arguments.diff, arguments), document, group=arguments.group, width=arguments.width)
     else:
         group = document.node(arguments.group) if arguments.group else None
         picture = draw(document, group=group, width=arguments.width)

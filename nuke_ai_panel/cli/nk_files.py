@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import re
 import shutil
 import sys
 import time
@@ -16,6 +17,8 @@ from nuke_ai_panel.nk.document import Document, load, loads
 
 __all__ = ["FileProgress", "cut", "named", "open_script", "printable", "script_files", "write_text"]
 
+# How bytes that are no UTF-8 are held in text.
+_BYTES = re.compile("[\udc80-\udcff]")
 _SUFFIXES = (".nk", ".gizmo")
 _AFTER_SECONDS = 1.0
 
@@ -55,7 +58,7 @@ def printable(text: str) -> str:
     """Return text that a terminal only shows: what would steer it, and what its encoding lacks, is spelled out."""
     shown = "".join(
         letter if (letter >= " " and not "\x7f" <= letter <= "\x9f") or letter in "\n\t" else repr(letter)[1:-1]
-        for letter in text
+        for letter in _BYTES.sub(lambda found: f"\\x{ord(found.group()) - 0xDC00:02x}", text)
     )
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return shown.encode(encoding, "backslashreplace").decode(encoding)

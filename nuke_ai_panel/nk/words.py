@@ -15,6 +15,7 @@ __all__ = [
     "PLAIN_VALUE",
     "DamagedWordError",
     "counted_bracket_end",
+    "is_one_list",
     "list_words",
     "needs_quotes",
     "quote",
@@ -157,12 +158,14 @@ def unquote(word: str) -> str:
     return _ESCAPE.sub(lambda match: _UNESCAPED.get(match.group(1), match.group(1)), word)
 
 
+def is_one_list(text: str) -> bool:
+    """Return whether text is one ``{...}`` whose braces match."""
+    try:
+        return text[:1] == "{" and word_end(text, 0) == len(text)
+    except DamagedWordError:
+        return False
+
+
 def written(value: str) -> str:
     """Return the word for a knob's text: one balanced brace list stays as it is, all else is quoted where needed."""
-    if value[:1] == "{":
-        try:
-            if word_end(value, 0) == len(value):
-                return value
-        except DamagedWordError:
-            pass
-    return quote(value)
+    return value if is_one_list(value) else quote(value)

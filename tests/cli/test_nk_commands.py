@@ -153,6 +153,7 @@ def test_a_file_that_is_not_there_is_trouble(capsys, command):
     assert code == 2
     assert out == ""
     assert "/nowhere/none.nk" in err
+    assert "Errno" not in err
 
 
 # ls, show, get
@@ -219,6 +220,50 @@ def test_get_of_what_is_not_there_is_told_by_the_exit_code(capsys, file, asked):
     assert asked.split(".")[0] in err
 
 
+def test_get_of_a_node_asks_for_one_of_its_knobs(capsys, tmp_path):
+    path = tmp_path / "dotted.nk"
+    path.write_bytes(b"Grade {\n white 2\n name Grade.v1\n}\n")
+    assert run(capsys, "get", path, "Grade.v1.white", r"Grade\.v1.white")[:2] == (0, "2\n2\n")
+    code, _, err = run(capsys, "get", path, "Grade.v1")
+    assert code == 1
+    assert "Grade.v1.label" in err
+    code, _, err = run(capsys, "get", path, "root.fps")
+    assert code == 1
+    assert "no Root" in err
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [(["ls"], "Grade1  Grade  <- Read1"), (["show", "Read1"], "/shots/plate v01.exr"), (["get", "root.fps"], "24")],
+)
+def test_of_a_damaged_file_the_readable_part_is_taken_on_request(capsys, tmp_path, command, expected):
+    path = tmp_path / "damaged.nk"
+    path.write_bytes(SCRIPT.replace(b" size {{parent", b" size {{{parent"))
+    code, out, err = run(capsys, command[0], path, *command[1:])
+    assert (code, out) == (2, "")
+    assert "--recover" in err
+    code, out, err = run(capsys, command[0], "--recover", path, *command[1:])
+    assert code == 0
+    assert expected in out
+    assert "damaged.nk" in err
+
+
+def test_what_changes_a_file_takes_no_part_of_it(capsys, tmp_path):
+    path = tmp_path / "damaged.nk"
+    path.write_bytes(SCRIPT[:-12])
+    before = path.read_bytes()
+    code, _, err = run(capsys, "set", path, "Grade1.white=2", "--in-place")
+    assert code == 2
+    assert "--recover" not in err
+    assert path.read_bytes() == before
+
+
+def test_bytes_that_are_no_utf8_are_shown_as_bytes(capsys, tmp_path):
+    path = tmp_path / "latin.nk"
+    path.write_bytes(b'Grade {\n label "caf\xe9"\n name G\n}\n')
+    assert run(capsys, "get", path, "G.label")[:2] == (0, "caf\\xe9\n")
+
+
 def test_text_that_would_steer_a_terminal_is_spelled_out(capsys, file):
     document = nk.load(file)
     document.set_knob(document.node("Grade1"), "label", "\x1b]0;owned\x07")
@@ -265,6 +310,13 @@ def test_set_hints_at_a_knob_that_the_class_does_not_have(capsys, file, tmp_path
     code, _, err = run(capsys, "set", file, "Grade1.wihte=2", "--out", tmp_path / "o.nk")
     assert code == 0
     assert "white" in err
+
+
+def test_set_tells_of_a_list_that_is_none(capsys, file, tmp_path):
+    code, _, err = run(capsys, "set", file, "Grade1.white={1 2", "--out", tmp_path / "o.nk")
+    assert code == 0
+    assert "braces do not match" in err
+    assert b' white "\\{1 2"\n' in (tmp_path / "o.nk").read_bytes()
 
 
 @pytest.mark.parametrize(
