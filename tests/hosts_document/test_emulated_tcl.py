@@ -263,7 +263,10 @@ def test_text_of_a_knob_can_ask_but_not_change(nuke, document):
     with pytest.raises(NotSimulatedError):
         nuke.tcl("value Grade1.label")
     assert document.to_bytes() == before
-    assert session_of(nuke).not_run == []
+    document.set_knob(document.node("Grade1"), "label", "[python {boom()}]")
+    with pytest.raises(NotSimulatedError):
+        nuke.tcl("value Grade1.label")
+    assert session_of(nuke).not_run == [], "it is told of when such text is read, not by whom it is asked for"
 
 
 def test_a_loop_without_an_end_is_given_up(nuke):

@@ -28,6 +28,7 @@ def module(head: str, **options: Any) -> Any:
         ("", {}, "17.0v3"),
         ("version 15.1 v3\n", {"version": "16.0v8"}, "16.0v8"),
         ("version 15.1 v3\n", {"version": "15.1"}, "15.1v3"),
+        ("version 15.1 v3\n", {"version": "15.1v8"}, "15.1v8"),
         ("version 15.1 v3\n", {"version": "17.0"}, "17.0v3"),
         ("version 15.1 v3\n", {"catalogue": Catalogue.for_version("14.1")}, "14.1v1"),
     ],
