@@ -14,9 +14,11 @@
     ├── HostError                   the host (Nuke, or a document) refused an operation
     │   ├── NodeNotFoundError
     │   ├── KnobNotFoundError
+    │   ├── EditionLimitError       this edition of Nuke gives Python too few nodes
     │   ├── NotSimulatedError       the emulated ``nuke`` module was asked for what it does not do
     │   └── ScriptChangedError      the file changed on disk since it was read
     ├── ProposalError               generated work could not be read, checked, dry run or applied
+    │   └── CheckpointError         the script or the log could not be kept before a change; nothing has run
     ├── BridgeClosedError           the other side of a bridge between thread and loop has left
     ├── QueueFullError              the task server takes no more questions for now: retry_after
     └── APIError                    a model server: provider, status, kind, partial_text, retry_after
@@ -45,8 +47,10 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "BridgeClosedError",
+    "CheckpointError",
     "ConnectionFailedError",
     "CredentialError",
+    "EditionLimitError",
     "EncryptedScriptError",
     "FileRefusedError",
     "HostError",
@@ -137,6 +141,10 @@ class HostError(NukeAIPanelError):
     """The host refused an operation."""
 
 
+class EditionLimitError(HostError):
+    """This edition of Nuke (Non-commercial, Indie) gives Python too few nodes of a script for what was asked."""
+
+
 class NodeNotFoundError(HostError):
     """No node of that name in the script."""
 
@@ -158,6 +166,10 @@ class ScriptChangedError(HostError):
 
 class ProposalError(NukeAIPanelError):
     """Generated work could not be read, checked, dry run or applied."""
+
+
+class CheckpointError(ProposalError):
+    """The script or the log could not be kept before a change, or not be read back; nothing has run."""
 
 
 class BridgeClosedError(NukeAIPanelError):

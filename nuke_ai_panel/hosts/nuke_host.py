@@ -18,7 +18,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Optional, TypeVar
 
-from nuke_ai_panel.errors import HostError, KnobNotFoundError, NkError, NodeNotFoundError, NukeAIPanelError
+from nuke_ai_panel.errors import (
+    EditionLimitError,
+    HostError,
+    KnobNotFoundError,
+    NkError,
+    NodeNotFoundError,
+    NukeAIPanelError,
+)
 from nuke_ai_panel.hosts.base import NodeInfo, RunResult, WatchesScript
 from nuke_ai_panel.hosts.going_back import EarlierState, earlier_state
 from nuke_ai_panel.hosts.output import ScriptOutput, captured
@@ -57,8 +64,8 @@ class NukeHost:
     long as Nuke is busy. In a terminal session (``nuke -t``) nothing serves such calls, so there they are for the main thread.
 
     Raises:
-        HostError: from every method, where Nuke refuses. Non-commercial and Indie editions refuse everything but
-            :meth:`script_name`: they give Python ten node objects a script.
+        HostError: from every method, where Nuke refuses. In Non-commercial and Indie editions every method but
+            :meth:`script_name` and :meth:`paste_text` raises EditionLimitError: they give Python ten node objects a script.
     """
 
     def __init__(self, nuke_module: Any = None) -> None:
@@ -309,7 +316,7 @@ class NukeHost:
     def _check_edition(self) -> None:
         for key, edition in (("nc", "Non-commercial"), ("indie", "Indie")):
             if self._env(key):
-                raise HostError(_TEN_NODES.format(edition=edition))
+                raise EditionLimitError(_TEN_NODES.format(edition=edition))
 
     @contextlib.contextmanager
     def _in_root(self) -> Iterator[None]:

@@ -62,13 +62,27 @@ def test_apply_on_a_real_script_touches_the_proposed_nodes_only(corpus):
 class _HostWithoutUndo(DocumentHost):
     """A host that does not roll back, as Nuke with its undo switched off."""
 
-    def run_python(self, code: str, *, title: str) -> RunResult:
+    def run_python(self, code, *, title, watch=None):
         self.create_node("Blur")
         return RunResult("", "RuntimeError: half way\n")
 
 
-def test_apply_tells_what_stayed_behind_where_the_host_did_not_roll_back(script):
-    applied = apply(ScriptProposal("python", "pass"), _HostWithoutUndo(nk.loads(script)))
+def test_apply_puts_the_script_back_where_the_host_did_not_roll_back(script):
+    host = _HostWithoutUndo(nk.loads(script))
+    before = host.snapshot()
+    applied = apply(ScriptProposal("python", "pass"), host)
+    assert not applied.diff
+    assert "was put back" in applied.deviation
+    assert host.snapshot() == before
+
+
+class _HostThatCannotGoBack(_HostWithoutUndo):
+    def restore(self, snapshot, *, title):
+        return RunResult(error="There is no way back.")
+
+
+def test_apply_tells_what_stayed_behind_where_there_is_no_way_back(script):
+    applied = apply(ScriptProposal("python", "pass"), _HostThatCannotGoBack(nk.loads(script)))
     assert [node.path for node in applied.diff.added] == ["Blur1"]
 
 
@@ -77,9 +91,9 @@ class _HostThatCannotBeReadAfterwards(DocumentHost):
 
     ran = False
 
-    def run_python(self, code: str, *, title: str) -> RunResult:
+    def run_python(self, code, *, title, watch=None):
         self.ran = True
-        return super().run_python(code, title=title)
+        return super().run_python(code, title=title, watch=watch)
 
     def snapshot(self) -> bytes:
         if self.ran:
