@@ -27,6 +27,7 @@ from pathlib import Path
 
 from nuke_ai_panel import nk
 from nuke_ai_panel.errors import NkError
+from nuke_ai_panel.nk.expressions import rename_edits
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
@@ -207,11 +208,73 @@ def large_figures(count: int, runs: int) -> None:
             ask()
             took = seconds(lambda ask=ask: [ask() for _ in range(100)], runs) / 100  # type: ignore[misc]
             print(f"  {name:<28} {took * 1e6:9.1f} us")
+        for name, work in _changes(data).items():
+            print(f"  {name:<28} {_fresh(data, work, runs) * 1000:9.1f} ms")
         peak = subprocess.run(
             [sys.executable, "-c", _MEMORY_CHILD, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout.split()
         held, most = (int(size) / len(data) for size in peak)
         print(f"  memory, open and indexed     {held:9.1f} x the file ({most:.1f} at its peak)")
+
+
+def _changes(data: bytes) -> dict[str, Callable[[nk.Document], Callable[[], object]]]:
+    """Return what is done to a script of its own each time: a preparation that gives what is measured."""
+
+    def new_nodes(document: nk.Document) -> list[nk.Node]:
+        sources = document.nodes_of_class("Merge2")[10:200:10]
+        made = [document.create("Blur", inputs=[source]) for source in sources]
+        return [*made, document.create("Merge2", inputs=made[:2])]
+
+    def placed(document: nk.Document) -> Callable[[], object]:
+        made = new_nodes(document)
+        return lambda: nk.place(document, made)
+
+    def tidied(document: nk.Document) -> Callable[[], object]:
+        made = new_nodes(document)
+        nk.place(document, made)
+        return lambda: nk.tidy(document, made)
+
+    def written(document: nk.Document) -> Callable[[], object]:
+        new_nodes(document)
+        return document.to_bytes
+
+    def merged(document: nk.Document) -> Callable[[], object]:
+        base, theirs = nk.loads(data), nk.loads(data)
+        for number, node in enumerate(theirs.nodes_of_class("Grade")[5:500:25]):
+            theirs.set_knob(node, "gamma", f"1.{number}")
+        new_nodes(theirs)
+        document.set_knob(document.node("Grade1"), "mix", "0.5")
+
+        def work() -> None:
+            conflicts = nk.merge(base, document, theirs).conflicts
+            if conflicts:
+                raise NkError(f"merging met {conflicts[0]}")
+
+        return work
+
+    def renamed(document: nk.Document) -> Callable[[], object]:
+        rename_edits(document.node("Grade3"), "Other")
+        return lambda: rename_edits(document.node("Grade4"), "Other")
+
+    return {
+        "write with 20 new nodes": written,
+        "nk.place of 20 new nodes": placed,
+        "nk.tidy of 20 new nodes": tidied,
+        "nk.merge, three-way": merged,
+        "rename_edits, first": lambda document: lambda: rename_edits(document.node("Grade4"), "Other"),
+        "rename_edits, later": renamed,
+    }
+
+
+def _fresh(data: bytes, work: Callable[[nk.Document], Callable[[], object]], runs: int) -> float:
+    taken = []
+    for _ in range(runs):
+        measured = work(nk.loads(data))
+        gc.collect()
+        began = time.process_time()
+        measured()
+        taken.append(time.process_time() - began)
+    return statistics.median(taken)
 
 
 def _first_diff(before: bytes, after: bytes, runs: int) -> float:
