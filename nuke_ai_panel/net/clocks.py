@@ -39,18 +39,30 @@ class AliveClock:
         return step
 
 
-async def within(awaitable: Awaitable[T], seconds: float) -> T:
-    """Await `awaitable` for at most `seconds` of the loop's living time.
+def _keep(_: object) -> None:
+    """Do nothing with a result that nobody takes."""
+
+
+async def within(
+    awaitable: Awaitable[T],
+    seconds: float,
+    *,
+    counts: Callable[[], bool] = lambda: True,
+    discard: Callable[[T], object] = _keep,
+) -> T:
+    """Await `awaitable` for at most `seconds` of the loop's living time; while `counts` is false the time begins anew.
 
     For the opening of a stream, which may take minutes and which *Stop* must end: a loop that stood still makes no time-out,
     and a cancellation that arrives together with the result is never lost (``asyncio.wait_for`` of Python 3.9 to 3.11 then
-    returns the result). Short calls, where neither matters, use :func:`asyncio.wait_for`. Nothing waits like this per token.
+    returns the result); `discard` is called with that result. Short calls, where neither matters, use
+    :func:`asyncio.wait_for`. Nothing waits like this per token.
 
     Raises:
         asyncio.TimeoutError: the time is over; `awaitable` has been cancelled and has ended.
     """
     task = asyncio.ensure_future(awaitable)
     clock = AliveClock()
+    is_taken = False
     try:
         while not task.done():
             left = seconds - clock.seconds
@@ -58,13 +70,16 @@ async def within(awaitable: Awaitable[T], seconds: float) -> T:
                 raise asyncio.TimeoutError
             await asyncio.wait({task}, timeout=min(TICK, left))
             clock.tick()
+            if not counts():
+                clock.seconds = 0.0
+        is_taken = True
         return task.result()
     finally:
         if not task.done():
             task.cancel()
             await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()
+        if not task.cancelled() and task.exception() is None and not is_taken:
+            discard(task.result())
 
 
 class SilenceWatch:

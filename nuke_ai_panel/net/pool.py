@@ -1,26 +1,22 @@
-"""The pool of connections to one server: how it is opened, trusted, led through a proxy, and watched."""
+"""The pool of connections to one server: how it is opened, trusted, and led through a proxy."""
 
 from __future__ import annotations
 
 import importlib
 import ssl
 import threading
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from nuke_ai_panel.errors import ConnectionFailedError
 from nuke_ai_panel.net.address import host_and_port, is_loopback
-from nuke_ai_panel.net.lookup import NameLookup
 from nuke_ai_panel.net.secret import Secret
 
 if TYPE_CHECKING:
     import asyncio
-    from types import SimpleNamespace
 
     import aiohttp
-    from aiohttp.abc import AbstractResolver
 
 __all__ = ["Progress", "open_pool", "proxy_for", "ssl_context"]
 
@@ -94,7 +90,7 @@ def _proxy_of_system(scheme: str) -> tuple[str, str, str] | None:
 
 
 class Progress:
-    """How far one attempt has come; set by the trace of the HTTP library.
+    """How far one attempt has come.
 
     Attributes:
         begun: it has a place in the pool.
@@ -102,6 +98,8 @@ class Progress:
         reused: that connection had been idle in the pool.
         sent: something of the request has been written.
         answered: something of an answer has come.
+        late: the stage that took too long: ``"waiting"`` for a place in the pool, ``"connecting"``, ``"sending"`` (of which
+            every piece that is taken begins the time anew), ``"answering"``; "" where none did.
     """
 
     def __init__(self) -> None:
@@ -110,6 +108,7 @@ class Progress:
     def restart(self) -> None:
         """Begin anew with the next attempt."""
         self.begun = self.connected = self.reused = self.sent = self.answered = False
+        self.late = ""
 
 
 async def open_pool(
@@ -117,68 +116,17 @@ async def open_pool(
 ) -> tuple[aiohttp.ClientSession, tuple[str, str, str]]:
     """Return a session for `base_url` bound to `loop`, and the proxy that its requests go through; see :func:`proxy_for`.
 
-    Nothing is connected yet. A request says where it notes how far it has come: ``trace_request_ctx={"progress": Progress()}``.
+    Nothing is connected yet.
 
     Raises:
         ConnectionFailedError: `ca_file` cannot be used.
     """
     # Importing takes about 0.1 s and reading the authorities 0.04 s: neither on the loop, which may be the UI's.
-    await loop.run_in_executor(None, importlib.import_module, "aiohttp")
-    import aiohttp
+    await loop.run_in_executor(None, importlib.import_module, "nuke_ai_panel.net.exchange")
+    from nuke_ai_panel.net.exchange import open_session
 
     proxy = await loop.run_in_executor(None, proxy_for, base_url)
     context: ssl.SSLContext | bool = True
     if base_url.startswith("https") or proxy[0].startswith("https"):
         context = await loop.run_in_executor(None, ssl_context, ca_file)
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_create_start.append(_noting("begun"))
-    trace.on_connection_create_end.append(_noting("connected"))
-    trace.on_connection_reuseconn.append(_noting("begun", "connected", "reused"))
-    trace.on_request_headers_sent.append(_noting("sent"))
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=max(10, connections),
-            limit_per_host=connections,
-            ssl=context,
-            resolver=cast("AbstractResolver", NameLookup()),
-        ),
-        timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        # What else the library could undo depends on what happens to be installed.
-        headers={"User-Agent": "nuke-ai-panel", "Accept-Encoding": "gzip, deflate"},
-        auto_decompress=False,
-        trace_configs=[trace],
-        request_class=_request_class(),
-    )
-    # It would send a GET once more by itself; how often is for Deadlines.retries to say.
-    session._retry_connection = False
-    return session, proxy
-
-
-def _noting(*stages: str) -> Callable[[aiohttp.ClientSession, SimpleNamespace, object], Coroutine[None, None, None]]:
-    async def note(session: aiohttp.ClientSession, context: SimpleNamespace, _: object) -> None:
-        progress: Progress = context.trace_request_ctx["progress"]
-        for stage in stages:
-            setattr(progress, stage, True)
-
-    return note
-
-
-def _request_class() -> type[aiohttp.ClientRequest]:
-    import aiohttp
-    from aiohttp.client_reqrep import ClientResponse
-    from aiohttp.connector import Connection
-
-    class CleanRequest(aiohttp.ClientRequest):
-        """A request that goes out on a silent connection only.
-
-        Whatever arrives on an idle connection would be taken for the answer to the next request: the library looks for a
-        closed connection before it uses one again, but not for bytes that nobody asked for (aiohttp 3.13).
-        """
-
-        async def send(self, conn: Connection) -> ClientResponse:
-            if conn.protocol is None or conn.protocol.should_close:
-                raise aiohttp.ServerDisconnectedError
-            return await super().send(conn)
-
-    return CleanRequest
+    return open_session(connections, context), proxy

@@ -1,7 +1,7 @@
 """One pooled HTTP session for one server on one event loop.
 
-The library's own time-outs are all switched off: they are bound to the task and loop that made the session, and they count time
-during which the host's main thread stood still. Deadlines are kept by :mod:`~nuke_ai_panel.net.clocks` instead.
+The library's own time-outs are not used: they are bound to the task and loop that made the session, and they count time during
+which the host's main thread stood still. Deadlines are kept by :mod:`~nuke_ai_panel.net.clocks` instead.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from nuke_ai_panel.errors import APIError, ConnectionFailedError, ProtocolError, RequestTimeoutError
 from nuke_ai_panel.net.address import host_and_port, origin
 from nuke_ai_panel.net.body import Body, is_lost
-from nuke_ai_panel.net.clocks import TICK, AliveClock, SilenceWatch
+from nuke_ai_panel.net.clocks import SilenceWatch
 from nuke_ai_panel.net.deadlines import Deadlines
 from nuke_ai_panel.net.failures import (
     Refusal,
@@ -236,58 +236,48 @@ class ServerSession:
         # Imported by the worker thread that made the session; doing it here would stop the loop for half a second.
         import aiohttp
 
+        from nuke_ai_panel.net.exchange import exchange
+
         endpoint = self.endpoint
         sent = {**endpoint.headers, **headers}
         streamed = data if isinstance(data, StreamedBody) else None
         if streamed is not None:
             sent["Content-Length"] = str(streamed.size)
-        proxy, user, password = self._proxy
-        # The path is joined by hand: a base URL keeps its own path, whatever `path` begins with.
-        sending = asyncio.ensure_future(
-            client.request(
+        try:
+            # The path is joined by hand: a base URL keeps its own path, whatever `path` begins with.
+            response = await exchange(
+                client,
                 method,
                 endpoint.base_url + path,
-                data=data if streamed is None else streamed.pieces(),
                 headers=sent,
-                allow_redirects=False,
-                proxy=proxy or None,
-                proxy_auth=aiohttp.BasicAuth(user, password) if user else None,
-                trace_request_ctx={"progress": progress},
+                data=data,
+                proxy=self._proxy,
+                progress=progress,
+                deadlines=deadlines,
             )
-        )
-        late = ""
-        handed_over = False
-        try:
-            late = await _watched(sending, progress, streamed, deadlines)
-            if late:
-                return self._too_slow(late, streamed, deadlines)
-            response = sending.result()
-            if 200 <= response.status < 300:
-                handed_over = True
-                return response
-            if response.status < 200:
-                return self._no_http()
-            if response.status == 407 and proxy:
-                return proxy_login_failure(origin(proxy), endpoint.provider)
-            return await self._refusal(response, deadlines)
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(error, APIError):
                 raise
+            if progress.late:
+                return self._too_slow(progress.late, streamed, deadlines)
             if streamed is not None and streamed.failure is not None:
                 return streamed.failure.with_traceback(None)
             if isinstance(error, aiohttp.ServerDisconnectedError):
                 # Otherwise it holds the part of the headers that came.
                 progress.answered = not isinstance(error.message, str)
-            at_proxy = bool(proxy) and not progress.connected
+            at_proxy = bool(self._proxy[0]) and not progress.connected
             if isinstance(error, aiohttp.ClientResponseError) and not at_proxy:
                 return self._no_http()
             return self._no_connection(error, deadlines, at_proxy=at_proxy)
-        finally:
-            if not sending.done():
-                sending.cancel()
-                await asyncio.wait({sending})
-            if not sending.cancelled() and sending.exception() is None and not handed_over:
-                sending.result().close()
+        if 200 <= response.status < 300:
+            return response
+        if response.status < 200:
+            response.close()
+            return self._no_http()
+        if response.status == 407 and self._proxy[0]:
+            response.close()
+            return proxy_login_failure(origin(self._proxy[0]), endpoint.provider)
+        return await self._refusal(response, deadlines)
 
     def _too_slow(self, stage: str, streamed: StreamedBody | None, deadlines: Deadlines) -> APIError:
         """Return the error for an attempt that did not get beyond `stage` in time."""
@@ -383,34 +373,3 @@ class ServerSession:
         client, self._client = self._client, None
         if client is not None and self._loop is asyncio.get_running_loop():
             await client.close()
-
-
-async def _watched(
-    sending: asyncio.Future[aiohttp.ClientResponse], progress: Progress, streamed: StreamedBody | None, deadlines: Deadlines
-) -> str:
-    """Wait for `sending`, whose stages each have their deadline in the loop's living time; return the one that took too long.
-
-    The stages: ``"waiting"`` for a place in the pool, ``"connecting"``, ``"sending"`` (of which every piece that is taken
-    begins the time anew), ``"answering"``.
-    """
-    clock = AliveClock()
-    reached: tuple[str, int] = ("", 0)
-    while not sending.done():
-        position = 0
-        if not progress.begun:
-            stage = "waiting"
-        elif not progress.connected:
-            stage = "connecting"
-        elif streamed is not None and not streamed.is_read:
-            stage, position = "sending", streamed.position
-        else:
-            stage = "answering"
-        if reached != (stage, position):
-            reached = (stage, position)
-            clock.seconds = 0.0
-        left = (deadlines.connect if stage == "connecting" else deadlines.first_byte) - clock.seconds
-        if left <= 0:
-            return stage
-        await asyncio.wait({sending}, timeout=min(TICK, left))
-        clock.tick()
-    return ""

@@ -1,0 +1,217 @@
+"""One request over a pooled connection, in the task of its caller: each stage has its deadline, and a warm one costs no task.
+
+Import it in a worker thread: the HTTP library takes about 0.1 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import ssl
+from collections.abc import Awaitable, Mapping
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ClientRequest, ClientResponse
+from aiohttp.connector import Connection
+
+from nuke_ai_panel.net.clocks import TICK, AliveClock, within
+from nuke_ai_panel.net.deadlines import Deadlines
+from nuke_ai_panel.net.lookup import NameLookup
+from nuke_ai_panel.net.payload import StreamedBody
+from nuke_ai_panel.net.pool import Progress
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractResolver
+    from aiohttp.tracing import Trace
+
+__all__ = ["exchange", "open_session"]
+
+T = TypeVar("T")
+
+
+class _Attempt:
+    """What the parts of the HTTP library that a request passes through have to know about it."""
+
+    def __init__(self, progress: Progress, deadlines: Deadlines, streamed: StreamedBody | None) -> None:
+        self.progress = progress
+        self.deadlines = deadlines
+        self.streamed = streamed
+        self.watch: _AnswerWatch | None = None
+
+
+# The library makes the request, in the task of its caller, and passes nothing of ours on to it.
+_current: ContextVar[_Attempt] = ContextVar("attempt")
+
+
+class _Request(ClientRequest):
+    """A request that knows its attempt, and goes out on a silent connection only."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.attempt = _current.get()
+        super().__init__(*arguments, **options)
+
+    async def send(self, conn: Connection) -> ClientResponse:
+        """Send the request.
+
+        Whatever arrives on an idle connection would be taken for the answer to the next request: the library looks for a
+        closed connection before it uses one again, but not for bytes that nobody asked for (aiohttp 3.13).
+        """
+        if conn.protocol is None or conn.protocol.should_close:
+            raise aiohttp.ServerDisconnectedError
+        attempt = self.attempt
+        attempt.progress.sent = True
+        attempt.watch = _AnswerWatch(conn, attempt)
+        return await super().send(conn)
+
+
+class _Connections(aiohttp.TCPConnector):
+    """The connections to one server, at most `connections` of them at once; waiting for one and making it have deadlines."""
+
+    def __init__(self, connections: int, context: ssl.SSLContext | bool) -> None:
+        super().__init__(
+            limit=max(10, connections),
+            limit_per_host=connections,
+            ssl=context,
+            resolver=cast("AbstractResolver", NameLookup()),
+        )
+
+    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
+        """Return a connection for `req`, after a while where too many are in use."""
+        assert isinstance(req, _Request)
+        progress = req.attempt.progress
+        connecting = super().connect(req, traces, timeout)
+        if self._available_connections(req.connection_key) > 0:
+            connection = await connecting
+        else:
+            connection = await _unless_late(
+                within(
+                    connecting, req.attempt.deadlines.first_byte, counts=lambda: not progress.begun, discard=Connection.close
+                ),
+                progress,
+                "waiting",
+            )
+        progress.reused = not progress.connected
+        progress.begun = progress.connected = True
+        return connection
+
+    async def _create_connection(
+        self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        assert isinstance(req, _Request)
+        progress = req.attempt.progress
+        progress.begun = True
+        making = within(
+            super()._create_connection(req, traces, timeout), req.attempt.deadlines.connect, discard=ResponseHandler.close
+        )
+        protocol = await _unless_late(making, progress, "connecting")
+        progress.connected = True
+        return protocol
+
+
+async def _unless_late(waiting: Awaitable[T], progress: Progress, stage: str) -> T:
+    try:
+        return await waiting
+    except asyncio.TimeoutError:
+        progress.late = progress.late or stage
+        raise
+
+
+def open_session(connections: int, context: ssl.SSLContext | bool) -> aiohttp.ClientSession:
+    """Return a session for :func:`exchange`, bound to the running loop."""
+    session = aiohttp.ClientSession(
+        connector=_Connections(connections, context),
+        timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        # What else the library could undo depends on what happens to be installed.
+        headers={"User-Agent": "nuke-ai-panel", "Accept-Encoding": "gzip, deflate"},
+        auto_decompress=False,
+        request_class=_Request,
+    )
+    # It would send a GET once more by itself; how often is for Deadlines.retries to say.
+    session._retry_connection = False
+    return session
+
+
+async def exchange(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    data: bytes | StreamedBody | None,
+    proxy: tuple[str, str, str],
+    progress: Progress,
+    deadlines: Deadlines,
+) -> ClientResponse:
+    """Send one request and return its answer as soon as the headers are in; the caller closes it or reads it to its end.
+
+    Raises:
+        aiohttp.ClientError, OSError: it failed, with ``progress.late`` where a stage took too long.
+    """
+    address, user, password = proxy
+    streamed = data if isinstance(data, StreamedBody) else None
+    attempt = _Attempt(progress, deadlines, streamed)
+    before = _current.set(attempt)
+    try:
+        response = await session.request(
+            method,
+            url,
+            data=data if streamed is None else streamed.pieces(),
+            headers=headers,
+            allow_redirects=False,
+            proxy=address or None,
+            proxy_auth=aiohttp.BasicAuth(user, password) if user else None,
+        )
+    finally:
+        _current.reset(before)
+        if attempt.watch is not None:
+            attempt.watch.stop()
+    if progress.late:
+        response.close()
+        raise aiohttp.ServerDisconnectedError
+    return response
+
+
+class _AnswerWatch:
+    """Breaks a connection on which nothing happens for ``first_byte`` seconds of the loop's living time.
+
+    It takes away the connection and cancels nobody, so a cancellation by somebody else can never be mistaken for its own.
+    """
+
+    def __init__(self, connection: Connection, attempt: _Attempt) -> None:
+        self._connection = connection
+        self._streamed = attempt.streamed
+        self._progress = attempt.progress
+        self._limit = limit = attempt.deadlines.first_byte
+        self._reached: tuple[str, int] = ("", 0)
+        self._clock = AliveClock()
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        if limit < math.inf:
+            self._look()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        self._clock.tick()
+        streamed = self._streamed
+        reached = ("answering", 0) if streamed is None or streamed.is_read else ("sending", streamed.position)
+        if reached != self._reached:
+            self._reached = reached
+            self._clock.seconds = 0.0
+        left = self._limit - self._clock.seconds
+        if left > 0:
+            self._timer = self._loop.call_later(min(TICK, left), self._look)
+            return
+        self._timer = None
+        self._progress.late = reached[0]
+        transport = self._connection.transport
+        if transport is not None:
+            # An orderly end would wait until the server has taken what it does not take.
+            transport.abort()
