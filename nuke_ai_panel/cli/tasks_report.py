@@ -62,7 +62,9 @@ def _applied(run: TaskRun) -> str:
     said = [f"{len(done)} of {len(run.reviews)}"] if done else []
     said += ["rolled back"] * (len(run.applied) - len(done))
     said += ["refused"] if run.refusals else []
-    return ", ".join(said) or "nothing to run"
+    if done and run.task.needs_confirmation:
+        said.append("asked first" if run.asked_first else "not asked")
+    return ", ".join(said) or "not run"
 
 
 def _checks(run: TaskRun) -> str:

@@ -26,6 +26,7 @@ from nuke_ai_panel.errors import NukeAIPanelError, ProposalError
 from nuke_ai_panel.hosts.document_host import DocumentHost
 from nuke_ai_panel.scripting.applying import Applied
 from nuke_ai_panel.scripting.finding import find_proposals
+from nuke_ai_panel.scripting.kinds import kind_info
 from nuke_ai_panel.scripting.preflight import preflight
 from nuke_ai_panel.scripting.review import Review
 from nuke_ai_panel.scripting.surroundings import Surroundings
@@ -49,6 +50,8 @@ NOT_WITHOUT_A_WORD = frozenset(
         "may not end",
     }
 )
+#: How the rules of findings begin that speak of a name.
+ABOUT_NAMES = ("unknown-", "host-version", "python-version", "obsolete")
 _VERSION = re.compile(rb"^version [^\r\n]*", re.MULTILINE)
 _NO_ANSWER = "No further answer was recorded for this task."
 
@@ -92,7 +95,12 @@ class TaskRun:
         """The warnings of preflight about names, on a right answer."""
         if self.answer.kind != "right":
             return []
-        return [str(found) for review in self.reviews for found in review.findings if found.severity == "warning"]
+        return [
+            str(found)
+            for review in self.reviews
+            for found in review.findings
+            if found.severity == "warning" and found.rule.startswith(ABOUT_NAMES)
+        ]
 
     @property
     def missed(self) -> list[Catch]:
@@ -137,11 +145,13 @@ class TaskRun:
 
 def _is_about(review: Review, catch: Catch) -> bool:
     return any(
-        found.rule == catch.rule
-        and found.severity != "note"
-        and (not catch.name or catch.name in (found.name, *found.text.split()))
-        for found in review.findings
+        found.rule == catch.rule and found.severity != "note" and _is_name(found.name, catch.name) for found in review.findings
     )
+
+
+def _is_name(found: str, wanted: str) -> bool:
+    """Return whether a finding is about a name: ``Node.rename`` is about ``rename``, ``Blur3.size`` about ``Blur3``."""
+    return not wanted or found == wanted or found.endswith(f".{wanted}") or found.startswith(f"{wanted}.")
 
 
 def script_of(task: Task, answer: Answer, setup: Setup, folder: Path) -> bytes:
@@ -238,6 +248,9 @@ async def _ask(session: ChatSession, request: str) -> None:
 
 
 def _consent(run: TaskRun, session: ChatSession, number: int, review: Review) -> None:
+    if not kind_info(review.proposal.kind).runs:
+        # A tool for the menu is saved, not run.
+        return
     refusal = _refusal(review)
     if refusal:
         run.refusals.append(refusal)
