@@ -20,14 +20,14 @@ _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def resource(name: str) -> Path:
-    """Return the path of a file that comes with the plug-in.
+    """Return the path of a file or folder that comes with the plug-in.
 
     An installed package has the folder under the name ``nuke_ai_panel_resources`` beside this one, a checkout as ``resources``.
     Raises: NukeAIPanelError.
     """
     for folder in ("nuke_ai_panel_resources", "resources"):
         path = _ROOT / folder / name
-        if path.is_file():
+        if path.exists():
             return path
     raise NukeAIPanelError(f"The file {name!r} of the plug-in is missing; install the plug-in again.")
 
@@ -66,7 +66,7 @@ class ClassFile:
         return self._menus
 
     def mentions_knob(self, knob: str) -> bool:
-        """Return whether any class may have a knob of that name; no class is parsed for it, so that a choice may be taken for one."""
+        """Return whether any class may have a knob of that name. No class is parsed, so a choice may be taken for a knob."""
         quoted = json.dumps(knob)
         return knob in self._common or any(quoted in row for row in self._rows.values())
 

@@ -16,11 +16,12 @@ from nuke_ai_panel.credentials import Credentials
 from nuke_ai_panel.hosts.nuke_host import NukeHost
 from nuke_ai_panel.settings import SettingsStore
 from nuke_ai_panel_ui import controller as controller_module
-from nuke_ai_panel_ui import nuke_panel
+from nuke_ai_panel_ui import nuke_commands, nuke_panel
 from nuke_ai_panel_ui.controller import PanelController
 from nuke_ai_panel_ui.host_loop import attach
+from nuke_ai_panel_ui.index_dialog import IndexDialog
 from nuke_ai_panel_ui.panel import Panel
-from nuke_ai_panel_ui.prompt_dialog import PromptDialog
+from nuke_ai_panel_ui.prompt_form import PromptForm, PromptList
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtWidgets, is_valid
 from nuke_ai_panel_ui.review import ReviewCard
 from tests.host_contract.host_contract import SCRIPT
@@ -75,7 +76,8 @@ def controller(qtbot, nuke, tmp_path, monkeypatch):
         made = PanelController()
         made.configure(NukeHost(), store=store, credentials=Credentials(environ={}), is_in_nuke=True)
         monkeypatch.setattr(controller_module, "_controller", made)
-        monkeypatch.setattr(nuke_panel, "_dialog", None)
+        monkeypatch.setattr(nuke_commands, "_forms", {})
+        monkeypatch.setattr(nuke_commands, "_windows", {})
         yield made
         loop.shutdown()
 
@@ -100,6 +102,21 @@ def choose(nuke, window, controller, root):
 
 def panels():
     return [each for each in QtWidgets.QApplication.allWidgets() if isinstance(each, Panel) and is_valid(each)]
+
+
+def opened_panel(qtbot, nuke):
+    qtbot.waitUntil(lambda: isinstance(nuke.panes["Properties.1"].currentWidget(), Panel), timeout=LIMIT)
+    return nuke.panes["Properties.1"].currentWidget()
+
+
+def opened(qtbot, kind):
+    """The window of a kind, once it has opened."""
+
+    def found():
+        return [each for each in QtWidgets.QApplication.topLevelWidgets() if isinstance(each, kind) and each.isVisible()]
+
+    qtbot.waitUntil(lambda: len(found()) == 1, timeout=LIMIT)
+    return found()[0]
 
 
 def settle(qtbot, controller):
@@ -156,12 +173,12 @@ def test_a_restored_workspace_shows_the_panel(qtbot, nuke, choose, controller):
 def test_generate_script_ends_in_a_card_that_runs_in_nuke(qtbot, nuke, choose, controller):
     before = controller.host.snapshot()
     choose("Generate script\u2026")
-    dialog = next(each for each in QtWidgets.QApplication.topLevelWidgets() if isinstance(each, PromptDialog))
+    dialog = opened(qtbot, PromptForm)
     assert dialog.isVisible()
     assert not dialog.isModal(), "a modal dialog would hold the undo group of the menu command open"
-    assert not dialog.generate_button.isEnabled()
-    qtbot.keyClicks(dialog.prompt, "Add a blur")
-    qtbot.keyClick(dialog.prompt, Qt.Key.Key_Return)
+    assert not dialog.send_button.isEnabled()
+    qtbot.keyClicks(dialog.fields["request"], "Add a blur")
+    qtbot.keyClick(dialog.fields["request"], Qt.Key.Key_Return)
     assert not dialog.isVisible()
     panel = nuke.panes["Properties.1"].currentWidget()
     qtbot.waitUntil(lambda: bool(panel.findChildren(ReviewCard)), timeout=LIMIT)
@@ -196,8 +213,8 @@ def test_the_conversation_survives_a_panel_that_nuke_destroys(qtbot, nuke, choos
 def test_explain_without_a_selection_says_so(qtbot, nuke, choose, controller):
     nuke.toNode("Read1").setSelected(False)
     choose("Explain selected nodes")
-    panel = nuke.panes["Properties.1"].currentWidget()
-    assert panel.notice.isVisible()
+    panel = opened_panel(qtbot, nuke)
+    qtbot.waitUntil(panel.notice.isVisible, timeout=LIMIT)
     assert "Select the nodes" in panel.notice.text()
     settle(qtbot, controller)
     assert len(controller.record) == 0
@@ -213,13 +230,99 @@ def test_settings_opens_above_nuke_and_returns_at_once(qtbot, nuke, choose, cont
 
 def test_prompt_dialog_keeps_what_was_not_sent(qtbot, nuke, choose, controller):
     choose("Generate script\u2026")
-    dialog = next(each for each in QtWidgets.QApplication.topLevelWidgets() if isinstance(each, PromptDialog))
-    qtbot.keyClicks(dialog.prompt, "first line")
-    qtbot.keyClick(dialog.prompt, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
-    qtbot.keyClicks(dialog.prompt, "second")
-    qtbot.keyClick(dialog.prompt, Qt.Key.Key_Escape)
+    dialog = opened(qtbot, PromptForm)
+    qtbot.keyClicks(dialog.fields["request"], "first line")
+    qtbot.keyClick(dialog.fields["request"], Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClicks(dialog.fields["request"], "second")
+    qtbot.keyClick(dialog.fields["request"], Qt.Key.Key_Escape)
     assert not dialog.isVisible()
     choose("Generate script\u2026")
-    assert dialog.isVisible()
-    assert dialog.prompt.toPlainText() == "first line\nsecond"
+    qtbot.waitUntil(dialog.isVisible, timeout=LIMIT)
+    assert dialog.fields["request"].toPlainText() == "first line\nsecond"
     assert panels() == []
+
+
+def test_every_command_of_the_menu_ends_in_the_panel_or_a_window(qtbot, nuke, choose, controller):
+    """None of them fails, none is modal, and each is reached by its name alone."""
+    names = [item.name() for item in nuke.menu("Nuke").findItem("AI").items() if item.name()]
+    for name in names:
+        if name != "Prompt library":
+            choose(name)
+            settle(qtbot, controller)
+    assert not any(each.isModal() for each in QtWidgets.QApplication.topLevelWidgets() if isinstance(each, QtWidgets.QDialog))
+
+
+def test_a_prompt_of_the_library_asks_for_its_blanks_and_is_sent(qtbot, nuke, choose, controller):
+    choose("Make gizmo from selection\u2026")
+    form = opened(qtbot, PromptForm)
+    qtbot.keyClicks(form.fields["name"], "EdgeGlow")
+    qtbot.keyClick(form.fields["name"], Qt.Key.Key_Return)
+    panel = opened_panel(qtbot, nuke)
+    qtbot.waitUntil(
+        lambda: "Make a group named EdgeGlow from the selected nodes (Read1" in panel.transcript.markdown(), timeout=LIMIT
+    )
+    assert "the ones an artist would change" in panel.transcript.markdown()
+    settle(qtbot, controller)
+
+
+def test_a_studio_changes_the_words_of_a_command_with_a_file(qtbot, nuke, choose, controller, tmp_path):
+    (tmp_path / "document_script.md").write_text("title: Document\n\nWrite the handover sheet of the house.\n")
+    controller.store.save({"prompts_folder": str(tmp_path)})
+    choose("Document this script")
+    panel = opened_panel(qtbot, nuke)
+    qtbot.waitUntil(lambda: "handover sheet of the house" in panel.transcript.markdown(), timeout=LIMIT)
+    settle(qtbot, controller)
+
+
+def test_the_prompt_library_is_searched_by_typing(qtbot, nuke, choose, controller):
+    nuke.menu("Nuke").findItem("AI").findItem("Prompt library").findItem("All prompts\u2026").invoke()
+    library = opened(qtbot, PromptList)
+    assert library.list.count() >= 15
+    qtbot.keyClicks(library.search, "slow")
+    assert library.list.count() == 1
+    qtbot.keyClick(library.search, Qt.Key.Key_Return)
+    panel = opened_panel(qtbot, nuke)
+    qtbot.waitUntil(lambda: "Why is this script slow" in panel.transcript.markdown(), timeout=LIMIT)
+    settle(qtbot, controller)
+
+
+def test_the_menu_of_a_knob_asks_for_an_expression(qtbot, nuke, choose, controller):
+    nuke.thisNode = lambda: nuke.toNode("Read1")
+    nuke.thisKnob = lambda: nuke.toNode("Read1")["first"]
+    nuke.menu("Animation").findItem("AI/Generate expression for this knob\u2026").invoke()
+    form = opened(qtbot, PromptForm)
+    assert form.value("knob") == "Read1.first"
+    assert form.fields["request"].hasFocus() or not form.isActiveWindow()
+    qtbot.keyClick(form, Qt.Key.Key_Escape)
+
+
+def test_explain_this_error_takes_the_one_on_the_clipboard(qtbot, nuke, choose, controller):
+    QtWidgets.QApplication.clipboard().setText("Traceback (most recent call last):\nNameError: nope\n")
+    choose("Explain this error\u2026")
+    form = opened(qtbot, PromptForm)
+    assert form.value("error").endswith("NameError: nope")
+    qtbot.keyClick(form, Qt.Key.Key_Escape)
+
+
+def test_index_this_nuke_reads_its_classes_and_leaves_the_script_as_it_was(
+    qtbot, nuke, choose, controller, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("NUKE_AI_PANEL_CONFIG_DIR", str(tmp_path / "config"))
+    before = controller.host.snapshot()
+    choose("Index this Nuke\u2026")
+    dialog = opened(qtbot, IndexDialog)
+    qtbot.waitUntil(lambda: not dialog.is_working, timeout=60_000)
+    assert "node classes indexed" in dialog.words.text()
+    assert list((tmp_path / "config" / "catalogue").iterdir())
+    assert controller.host.snapshot() == before
+
+
+def test_index_this_nuke_can_be_stopped(qtbot, nuke, choose, controller, tmp_path, monkeypatch):
+    monkeypatch.setenv("NUKE_AI_PANEL_CONFIG_DIR", str(tmp_path / "config"))
+    before = controller.host.snapshot()
+    choose("Index this Nuke\u2026")
+    dialog = opened(qtbot, IndexDialog)
+    qtbot.mouseClick(dialog.leave, Qt.MouseButton.LeftButton)
+    assert not dialog.is_working
+    assert not (tmp_path / "config" / "catalogue").exists()
+    assert controller.host.snapshot() == before

@@ -36,7 +36,21 @@ def test_start_up_adds_the_folder_of_the_panel_and_imports_nothing(start_nuke, r
 
 def test_start_up_adds_the_menu_and_the_pane(start_nuke):
     report = start_nuke()
-    assert report["menu"] == ["Show panel", "Generate script\u2026", "Explain selected nodes", "", "Settings\u2026"]
+    assert [name for name in report["menu"] if name] == [
+        "Show panel",
+        "Generate script\u2026",
+        "Generate expression\u2026",
+        "Generate BlinkScript\u2026",
+        "Make gizmo from selection\u2026",
+        "Explain selected nodes",
+        "Explain this error\u2026",
+        "Fix last error",
+        "Document this script",
+        "Prompt library",
+        "Index this Nuke\u2026",
+        "Settings\u2026",
+    ]
+    assert report["menu"].count("") == 3
     assert report["pane"] == ["AI Panel"]
     # Workspaces and scripts hold this id; whoever changes it loses the panel of every artist.
     assert report["panels"] == ["uk.nukeaipanel.panel"]
@@ -114,7 +128,8 @@ def _copy_of_menu(tmp_path, root):
 def test_menu_command_that_fails_tells_the_artist_and_does_not_raise(start_nuke, tmp_path, root):
     report = start_nuke("menu.py", folders=(_copy_of_menu(tmp_path, root),), choose="Settings\u2026")
     assert report["messages"] == [
-        "Nuke AI Panel could not do this: No module named 'nuke_ai_panel_ui.nuke_panel'\n\nThe Script Editor shows the details."
+        "Nuke AI Panel could not do this: No module named 'nuke_ai_panel_ui.nuke_commands'\n\n"
+        "The Script Editor shows the details."
     ]
     assert "Traceback" in report["stderr"]
 

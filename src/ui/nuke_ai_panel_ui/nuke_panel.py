@@ -1,4 +1,4 @@
-"""What Nuke does to docked panels, and the commands of the *AI* menu. Docking facts of Nuke, nothing else.
+"""What Nuke does to docked panels. Docking facts of Nuke, nothing else.
 
 Each fact names where it was read; none was tried in a Nuke.
 
@@ -23,17 +23,14 @@ from typing import Any
 
 from nuke_ai_panel_ui.controller import controller
 from nuke_ai_panel_ui.panel import Panel
-from nuke_ai_panel_ui.prompt_dialog import PromptDialog
 from nuke_ai_panel_ui.qt import QtWidgets, is_valid
 
-__all__ = ["PANEL_ID", "NukePanel", "explain_selected", "generate_script", "open_settings", "show_panel"]
+__all__ = ["PANEL_ID", "NukePanel", "main_window", "running_nuke", "show_panel"]
 
 PANEL_ID = "uk.nukeaipanel.panel"
 _TITLE = "AI Panel"
 _WIDGET = "__import__('nuke_ai_panel_ui.nuke_panel', fromlist=['NukePanel']).NukePanel"
 _PANES = ("Properties.1", "DAG.1")
-
-_dialog: PromptDialog | None = None
 
 
 def NukePanel() -> Panel:
@@ -45,7 +42,7 @@ def show_panel() -> None:
     """Bring the panel to view and put the cursor into its prompt; open it in a pane where there is none."""
     panel = _shown_panel()
     if panel is None:
-        nuke: Any = importlib.import_module("nuke")
+        nuke = running_nuke()
         panels: Any = importlib.import_module("nukescripts.panels")
         pane = next((found for found in map(nuke.getPaneFor, _PANES) if found), None)
         panels.registerWidgetAsPanel(_WIDGET, _TITLE, PANEL_ID, True).addToPane(pane)
@@ -53,31 +50,6 @@ def show_panel() -> None:
     if panel is not None:
         panel.window().activateWindow()
         panel.setFocus()
-
-
-def generate_script() -> None:
-    """Ask for a request in a small window; the answer streams into the panel and ends in a review card."""
-    global _dialog
-    if _dialog is None or not is_valid(_dialog):
-        _dialog = PromptDialog(_main_window())
-        _dialog.accepted_prompt.connect(_generate)
-    _dialog.ask()
-
-
-def _generate(text: str) -> None:
-    show_panel()
-    controller().generate(text)
-
-
-def explain_selected() -> None:
-    """Ask what the selected nodes do; the answer streams into the panel."""
-    show_panel()
-    controller().explain_selected()
-
-
-def open_settings() -> None:
-    """Open the settings dialog."""
-    controller().show_settings(_main_window())
 
 
 def _shown_panel() -> Panel | None:
@@ -104,7 +76,12 @@ def _bring_to_front(panel: Panel) -> bool:
     return False
 
 
-def _main_window() -> QtWidgets.QWidget | None:
+def running_nuke() -> Any:
+    """Return the module of the Nuke that runs us."""
+    return importlib.import_module("nuke")
+
+
+def main_window() -> QtWidgets.QWidget | None:
     """Return Nuke's main window, so that a dialog stays above it; it is the top-level window that is a QMainWindow."""
     active = QtWidgets.QApplication.activeWindow()
     if active is not None:

@@ -93,7 +93,7 @@ class Menu:
         return next((item for item in self._items if item.name() == name), None)
 
 
-_menus = {name: Menu(name) for name in ("Nuke", "Nodes", "Pane", "Viewer")}
+_menus = {name: Menu(name) for name in ("Nuke", "Nodes", "Pane", "Viewer", "Animation")}
 
 
 def menu(name):

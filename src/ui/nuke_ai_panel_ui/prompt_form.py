@@ -1,0 +1,178 @@
+"""A small window that asks for what a prompt still needs: what a menu command opens. And the list of all prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from nuke_ai_panel.agent.prompt_library import PromptTemplate
+from nuke_ai_panel_ui.labels import button, label
+from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets, Signal
+
+__all__ = ["PromptForm", "PromptList"]
+
+#: What is written in sentences gets a field of several lines.
+_LONG = frozenset({"request", "error"})
+_PLACEHOLDERS = {
+    "request": "Add a Grade after every Read, named after its file",
+    "error": "Paste the message or the traceback",
+}
+
+
+class PromptForm(QtWidgets.QDialog):
+    """Ask for the blanks of one prompt. It blocks nothing: ``filled`` carries the prompt's name and the values.
+
+    Enter sends, Shift+Enter breaks the line in a long field, Escape closes. What was typed and not sent is kept.
+    """
+
+    filled = Signal(str, object)
+
+    def __init__(self, template: PromptTemplate, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("promptForm")
+        self.setWindowTitle(template.title)
+        self._template = template
+        self.fields: dict[str, QtWidgets.QPlainTextEdit | QtWidgets.QLineEdit] = {}
+        rows = QtWidgets.QVBoxLayout(self)
+        for variable in template.variables:
+            name = label(variable.question, wrap=True)
+            field: QtWidgets.QPlainTextEdit | QtWidgets.QLineEdit
+            if variable.name in _LONG:
+                field = QtWidgets.QPlainTextEdit()
+                field.setTabChangesFocus(True)
+                field.setPlaceholderText(_PLACEHOLDERS.get(variable.name, ""))
+            else:
+                field = QtWidgets.QLineEdit()
+                field.setPlaceholderText(variable.default or "")
+            field.setAccessibleName(variable.question)
+            field.textChanged.connect(self._show_state)
+            field.installEventFilter(self)
+            name.setBuddy(field)
+            rows.addWidget(name)
+            rows.addWidget(field, 1 if variable.name in _LONG else 0)
+            self.fields[variable.name] = field
+        self.send_button = button("Generate" if template.mode == "generate" else "Ask", self.send, primary=True)
+        self.send_button.setDefault(True)
+        self.cancel_button = button("Cancel", self.reject)
+        buttons = QtWidgets.QHBoxLayout()
+        buttons.addWidget(label("Nothing runs before you have seen it.", dim=True), 1)
+        buttons.addWidget(self.cancel_button)
+        buttons.addWidget(self.send_button)
+        rows.addLayout(buttons)
+        self._show_state()
+        self.resize(440, self.sizeHint().height() if not _LONG & set(self.fields) else 170 + 56 * (len(self.fields) - 1))
+
+    def ask(self, values: Mapping[str, str] | None = None) -> None:
+        """Show the window with the cursor in the first empty field, filled in with `values`. Returns at once."""
+        for name, value in (values or {}).items():
+            field = self.fields.get(name)
+            if isinstance(field, QtWidgets.QPlainTextEdit):
+                field.setPlainText(value)
+            elif field is not None:
+                field.setText(value)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+        empty = [name for name in self.fields if not self.value(name)]
+        first = self.fields[empty[0] if empty else next(iter(self.fields))]
+        first.setFocus()
+        if not empty:
+            first.selectAll()
+
+    def value(self, name: str) -> str:
+        """Return what stands in a field."""
+        field = self.fields[name]
+        return (field.toPlainText() if isinstance(field, QtWidgets.QPlainTextEdit) else field.text()).strip()
+
+    def send(self) -> None:
+        """Close the window and hand out the values; nothing happens while something is missing."""
+        if not self._is_complete():
+            return
+        values = {name: self.value(name) for name in self.fields}
+        for field in self.fields.values():
+            field.clear()
+        self.accept()
+        self.filled.emit(self._template.name, values)
+
+    def eventFilter(self, watched: QtCore.QObject, event: QtCore.QEvent) -> bool:
+        """Let Enter send; a text field would take it as a new line."""
+        if event.type() == QtCore.QEvent.Type.KeyPress and watched in self.fields.values():
+            assert isinstance(event, QtGui.QKeyEvent)
+            is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+            if is_enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+                self.send()
+                return True
+        return bool(super().eventFilter(watched, event))
+
+    def _is_complete(self) -> bool:
+        return all(self.value(each.name) or each.default is not None for each in self._template.variables)
+
+    def _show_state(self) -> None:
+        self.send_button.setEnabled(self._is_complete())
+
+
+class PromptList(QtWidgets.QDialog):
+    """All prompts of the library, searched by typing. ``chosen`` carries the name of one; Escape closes."""
+
+    chosen = Signal(str)
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("promptList")
+        self.setWindowTitle("Prompt library")
+        rows = QtWidgets.QVBoxLayout(self)
+        self.search = QtWidgets.QLineEdit()
+        self.search.setPlaceholderText("Search prompts")
+        self.search.setAccessibleName("Search prompts")
+        self.search.textChanged.connect(lambda *_: self._fill())
+        self.search.returnPressed.connect(self._choose)
+        self.search.installEventFilter(self)
+        rows.addWidget(self.search)
+        self.list = QtWidgets.QListWidget()
+        self.list.setAccessibleName("Prompts")
+        self.list.itemActivated.connect(lambda *_: self._choose())
+        rows.addWidget(self.list, 1)
+        self.problems = label("", wrap=True, selectable=True)
+        self.problems.setObjectName("problem")
+        rows.addWidget(self.problems)
+        self._templates: tuple[PromptTemplate, ...] = ()
+        self.resize(380, 420)
+
+    def ask(self, templates: Sequence[PromptTemplate], problems: Sequence[str]) -> None:
+        """Show the window with `templates`; `problems` name the files that cannot be used."""
+        self._templates = tuple(templates)
+        self.problems.setText("\n".join(problems))
+        self.problems.setVisible(bool(problems))
+        self.search.clear()
+        self._fill()
+        self.show()
+        self.raise_()
+        self.activateWindow()
+        self.search.setFocus()
+
+    def eventFilter(self, watched: QtCore.QObject, event: QtCore.QEvent) -> bool:
+        """Move through the list while the search field has the keys."""
+        if watched is self.search and event.type() == QtCore.QEvent.Type.KeyPress:
+            step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(event.key())
+            if step is not None:
+                row = self.list.currentRow() + step
+                self.list.setCurrentRow(max(0, min(self.list.count() - 1, row)))
+                return True
+        return bool(super().eventFilter(watched, event))
+
+    def _fill(self) -> None:
+        words = self.search.text().casefold().split()
+        self.list.clear()
+        for each in self._templates:
+            searched = f"{each.title} {each.menu} {each.name}".casefold()
+            if all(word in searched for word in words):
+                item = QtWidgets.QListWidgetItem(f"{each.menu} \u203a {each.title}" if each.menu else each.title)
+                item.setData(int(Qt.ItemDataRole.UserRole), each.name)
+                item.setToolTip(each.text[:600])
+                self.list.addItem(item)
+        self.list.setCurrentRow(0)
+
+    def _choose(self) -> None:
+        item = self.list.currentItem()
+        if item is not None:
+            self.accept()
+            self.chosen.emit(str(item.data(int(Qt.ItemDataRole.UserRole))))
