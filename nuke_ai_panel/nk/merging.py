@@ -121,9 +121,13 @@ class _Merging:
         self._deletions.append(node)
 
     def _plan_change(self, was: Node, node: Node) -> None:
+        wires = self._changed_wires(was, node)
+        is_as_it_was = node.text.body == was.text.body and node.clone_of is was.clone_of is None
+        if is_as_it_was and not wires:
+            # Most of a script; its knobs need not be read.
+            return
         before, after = settings(was), settings(node)
         knobs = [name for name in dict.fromkeys([*after, *before]) if before.get(name) != after.get(name)]
-        wires = self._changed_wires(was, node)
         renamed = node.name != was.name and node.clone_of is None
         target = self._in_ours.get(was)
         if target is None:
