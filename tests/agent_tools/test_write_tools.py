@@ -254,6 +254,41 @@ def test_wrong_change_is_explained_and_not_proposed(bench, name, arguments, word
     assert words in text
 
 
+TCL = (
+    "[python 1]",
+    "[ python 1]",
+    "[{python} 1]",
+    '["python" 1]',
+    "[value a; python 1]",
+    "[value a\npython 1]",
+    "[if {1} {python 1}]",
+    "[value [python 1]]",
+    "[expr {[exec id]}]",
+    "[file delete /tmp/x]",
+    "[knob Look.mix 0]",
+    "\\[python 1]",
+    "[$x]",
+    "[valuepython 1]",
+)
+
+
+@pytest.mark.parametrize("text", TCL)
+def test_tcl_that_may_do_more_than_read_is_refused(bench, text):
+    for call in (
+        ("set_knob", {"node": "Look", "knob": "label", "value": text}),
+        ("set_expression", {"node": "Soft", "knob": "size", "expression": text}),
+        ("create_node", {"class": "StickyNote", "knobs": {"label": text}}),
+        ("add_backdrop", {"nodes": ["Look"], "label": text}),
+    ):
+        assert "run commands" in asyncio.run(refused(bench(), call))
+
+
+def test_tcl_that_only_reads_is_a_value(bench):
+    text = "[value size] [file rootname [value root.name]] [lindex [split a_b _] 1] [1]"
+    plan = asyncio.run(planned(bench(), ("set_knob", {"node": "Look", "knob": "label", "value": text})))
+    assert plan.proposal is not None
+
+
 async def test_script_must_be_the_last_change(bench):
     text = await refused(bench(), ("run_script", {"code": "import nuke"}), ("delete_node", {"node": "Look"}))
     assert "run_script must be the last" in text

@@ -159,8 +159,7 @@ def _frames_test(name: str) -> str:
 
 
 async def _list(view: ScriptView, arguments: Arguments) -> list[str]:
-    nodes = list(view.walk())
-    found = [each for node in nodes for each in files_of(node)]
+    found = await view.work(lambda: [each for node in view.walk() for each in files_of(node)])
     await on_disk(found)
     if arguments.get("missing"):
         found = [each for each in found if each.exists is False and not each.file.is_written]

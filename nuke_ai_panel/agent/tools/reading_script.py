@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import cast
 
 from nuke_ai_panel.agent.tools.marking import neutral, quoted
-from nuke_ai_panel.agent.tools.reading_files import files_of, on_disk
+from nuke_ai_panel.agent.tools.reading_files import Found, files_of, on_disk
 from nuke_ai_panel.agent.tools.schemas import OFFSET, text
 from nuke_ai_panel.agent.tools.script_view import ScriptView
 from nuke_ai_panel.agent.tools.values import Arguments, ReadTool, ToolSpec
@@ -65,17 +65,7 @@ def writers(view: ScriptView) -> list[Node]:
 
 async def _errors(view: ScriptView, arguments: Arguments) -> Iterable[str]:
     name = cast(str, arguments.get("node", ""))
-    if name:
-        start = view.node(name)
-        nodes = [start, *graph.upstream(start)]
-        if start.children is not None:
-            nodes.extend(view.walk(start))
-    else:
-        nodes = list(view.walk())
-        if view.document.root_node is not None:
-            nodes.insert(0, view.document.root_node)
-    files = [each for node in nodes for each in files_of(node) if not each.file.is_written]
-    found = list(_problems(view, nodes))
+    found, files = await view.work(lambda: _looked_through(view, view.node(name) if name else None))
     for each in await on_disk(files):
         if each.exists is False:
             found.append(f"{_who(each.file.node)}: its file is missing: {quoted(each.path)}")
@@ -83,6 +73,17 @@ async def _errors(view: ScriptView, arguments: Arguments) -> Iterable[str]:
     if unknown:
         found.append(f"({unknown} files could not be looked for; list_files says why)")
     return found or ["(nothing wrong was found; what only Nuke knows when it renders is not looked at)"]
+
+
+def _looked_through(view: ScriptView, start: Node | None) -> tuple[list[str], list[Found]]:
+    """Return what is wrong in the script, or in a node and what feeds it, and the files that are read there."""
+    if start is None:
+        root = view.document.root_node
+        nodes = [*([] if root is None else [root]), *view.walk()]
+    else:
+        nodes = [start, *graph.upstream(start), *(view.walk(start) if start.children is not None else ())]
+    files = [each for node in nodes for each in files_of(node) if not each.file.is_written]
+    return list(_problems(view, nodes)), files
 
 
 def _problems(view: ScriptView, nodes: Iterable[Node]) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import fnmatch
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import islice
+from typing import TypeVar
 
 from nuke_ai_panel.agent.tools.marking import neutral, quoted
 from nuke_ai_panel.agent.tools.values import ToolProblem
@@ -15,8 +17,12 @@ from nuke_ai_panel.nk.catalogue_suggest import closest
 from nuke_ai_panel.nk.document import Document, loads
 from nuke_ai_panel.nk.node import Node
 
-__all__ = ["ScriptView", "first", "matcher"]
+__all__ = ["READ_AT_ONCE", "ScriptView", "first", "matcher"]
 
+_T = TypeVar("_T")
+
+#: Bytes of a script that is looked at where one stands; a longer one is read and searched in a worker.
+READ_AT_ONCE = 300_000
 #: Names that are compared to find the one that was meant.
 _MOST_NAMES = 5000
 
@@ -30,6 +36,16 @@ class ScriptView:
 
     def __init__(self, snapshot: bytes) -> None:
         self.document: Document = loads(snapshot)
+        self._is_big = len(snapshot) > READ_AT_ONCE
+
+    async def work(self, call: Callable[[], _T]) -> _T:
+        """Return what `call` returns; where the script is big it is made in a worker, so that the artist can go on working.
+
+        Nobody else may use the view meanwhile, and nobody afterwards when this is cancelled: the worker goes on.
+        """
+        if self._is_big:
+            return await asyncio.get_running_loop().run_in_executor(None, call)
+        return call()
 
     @cached_property
     def catalogue(self) -> Catalogue:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal, cast
 
 from nuke_ai_panel.agent.decision import Decision
@@ -20,7 +21,7 @@ from nuke_ai_panel.agent.tools import (
 from nuke_ai_panel.agent.tools.drafting import Draft
 from nuke_ai_panel.agent.tools.marking import cut, marked, neutral, neutral_lines, quoted
 from nuke_ai_panel.agent.tools.schemas import checked, parsed, text
-from nuke_ai_panel.agent.tools.script_view import ScriptView, first
+from nuke_ai_panel.agent.tools.script_view import READ_AT_ONCE, ScriptView, first
 from nuke_ai_panel.agent.tools.values import ReadTool, ToolAnswer, ToolProblem, ToolSpec, WriteTool
 from nuke_ai_panel.errors import HostError, NkError
 from nuke_ai_panel.hosts.base import ReadsGraph
@@ -48,8 +49,6 @@ NOT_PROPOSED = (
     "Error: Not proposed, because another call of the same message is wrong. Send all of them again when it is right."
 )
 
-#: Bytes of a script that is read at once; a longer one is read in a worker.
-_READ_AT_ONCE = 300_000
 #: The tools for a model with little room.
 _LEAN = ("graph_outline", "get_node", "get_errors", "node_reference", "create_node", "set_knob", "connect", "delete_node")
 _CHECKED_HERE = ("minimum", "maximum", "minItems", "maxItems", "maxLength")
@@ -147,7 +146,7 @@ class Toolbox:
         try:
             snapshot = self._host.snapshot()
             if self._view is None or snapshot != self._snapshot:
-                if len(snapshot) > _READ_AT_ONCE:
+                if len(snapshot) > READ_AT_ONCE:
                     self._view = await asyncio.get_running_loop().run_in_executor(None, ScriptView, snapshot)
                 else:
                     self._view = ScriptView(snapshot)
@@ -168,10 +167,18 @@ class Toolbox:
                 raise ToolProblem(f"{call.name} changes the script.")
             arguments = checked(tool.spec, parsed(call.arguments))
             offset = cast(int, arguments.get("offset", 0))
-            found = tool.lines(await self._read(), arguments)
-            lines, following = first(await found if isinstance(found, Awaitable) else found, offset, self._budget)
+            view = await self._read()
+            found = tool.lines(view, arguments)
+            if isinstance(found, Awaitable):
+                lines, following = first(await found, offset, self._budget)
+            else:
+                lines, following = await view.work(partial(first, found, offset, self._budget))
         except (ToolProblem, NkError) as error:
             return refusal(error)
+        except asyncio.CancelledError:
+            # A worker may still be reading in it.
+            self._view, self._is_current = None, False
+            raise
         body = marked(cut(line, _LONGEST_LINE) for line in lines)
         if following is not None:
             body += f"\nThere is more: call {call.name} again with the same arguments and offset={following}."

@@ -57,12 +57,13 @@ _CODE_KNOBS = frozenset(
     }
 )
 _OTHER_TOOLS = {"name": "rename_node", "inputs": "connect"}
-# Tcl that reads the script; everything else in brackets may do anything, "[python …]" first of all.
+# Tcl that only reads; everything else in brackets may do anything, "[python …]" first of all, but also "[file delete …]".
 _HARMLESS_TCL = re.compile(
-    r"(?:value|knob|frame|file|basename|dirname|format|lindex|split|join|string|expr|metadata|getenv|class|topnode|input|"
-    r"numvalue|relative|topname|date|range|regsub|regexp|lrange|if|exists)\b"
+    r"(?:value|numvalue|frame|basename|dirname|format|lindex|lrange|split|join|string|expr|metadata|getenv|class|topnode|input|"
+    r"topname|relative|date|range|regexp|exists|file\s+(?:tail|dirname|rootname|extension|join|exists))\b"
 )
-_TCL_COMMAND = re.compile(r"(?<!\\)\[\s*([^\s\]\[]*)")
+_TCL_COMMAND = re.compile(r"\[\s*([^\]\[]*)")
+_SEVERAL = re.compile(r"[;\n]")
 _CHANNELS = {"r": 0, "g": 1, "b": 2, "a": 3, "x": 0, "y": 1, "z": 2, "w": 3, "h": 1}
 _CHANNELS.update({"red": 0, "green": 1, "blue": 2, "alpha": 3})
 
@@ -70,9 +71,10 @@ _CHANNELS.update({"red": 0, "green": 1, "blue": 2, "alpha": 3})
 def check_text(text: str, what: str) -> None:
     """Return if no Tcl in `text` could run code. Raises: ToolProblem."""
     for command in _TCL_COMMAND.findall(text):
-        if command and not _HARMLESS_TCL.match(command) and not command.lstrip("$").isdigit():
+        # A number in brackets, as in "v[1]", calls nothing that there is.
+        if _SEVERAL.search(command) or not (_HARMLESS_TCL.match(command) or re.fullmatch(r"\d*", command)):
             raise ToolProblem(
-                f"{what} holds Tcl that can run commands ([{quoted(command, 40)} ...]). Use run_script, where it can be seen."
+                f"{what} holds Tcl that can run commands: [{quoted(command, 40)}]. Use run_script, where it can be seen."
             )
 
 
