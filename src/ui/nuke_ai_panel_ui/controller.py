@@ -161,6 +161,11 @@ class PanelController(QtCore.QObject):
             self.loop.add_closer(self._session.aclose)
         return self._session
 
+    @property
+    def is_in_nuke(self) -> bool:
+        """Whether the host is the running Nuke."""
+        return self._is_in_nuke
+
     def place(self) -> str:
         """Return where a script would run, to be read after "Run this": ``in Nuke`` or ``on shot.nk``."""
         if self._is_in_nuke:

@@ -388,12 +388,15 @@ class Panel(QtWidgets.QWidget):
 
     def _show_review(self, proposal_id: int) -> None:
         record = self._controller.record.proposals[proposal_id]
-        card = ReviewCard(record, self._controller.place(), self._theme)
+        # Other kinds than Python mean nothing to the Script Editor.
+        can_insert = self._controller.is_in_nuke and record.review.proposal.kind in ("python", "tool")
+        card = ReviewCard(record, self._controller.place(), self._theme, can_insert=can_insert)
         desk = self._controller.desk
         card.run_requested.connect(desk.apply)
         card.undo_requested.connect(desk.undo)
         card.reject_requested.connect(desk.reject)
         card.fix_requested.connect(desk.fix)
+        card.insert_requested.connect(desk.insert)
         card.revise_requested.connect(desk.revise)
         card.copy_requested.connect(self._copy)
         self._cards[proposal_id] = card

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nuke_ai_panel import nk
 from nuke_ai_panel.errors import NukeAIPanelError
 from nuke_ai_panel.scripting.proposal import ScriptProposal
+from nuke_ai_panel_ui import script_editor
 from nuke_ai_panel_ui.conversation import ConversationRecord
 from nuke_ai_panel_ui.qt import QtCore, Signal
 
@@ -61,6 +62,11 @@ class ProposalDesk(QtCore.QObject):
             self.notice.emit("An answer is still on its way. Wait for it, or press Esc to stop it.")
             return
         self._begin(self._session().fix(proposal_id, self._record.proposals[proposal_id].applied))
+
+    def insert(self, code: str) -> None:
+        """Put code into Nuke's Script Editor, without running it."""
+        if not script_editor.insert(code):
+            self.notice.emit("No Script Editor is open. Open one from Nuke's pane menu, then press Insert again.")
 
     def apply(self, proposal_id: int, scope: Scope = "once") -> None:
         """Run a reviewed proposal in the host; its record tells what came of it."""
