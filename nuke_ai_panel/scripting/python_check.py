@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import warnings
 
@@ -43,8 +44,12 @@ def check(proposal: ScriptProposal, surroundings: Surroundings | None = None) ->
 def _findings(tree: ast.Module, code: str, surroundings: Surroundings | None) -> list[Finding]:
     around = surroundings or Surroundings()
     notes = Notes(code)
-    check_versions(tree, around.catalogue, notes)
-    Flow(ScriptNames(around.catalogue, around.document, CodeNames(tree)), notes, tree).run()
+    nodes = list(ast.walk(tree))
+    check_versions(tree, nodes, around.catalogue, notes)
+    names = ScriptNames(around.catalogue, around.document, CodeNames(nodes))
+    # Code may be nested deeper than it can be followed; then what was found so far is told.
+    with contextlib.suppress(RecursionError):
+        Flow(names, notes, tree, nodes).run()
     return notes.findings()
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Optional
 
 from nuke_ai_panel.scripting.python_check_notes import Notes
-from nuke_ai_panel.scripting.python_check_values import ClassOf, Constant, KnobOf, NodeOf, Several, Value
+from nuke_ai_panel.scripting.python_check_values import ClassOf, Constant, NodeOf, Several, Value
 
 __all__ = ["guards_of", "narrowed"]
 
@@ -127,22 +128,23 @@ def _texts(node: ast.expr, peek: Peek, *, many: bool) -> Optional[frozenset[str]
 
 def _blur(test: ast.expr, scope: Scope) -> None:
     """Take a variable for one of its kind only: which of them pass the condition is not known."""
-    for node in ast.walk(test):
-        if isinstance(node, ast.Name):
-            value = scope.get(node.id)
-            if isinstance(value, NodeOf) and value.covers:
-                scope[node.id] = replace(value, covers=False)
-            elif isinstance(value, NodeOf) and _asks_class(test):
-                scope[node.id] = replace(value, classes=None)
-            elif isinstance(value, KnobOf) and isinstance(test, ast.Call):
-                scope[node.id] = value
-            elif isinstance(value, ClassOf):
-                held = scope.get(value.variable)
-                if isinstance(held, NodeOf):
-                    scope[value.variable] = NodeOf(node=held.node)
+    names, asks_class = _asked_of(test)
+    for name in names:
+        value = scope.get(name)
+        if isinstance(value, NodeOf) and value.covers:
+            scope[name] = replace(value, covers=False)
+        elif isinstance(value, NodeOf) and asks_class:
+            scope[name] = replace(value, classes=None)
+        elif isinstance(value, ClassOf):
+            held = scope.get(value.variable)
+            if isinstance(held, NodeOf):
+                scope[value.variable] = NodeOf(node=held.node)
 
 
-def _asks_class(test: ast.expr) -> bool:
-    if isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == "isinstance":
-        return True
-    return any(isinstance(node, ast.Attribute) and node.attr == "Class" for node in ast.walk(test))
+@functools.lru_cache(maxsize=1024)
+def _asked_of(test: ast.expr) -> tuple[tuple[str, ...], bool]:
+    """Return the variables in a condition, and whether it asks for the class of something."""
+    nodes = list(ast.walk(test))
+    names = tuple(dict.fromkeys(node.id for node in nodes if isinstance(node, ast.Name)))
+    is_asked = isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == "isinstance"
+    return names, is_asked or any(isinstance(node, ast.Attribute) and node.attr == "Class" for node in nodes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Optional
 
 from nuke_ai_panel import nk
@@ -88,7 +88,7 @@ def stem_of(class_name: str) -> str:
 class CodeNames:
     """What the code says about names anywhere in it, in whatever order: what it adds, renames, and asks for before using it."""
 
-    def __init__(self, tree: ast.AST) -> None:
+    def __init__(self, nodes: Iterable[ast.AST]) -> None:
         self.nodes: set[str] = set()
         self.classes: set[str] = set()
         self.knobs: set[str] = set()
@@ -99,7 +99,7 @@ class CodeNames:
         self.any_node = False
         self.any_knob = False
         self.any_layer = False
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.Call):
                 self._call(node)
             elif isinstance(node, ast.Compare):
@@ -226,28 +226,28 @@ class ScriptNames:
     @functools.cached_property
     def document_classes(self) -> frozenset[str]:
         """The classes of the nodes at the top of the open script."""
-        return frozenset(node.class_name for node in self._top() if node.class_name != "Root")
+        nodes = self.document.nodes() if self.document is not None else []
+        return frozenset(_class_of(node) for node in nodes) - {"Root"}
+
+    @functools.cached_property
+    def _by_class(self) -> dict[str, list[nk.Node]]:
+        """The nodes of the open script by class, those inside of groups too."""
+        found: dict[str, list[nk.Node]] = {}
+        for node in self.document.nodes(recurse=True) if self.document is not None else ():
+            found.setdefault(_class_of(node), []).append(node)
+        return found
 
     def inner_classes(self) -> frozenset[str]:
         """Return the classes of all nodes of the open script, those inside of groups too."""
-        return (
-            frozenset() if self.document is None else frozenset(_class_of(each) for each in self.document.nodes(recurse=True))
-        )
+        return frozenset(self._by_class)
 
-    def _top(self) -> Iterator[nk.Node]:
-        for node in self.document.nodes() if self.document is not None else ():
-            yield node.clone_of or node
-
-    @functools.cached_property
-    def _own_knobs(self) -> dict[str, set[str]]:
-        """Knobs that nodes of the open script have in it, by class: those that users added, and all that are written."""
-        found: dict[str, set[str]] = {}
-        for node in self.document.nodes(recurse=True) if self.document is not None else ():
-            own = found.setdefault(_class_of(node), set())
-            own.update(span.name for span in (node.clone_of or node).text.spans)
-            if "addUserKnob" in node.text.body:
-                own.update(node.user_knobs)
-        return found
+    def _is_written(self, class_name: str, knob: str) -> bool:
+        """Return whether a node of that class has the knob in the open script, added by a user or otherwise."""
+        for node in self._by_class.get(class_name, ()):
+            text = (node.clone_of or node).text
+            if knob in text.body and (text.find(knob) is not None or knob in node.user_knobs):
+                return True
+        return False
 
     @functools.cached_property
     def channels(self) -> frozenset[str]:
@@ -347,12 +347,12 @@ class ScriptNames:
         return worst
 
     def _knob_of(self, class_name: str, knob: str, node: Optional[nk.Node]) -> Optional[Finding]:
-        if knob in self._own_knobs.get(class_name, ()):
-            return None
         info = self.catalogue.class_info(class_name)
-        if info is None:
+        if info is None or knob in info.knobs:
             return None
         problem = self.catalogue.check_knob(class_name, knob)
+        if (problem is not None or class_name == "Group") and self._is_written(class_name, knob):
+            return None
         users = list(node.user_knobs) if node is not None else []
         if problem is not None and users and not problem.suggestion:
             near = closest(knob, users, limit=1)
@@ -374,7 +374,7 @@ class ScriptNames:
         base = knob.partition(".")[0]
         if base in self.catalogue.common() or self.code.any_knob or self.catalogue.mentions_knob(base):
             return None
-        if any(base in knobs for knobs in self._own_knobs.values()):
+        if any(self._is_written(name, base) for name in self._by_class):
             return None
         return Finding(f"No node class that is known here has a knob {knob!r}.", "warning", "unknown-knob", name=knob)
 
@@ -397,7 +397,7 @@ class ScriptNames:
         found: list[Finding] = []
         for name in sorted(classes):
             facts = self.catalogue.knob_info(name, knob)
-            if facts is None or knob in self._user_knobs(name):
+            if facts is None:
                 return None
             if facts.type in ("Channel_Knob", "ChannelMask_Knob"):
                 one = self._channel_finding(value) if isinstance(value, str) else None
@@ -410,12 +410,10 @@ class ScriptNames:
             if one is None:
                 return None
             found.append(one)
+        if any(knob in node.user_knobs for name in classes for node in self._by_class.get(name, ()) if found):
+            # A user's own knob of that name may hold what Nuke's does not.
+            return None
         return found[0] if found else None
-
-    def _user_knobs(self, class_name: str) -> set[str]:
-        if self.document is None:
-            return set()
-        return {name for node in self.document.nodes_of_class(class_name, recurse=True) for name in node.user_knobs}
 
     def _channel_finding(self, text: str) -> Optional[Finding]:
         code = self.code

@@ -35,7 +35,6 @@ from nuke_ai_panel.scripting.python_check_values import (
 __all__ = ["Reading", "Scope", "assigned_in"]
 
 Scope = dict[str, Optional[Value]]
-_MOST_CALLS = 120
 _DEEPEST_CALL = 4
 _DEEPEST_TEXT = 2
 
@@ -43,18 +42,20 @@ _DEEPEST_TEXT = 2
 class Reading:
     """The expressions of one script; what walks through its statements is built on it."""
 
-    def __init__(self, names: ScriptNames, notes: Notes, tree: ast.Module) -> None:
+    def __init__(self, names: ScriptNames, notes: Notes, tree: ast.Module, nodes: Sequence[ast.AST]) -> None:
         self._names = names
         self._notes = notes
         self._nuke = NukeNames(names, notes, self._code_in_text)
         self._scope: Scope = {"nuke": Named("nuke"), "nukescripts": Named("nukescripts")}
         self._functions: list[Function] = []
         self._returned: list[list[Optional[Value]]] = []
-        self._calls = 0
         self._loops = 0
         self._texts = 0
-        self._once = _assigned_once(tree)
+        self._once = _assigned_once(nodes)
         self._tree = tree
+        self._steps = 0
+        self._most_steps = 2 * len(nodes) + 1_000
+        self._generators_seen: dict[ast.AST, bool] = {}
 
     def _reader_of(self, node: ast.AST) -> Optional[Callable[[Any], Any]]:
         return getattr(self, _method_of(type(node).__name__), None)
@@ -119,6 +120,7 @@ class Reading:
     def value(self, node: ast.expr) -> Optional[Value]:
         """Return what is known of an expression, with everything in it looked at once."""
         read = self._reader_of(node)
+        self._steps += 1
         if read is not None:
             found: Optional[Value] = read(node)
             return found
@@ -356,9 +358,8 @@ class Reading:
         return self.value(func)
 
     def _own_call(self, function: Function, given: Given) -> Optional[Value]:
-        if function.calls < 0 or self._calls >= _MOST_CALLS or len(self._returned) >= _DEEPEST_CALL:
+        if function.calls < 0 or self._steps > self._most_steps or len(self._returned) >= _DEEPEST_CALL:
             return None
-        self._calls += 1
         function.calls += 1
         definition = function.definition
         arguments = definition.args
@@ -384,9 +385,6 @@ class Reading:
         }
         parameters: Scope = dict.fromkeys(_parameters(function.definition.args))
         self._scope = {**known, **parameters, **given}
-        for name in assigned_in(function.definition.body):
-            if name not in self._scope or name in known:
-                self._scope.setdefault(name, None)
         self._returned.append([])
         depth, self._loops = self._loops, 0
         group = self._notes.in_group
@@ -395,11 +393,17 @@ class Reading:
         self._loops = depth
         returned = self._returned.pop()
         self._scope = outside
-        if any(isinstance(each, (ast.Yield, ast.YieldFrom)) for each in ast.walk(function.definition)):
+        if self._is_generator(function.definition):
             return None
         if falls_through:
             returned.append(Constant((None,)))
         return joined_all(returned)
+
+    def _is_generator(self, definition: ast.AST) -> bool:
+        if definition not in self._generators_seen:
+            yields = (ast.Yield, ast.YieldFrom)
+            self._generators_seen[definition] = any(isinstance(each, yields) for each in ast.walk(definition))
+        return self._generators_seen[definition]
 
     def _handed_over(self, function: Function) -> None:
         if function.calls == 0:
@@ -449,10 +453,10 @@ def assigned_in(statements: Sequence[ast.stmt]) -> set[str]:
     return found
 
 
-def _assigned_once(tree: ast.AST) -> set[str]:
+def _assigned_once(nodes: Sequence[ast.AST]) -> set[str]:
     """Return the names that hold one thing throughout: only one place of the code assigns them."""
     counts: dict[str, int] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             counts[node.id] = counts.get(node.id, 0) + 1
         elif isinstance(node, (ast.Global, ast.Nonlocal)):

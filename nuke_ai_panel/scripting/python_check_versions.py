@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Optional
 
 from nuke_ai_panel.nk.catalogue import Catalogue
 from nuke_ai_panel.scripting.findings import Finding
 from nuke_ai_panel.scripting.python_check_notes import Notes
 
-__all__ = ["check_versions", "python_of"]
+__all__ = ["bound_names", "check_versions", "python_of"]
 
 #: From which Nuke on the interpreter is of which version.
 _PYTHONS = (("16.0", (3, 11)), ("15.0", (3, 10)), ("14.0", (3, 9)), ("13.0", (3, 7)))
@@ -120,19 +120,19 @@ def python_of(catalogue: Catalogue) -> Optional[_Version]:
     return None
 
 
-def check_versions(tree: ast.Module, catalogue: Catalogue, notes: Notes) -> None:
+def check_versions(tree: ast.Module, nodes: Sequence[ast.AST], catalogue: Catalogue, notes: Notes) -> None:
     """Report what does not fit the Nuke of the catalogue."""
-    _Versions(tree, catalogue, notes).run()
+    _Versions(tree, nodes, catalogue, notes).run()
 
 
 class _Versions:
-    def __init__(self, tree: ast.Module, catalogue: Catalogue, notes: Notes) -> None:
-        self._tree = tree
+    def __init__(self, tree: ast.Module, nodes: Sequence[ast.AST], catalogue: Catalogue, notes: Notes) -> None:
+        self._nodes = nodes
         self._catalogue = catalogue
         self._notes = notes
         self._python = python_of(catalogue)
-        self._own = _bound_names(tree)
-        self._tolerant = set(_tolerated(tree))
+        self._own = bound_names(nodes)
+        self._tolerant = set(_tolerated(nodes))
         self._has_future = any(
             isinstance(node, ast.ImportFrom)
             and node.module == "__future__"
@@ -142,7 +142,7 @@ class _Versions:
 
     def run(self) -> None:
         """Look at every node of the tree."""
-        for node in ast.walk(self._tree):
+        for node in self._nodes:
             if id(node) in self._tolerant:
                 continue
             if isinstance(node, ast.Import):
@@ -316,10 +316,10 @@ def _is_environment(node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == "env"
 
 
-def _bound_names(tree: ast.AST) -> set[str]:
+def bound_names(nodes: Sequence[ast.AST]) -> set[str]:
     """Return every name that the code itself gives to something."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             found.add(node.id)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -331,9 +331,9 @@ def _bound_names(tree: ast.AST) -> set[str]:
     return found
 
 
-def _tolerated(tree: ast.AST) -> Iterator[int]:
+def _tolerated(nodes: Sequence[ast.AST]) -> Iterator[int]:
     """Yield what stands where an error or another version is reckoned with: in ``try`` and behind a test of the version."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Try):
             for part in (*node.body, *node.handlers):
                 yield from (id(each) for each in ast.walk(part))
