@@ -23,7 +23,7 @@ def editor(qtbot):
     made = QtWidgets.QPlainTextEdit()
     splitter.addWidget(made)
     pane.show()
-    return made
+    yield made
 
 
 def test_insert_adds_below_what_is_there_and_is_one_step(editor):
