@@ -19,6 +19,7 @@ from nuke_ai_panel.nk.emulation import emulate
 from nuke_ai_panel.nk.emulation.content import replace_content
 from nuke_ai_panel.nk.emulation.module import session_of
 from nuke_ai_panel.nk.emulation.session import NotRun
+from nuke_ai_panel.nk.emulation.session_notes import session_notes
 from nuke_ai_panel.nk.node import Node
 
 __all__ = ["DocumentHost"]
@@ -33,6 +34,7 @@ class DocumentHost:
         self._document = document if document is not None else new_script()
         self._steps: list[int] = []
         self._not_run: list[NotRun] = []
+        self._session_notes: list[str] = []
 
     @classmethod
     def open(cls, path: Union[str, os.PathLike[str]]) -> DocumentHost:
@@ -147,6 +149,7 @@ class DocumentHost:
         output = ScriptOutput()
         nuke = emulate(self._document, write=output.write)
         self._not_run = session_of(nuke).not_run
+        self._session_notes = []
         mark = self._document.mark()
         try:
             program = compile(code, _FILE_NAME, "exec", dont_inherit=True)
@@ -159,6 +162,7 @@ class DocumentHost:
         except BaseException as error:  # noqa: BLE001  SystemExit and KeyboardInterrupt end the script, not the host
             self._document.roll_back(mark)
             return RunResult(output.text(), _traceback(error, code))
+        self._session_notes = session_notes(session_of(nuke))
         self._end_step(mark)
         return RunResult(output.text())
 
@@ -188,6 +192,11 @@ class DocumentHost:
     def not_run(self) -> Sequence[NotRun]:
         """The code in nodes that the last script has read from text, which Nuke would have run; nothing of it was run here."""
         return tuple(self._not_run)
+
+    @property
+    def session_notes(self) -> Sequence[str]:
+        """What the last script did to the session besides the open script: menus, panels, callbacks, defaults, in sentences."""
+        return tuple(self._session_notes)
 
     # Saving
 
@@ -222,8 +231,11 @@ def _namespace(nuke: types.ModuleType) -> dict[str, Any]:
         if level == 0:
             if name == "nuke":
                 return nuke
-            if name == "nukescripts":
+            if name == "nukescripts" or (name == "nukescripts.panels" and not fromlist):
                 return library
+            if name == "nukescripts.panels":
+                panels: types.ModuleType = library.panels
+                return panels
             if name.split(".")[0] in ("nuke", "nukescripts", "hiero"):
                 raise NotSimulatedError(f"The module {name} is not simulated.")
         return builtins.__import__(name, globals, locals, fromlist, level)

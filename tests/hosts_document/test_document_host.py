@@ -67,6 +67,20 @@ def test_run_python_leaves_the_modules_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    "code",
+    [
+        "import nukescripts.panels\nnukescripts.panels.registerPanel('a', print)",
+        "from nukescripts import panels\npanels.registerPanel('a', print)",
+        "from nukescripts.panels import registerPanel, PythonPanel\nregisterPanel('a', PythonPanel)",
+        "import nukescripts.panels as panels\npanels.registerPanel('a', print)",
+    ],
+)
+def test_panels_are_imported_as_in_nuke(code: str) -> None:
+    result = DocumentHost().run_python(code, title="x")
+    assert result.ok, result.error
+
+
+@pytest.mark.parametrize(
     ("code", "words"),
     [
         ("nuke.execute('Write1', 1, 10)", "nuke.execute is not simulated"),

@@ -8,7 +8,9 @@ import pytest
 
 from nuke_ai_panel import nk
 from nuke_ai_panel.errors import NotSimulatedError
+from nuke_ai_panel.hosts.document_host import DocumentHost
 from nuke_ai_panel.nk.emulation.module import session_of
+from nuke_ai_panel.nk.emulation.session_notes import session_notes
 
 
 def changes(nuke):
@@ -177,3 +179,41 @@ def test_the_plug_in_path_is_recorded(nuke):
     assert sys.path == before
     with pytest.raises(TypeError, match="string"):
         nuke.pluginAddPath(3)
+
+
+# In sentences
+
+
+def test_what_a_script_does_to_the_session_is_told_in_sentences():
+    host = DocumentHost()
+    code = """
+def hello():
+    pass
+
+nuke.menu("Nuke").addMenu("Studio").addCommand("Publish/All", hello, "ctrl+alt+p")
+nuke.menu("Nuke").removeItem("File")
+nuke.addOnCreate(hello, nodeClass="Write")
+nuke.knobDefault("Merge2.bbox", "B")
+nuke.pluginAddPath("./icons")
+"""
+    assert host.run_python(code, title="x").ok
+    assert list(host.session_notes) == [
+        "The menu Nuke gets the item Studio/Publish/All (ctrl+alt+p).",
+        "The menu Nuke loses the item File.",
+        "Nuke calls hello on OnCreate for nodes of the class Write.",
+        "New nodes of Merge2 get bbox B.",
+        "The plug-in path gets ./icons.",
+    ]
+    assert host.run_python("nuke.createNode('Blur')", title="x").ok
+    assert list(host.session_notes) == []
+    assert not host.run_python("nuke.menu('Nuke').addCommand('A')\n1/0", title="x").ok
+    assert list(host.session_notes) == []
+
+
+def test_sentences_are_few_and_of_one_line(nuke):
+    for number in range(60):
+        nuke.menu("Nodes").addCommand(f"A\nB {number} " + "x" * 200, "x()")
+    notes = session_notes(session_of(nuke))
+    assert len(notes) == 40
+    assert notes[-1] == "21 more changes of the session."
+    assert all("\n" not in note and len(note) < 200 for note in notes)
