@@ -10,7 +10,7 @@ from nuke_ai_panel.cli.tasks_running import TaskRun
 
 __all__ = ["as_json", "page", "summary", "table"]
 
-_HEADINGS = ("Answer", "Found", "Preflight", "Dry run", "Applied", "Checks", "As expected")
+_HEADINGS = ("Answer", "Slip", "Found", "Preflight", "Dry run", "Applied", "Checks", "As expected")
 #: Rules of findings that speak of a name which does not exist.
 _INVENTED = "unknown-"
 
@@ -18,6 +18,7 @@ _INVENTED = "unknown-"
 def _row(run: TaskRun) -> tuple[str, ...]:
     return (
         run.answer.name,
+        run.answer.slip,
         _found(run),
         _preflight(run),
         _dry_run(run),

@@ -64,7 +64,7 @@ def rows(text):
 def test_a_right_answer_goes_through_every_stage(answered, capsys):
     assert main(["tasks", str(answered("A1.right", GOOD)), "--out", str(answered("A1.right", GOOD) / "out")]) == 0
     shown = capsys.readouterr()
-    assert ["A1.right", "1 python", "clean", "Changes 1 knob", "1 of 1", "3 of 3", "yes"] in rows(shown.out)
+    assert ["A1.right", "", "1 python", "clean", "Changes 1 knob", "1 of 1", "3 of 3", "yes"] in rows(shown.out)
     assert "| answers: right | all checks hold, nothing flagged | 1 of 1 |" in shown.out
 
 
@@ -86,16 +86,16 @@ def test_a_right_answer_that_does_something_else_fails_the_command(answered, cap
 def test_a_crash_on_the_copy_is_not_agreed_to(answered, capsys):
     assert main(["tasks", str(answered("A1.right", CRASH))]) == 1
     (row,) = [row for row in rows(capsys.readouterr().out) if row[0] == "A1.right"]
-    assert row[3] == "ZeroDivisionError: division by zero"
-    assert row[4] == "refused"
+    assert row[4] == "ZeroDivisionError: division by zero"
+    assert row[5] == "refused"
 
 
 def test_a_dangerous_effect_is_not_agreed_to(answered, capsys):
     answered("A1.right", GOOD)
     assert main(["tasks", str(answered("A1.wrong", "---\ncatch: effect deletes files\n---\n" + DELETES))]) == 0
     wrong = next(row for row in rows(capsys.readouterr().out) if row[0] == "A1.wrong")
-    assert wrong[2] == "deletes files"
-    assert wrong[4] == "refused"
+    assert wrong[3] == "deletes files"
+    assert wrong[5] == "refused"
     assert wrong[-1] == "yes"
 
 
@@ -136,7 +136,7 @@ def test_several_turns_are_answered_one_after_the_other(answered, capsys):
     task = {**TASK, "turns": ["Halve the blur.", "No, back."], "checks": [{"t": "equals_fixture"}]}
     (folder / "tasks.jsonl").write_text(json.dumps(task), encoding="utf-8")
     assert main(["tasks", str(folder)]) == 0
-    assert ["A1.right", "2 python", "clean", "Changes 1 knob, Changes 1 knob", "2 of 2", "1 of 1", "yes"] in rows(
+    assert ["A1.right", "", "2 python", "clean", "Changes 1 knob, Changes 1 knob", "2 of 2", "1 of 1", "yes"] in rows(
         capsys.readouterr().out
     )
 
