@@ -14,13 +14,14 @@ __all__ = ["Decision"]
 class Decision:
     """The answer to one proposal.
 
-    ``applied`` is what running it did, None where it was not run; ``reason`` then says why, in the words of whoever refused.
+    ``applied`` is what running it did, None where it was not run; ``reason`` then says why, in the words of whoever refused,
+    or of the host that could not do it.
     ``applied.result`` may still be an error: the artist agreed, and the script failed. ``stop`` ends the work of the tools.
     """
 
     applied: Applied | None = None
     reason: str = ""
-    by: Literal["artist", "studio"] = "artist"
+    by: Literal["artist", "studio", "host"] = "artist"
     stop: bool = False
 
     @property

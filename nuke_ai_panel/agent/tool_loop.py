@@ -147,6 +147,7 @@ class _Run:
         self.messages = kept
         self.ledger = Ledger(limits)
         self.text: list[str] = []
+        self.thoughts: list[str] = []
         self.model = request.model
         self.reason = ""
         self._begin = len(kept)
@@ -191,7 +192,9 @@ class _Run:
                 continue
             calls = self._named_apart(finished.tool_calls)
             history = tuple(replace(call, arguments=_readable(call.arguments)) for call in calls)
-            self.messages.append(Message("assistant", text, tool_calls=history, reasoning_details=finished.reasoning_details))
+            details = finished.reasoning_details
+            thoughts = "".join(self.thoughts)
+            self.messages.append(Message("assistant", text, tool_calls=history, reasoning=thoughts, reasoning_details=details))
             self.text = []
             done, stopped = await self._call_all(calls, finished)
             if done is not None:
@@ -208,7 +211,7 @@ class _Run:
     async def _ask(self) -> Finished | None:
         """Stream one answer; None where the time ran out on the way."""
         self.toolbox.begin_round()
-        self.text = []
+        self.text, self.thoughts = [], []
         choice = self.request.tool_choice
         tools = await self.toolbox.offered(with_finish=choice == "required")
         request = replace(
@@ -244,6 +247,7 @@ class _Run:
             self.text.append(event.text)
             self.emit(TextArrived(event.text))
         elif isinstance(event, ReasoningDelta) and event.choice == 0:
+            self.thoughts.append(event.text)
             self.emit(ReasoningArrived(event.text))
         elif isinstance(event, ModelLoading):
             self.emit(ModelIsLoading(event.seconds))
@@ -321,6 +325,9 @@ class _Run:
         began = self.ledger.clock()
         try:
             decision = await self.propose(planned.proposal)
+        except NukeAIPanelError as error:
+            # The host let nothing be proposed, or run; that is as good as a refusal, and its words may help the model.
+            decision = Decision(reason=neutral(str(error)), by="host")
         finally:
             self.ledger.wait(self.ledger.clock() - began)
         self.ledger.refusals = 0 if decision.is_accepted else self.ledger.refusals + 1
@@ -344,7 +351,7 @@ class _Run:
         text = "".join(self.text)
         if text:
             details = finished.reasoning_details if finished is not None else ()
-            self.messages.append(Message("assistant", text, reasoning_details=details))
+            self.messages.append(Message("assistant", text, reasoning="".join(self.thoughts), reasoning_details=details))
 
     def _limited(self) -> ToolLoopOutcome:
         limit, why = self.ledger.reached() or ("time", "The time is used up.")

@@ -109,6 +109,7 @@ class Says:
     ids: tuple = ()
     cut: bool = False
     wait: asyncio.Event | None = None
+    thoughts: str = ""
 
 
 class ModelServer:
@@ -167,6 +168,8 @@ class ModelServer:
             data = {"id": "x", "model": "tiny", "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
             await response.write(b"data: " + json.dumps(data).encode() + b"\n\n")
 
+        if answer.thoughts:
+            await chunk({"reasoning_content": answer.thoughts})
         half = len(answer.text) // 2
         for piece in (answer.text[:half], answer.text[half:]):
             if piece:

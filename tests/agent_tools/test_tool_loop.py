@@ -9,7 +9,14 @@ import pytest
 
 from nuke_ai_panel.agent.decision import Decision
 from nuke_ai_panel.agent.limits import Ledger, Limits
-from nuke_ai_panel.agent.session_events import NoticeArrived, RoundBegan, TextArrived, ToolAnswered, ToolCalled
+from nuke_ai_panel.agent.session_events import (
+    NoticeArrived,
+    ReasoningArrived,
+    RoundBegan,
+    TextArrived,
+    ToolAnswered,
+    ToolCalled,
+)
 from nuke_ai_panel.agent.tool_loop import plan_steps, run_tools
 from nuke_ai_panel.errors import APIError, HostError
 from nuke_ai_panel.messages import ChatRequest, Message, Usage
@@ -95,6 +102,25 @@ async def test_studio_that_forbids_is_named(bench, says):
     work.consent = Decision(reason="no new nodes", by="studio")
     await work.run([says(calls=(BLUR,)), says("ok")])
     assert "The studio's rules forbid it: no new nodes" in work.told()[0]
+
+
+async def test_host_that_cannot_run_it_is_told(bench, says):
+    work = bench()
+
+    async def propose(proposal):
+        raise HostError("Nuke is rendering.")
+
+    work.propose = propose
+    found = await work.run([says(calls=(BLUR,)), says("ok")])
+    assert found.ended == "answered"
+    assert work.told() == ["Not done. It could not be done: Nuke is rendering."]
+
+
+async def test_thoughts_go_back_with_the_calls(bench, says):
+    work = bench()
+    found = await work.run([says(calls=(READ,), thoughts="First I look."), says("ok")])
+    assert found.messages[0].reasoning == "First I look."
+    assert "".join(event.text for event in work.of(ReasoningArrived)) == "First I look."
 
 
 async def test_decision_that_stops_ends_the_work_with_the_calls_answered(bench, says):

@@ -51,6 +51,11 @@ NOT_PROPOSED = (
 
 #: The tools for a model with little room.
 _LEAN = ("graph_outline", "get_node", "get_errors", "node_reference", "create_node", "set_knob", "connect", "delete_node")
+_REFUSED = {
+    "artist": "The artist did not agree",
+    "studio": "The studio's rules forbid it",
+    "host": "It could not be done",
+}
 _CHECKED_HERE = ("minimum", "maximum", "minItems", "maxItems", "maxLength")
 _NODE_ARGUMENTS = ("node", "source", "target")
 _BUDGET = 6000
@@ -243,8 +248,7 @@ class Toolbox:
         applied = decision.applied
         if applied is None:
             reason = f": {' '.join(decision.reason.split())}" if decision.reason.strip() else "."
-            by = "The artist did not agree" if decision.by == "artist" else "The studio's rules forbid it"
-            return dict.fromkeys(identifiers, ToolAnswer(f"Not done. {by}{reason}", True))
+            return dict.fromkeys(identifiers, ToolAnswer(f"Not done. {_REFUSED[decision.by]}{reason}", True))
         if not applied.result.ok:
             lines = neutral_lines(applied.result.error, self._budget // 2)
             text = f"Not done: it failed, and everything was taken back.\n{marked(lines)}"
