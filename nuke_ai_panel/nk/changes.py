@@ -166,6 +166,14 @@ class ChangingScript(Script):
 
         self._log.append(back)
 
+    def _heirs(self, node: Node) -> dict[Node, list[Node]]:
+        """Return the originals that go with a node, or with what is inside of it, each with its clones that stay."""
+        if not self.cloned:
+            return {}
+        going = dict.fromkeys([node, *(self.walk(node.children) if node.children is not None else ())])
+        heirs = {one: [clone for clone in self.clones_of(one) if clone not in going] for one in going if one in self.cloned}
+        return {original: others for original, others in heirs.items() if others}
+
     def _hand_on(self, original: Node, heirs: Sequence[Node], *, stays: bool = False) -> None:
         """Give an original's text to its first heir, which the others then stand for; so does the original if it `stays`."""
         first, *others = heirs

@@ -120,15 +120,16 @@ class Document(ChangingScript):
         self._check(node)
         if node is self.root_node:
             raise NkError("The script's Root cannot be deleted.")
-        heirs = self.clones_of(node)
+        heirs = self._heirs(node)
         through = node._inputs[0] if node._inputs and node._inputs[0] is not node else None
         for reader in node.dependents:
             # What the deleted node read from cannot read from its reader, so no loop comes of it.
             self._set_inputs(reader, [through if source is node else source for source in reader._inputs])
-        if heirs:
-            self._hand_on(node, heirs)
+        for original, others in heirs.items():
+            self._hand_on(original, others)
         self._take_out(node)
-        self._settle_clones(node.scope)
+        for scope in dict.fromkeys([node.scope, *(heir.scope for others in heirs.values() for heir in others)]):
+            self._settle_clones(scope)
 
     def connect(self, node: Node, index: int, source: Node | None) -> None:
         """Connect input `index` (from 0) to `source`, or open it with None. Raises: NkError for a loop or another group."""
