@@ -86,8 +86,8 @@ _TCL = """
 `knob`, `knobs node {name value ...}`, `knob_default`, `setkey`, `animation knob expression text`, `addUserKnob`, `Root`,
 a class by its name (`Blur {...}` pops its inputs from the node stack; `Blur -New {...}` stands in the stream of the selected
 node), `end_group`, `input`, `inputs`, `nodes`, `selected_nodes`, `delete`, `node_delete`, `node_copy`, `node_paste`, `clone`,
-`autoplace`, `push`, `pop`, `dup`, `exch`, `stack`, `in`, `puts`, `foreach`, `for`, `while`, `break`, `continue`, `eval`,
-`error`, `lappend`, `incr`, `unset`, `lreverse`, `info exists`. Variables and the node stack stay from call to call.
+`autoplace`, `version`, `push`, `pop`, `dup`, `exch`, `stack`, `in`, `puts`, `foreach`, `for`, `while`, `break`, `continue`,
+`eval`, `error`, `lappend`, `incr`, `unset`, `lreverse`, `info exists`. Variables and the node stack stay from call to call.
 
 `python`, `source`, `exec` and `open` are never run; what they would have run is listed in `session_of(module).not_run`. Text of
 a knob that is evaluated can read, and change nothing. Any other command raises `NotSimulatedError` with its name.

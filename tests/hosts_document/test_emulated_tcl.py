@@ -125,6 +125,19 @@ def test_a_group_is_filled_until_its_end(nuke, document):
     assert (wires(document, "Inner"), wires(document, "Last")) == (["Read1"], ["Inner"])
 
 
+def test_a_pasted_snippet_is_tcl_too(nuke, document):
+    nuke.toNode("Read1").setSelected(False)
+    nuke.toNode("Grade1").setSelected(True)
+    other = nk.loads(SCRIPT)
+    snippet = other.to_snippet([other.node("Grade1"), other.node("Group1"), other.node("Write1")])
+    nuke.tcl(snippet)
+    assert wires(document, "Grade2") == ["Grade1"]
+    assert wires(document, "Group2") == ["Grade2"]
+    assert document.node("Grade2").knob("white") == "{1.5 1 1 1}"
+    assert wires(document, "Group2.Blur1") == ["Input1"]
+    assert wires(document, "Write2") == ["Group2"]
+
+
 def test_a_class_in_a_group_as_the_context_goes_into_it(nuke, document):
     nuke.tcl("in Group1 {push Blur1; Grade {name Inside}}")
     assert wires(document, "Group1.Inside") == ["Blur1"]

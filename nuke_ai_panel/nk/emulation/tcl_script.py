@@ -55,6 +55,7 @@ class TclScript(_Machine):
             "puts": (self._puts, 1),
             "error": (self._error, 1),
             "info": (self._info, 2),
+            "version": (lambda args, context: "", 1),
         }
 
     # Running
