@@ -8,205 +8,196 @@ keeps the host smooth: a loop of generated code in a thread would hold the inter
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
-import threading
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Optional
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Optional, TypeVar
 
 from nuke_ai_panel.errors import ProposalError
 from nuke_ai_panel.nk.graph_diff import ConnectionChange, GraphDiff, KnobChange, NodeChange, NodeRename
-from nuke_ai_panel.scripting.interpreter import clean_environment, find_python
+from nuke_ai_panel.scripting.effects import Effect
+from nuke_ai_panel.scripting.findings import Finding, Preflight
+from nuke_ai_panel.scripting.interpreter import find_python
 from nuke_ai_panel.scripting.proposal import ScriptProposal
+from nuke_ai_panel.scripting.trial import Trial, take_prepared
 
 __all__ = ["DryRun", "dry_run"]
 
 #: Characters of output or traceback that are kept; the middle of longer ones is left out.
 OUTPUT_LIMIT = 64_000
-_CHILD = Path(__file__).with_name("dry_run_child.py")
-_KILL_PATIENCE = 2.0
+
+#: Characters of a picture that are kept; a larger one would be no picture to look at.
+PICTURE_LIMIT = 600_000
+
+_NOT_IN_A_PICTURE = ("<image", "href", "<script", "<foreignobject", "<!", "<style", "url(", "<use", "<?")
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class DryRun:
-    """What happened on the copy: one of ``diff``, ``error`` and ``unknown``; ``notes`` tell what was not possible there."""
+    """What happened on the copy: one of ``diff``, ``error`` and ``unknown``; ``notes`` tell what was not possible there.
+
+    ``checked`` is what preflight found, None where the process did not come so far. ``picture`` is an SVG of the changed part.
+    """
 
     diff: Optional[GraphDiff] = None
     output: str = ""
     error: str = ""
     unknown: str = ""
     notes: tuple[str, ...] = ()
+    checked: Optional[Preflight] = None
+    picture: str = ""
 
 
 async def dry_run(proposal: ScriptProposal, snapshot: bytes, *, timeout: float = 20.0, python: str = "") -> DryRun:
-    """Run `proposal` on a copy of the script `snapshot`, for at most `timeout` seconds.
+    """Check `proposal` and run it on a copy of the script `snapshot`, for at most `timeout` seconds.
 
     Works on any event loop: the process is waited for in a worker thread, because a loop inside a host has no child watcher.
-    Cancelling kills the process. `python` is the interpreter to use, by default one that fits this process. Nothing the
+    Cancelling ends the process. `python` is the interpreter to use, by default one that fits this process. Nothing the
     proposal does is raised; it is told in the result.
     """
     python = python or find_python()
     if not python:
         return DryRun(unknown="cannot be known here: no Python interpreter was found to try it in")
-    child = _Child(proposal, snapshot, timeout, python)
+    running = _Running(proposal, snapshot, timeout, python)
     try:
-        return await asyncio.get_running_loop().run_in_executor(None, child.run)
+        return await asyncio.get_running_loop().run_in_executor(None, running.run)
     except asyncio.CancelledError:
-        child.kill()
+        running.end()
         raise
 
 
-class _Child:
-    """One process. ``run`` blocks in a worker thread; ``kill`` may be called from any other."""
+class _Running:
+    """One dry run. ``run`` blocks in a worker thread; ``end`` may be called from any other."""
 
     def __init__(self, proposal: ScriptProposal, snapshot: bytes, timeout: float, python: str) -> None:
         self._proposal = proposal
         self._snapshot = snapshot
         self._timeout = timeout
         self._python = python
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._killed = False
+        self._trial: Optional[Trial] = None
+        self._ended = False
+
+    def end(self) -> None:
+        self._ended = True
+        trial = self._trial
+        if trial is not None:
+            trial.end()
 
     def run(self) -> DryRun:
-        scratch = tempfile.mkdtemp(prefix="nuke-ai-panel-dry-run-")
         try:
-            return self._run_in(scratch)
+            trial = take_prepared(self._python)
+        except OSError as error:
+            return DryRun(unknown=f"cannot be known here: {self._python} does not start ({error.strerror or error})")
+        self._trial = trial
+        try:
+            if self._ended:
+                return DryRun(unknown="cancelled")
+            request = {
+                "proposal": asdict(self._proposal),
+                "seconds": self._timeout,
+                "output_limit": OUTPUT_LIMIT,
+                "picture_limit": PICTURE_LIMIT,
+                "home": os.path.expanduser("~"),
+            }
+            frames = trial.ask(request, self._snapshot, timeout=self._timeout)
+            return self._told(trial, frames)
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            trial.close()
 
-    def kill(self) -> None:
-        with self._lock:
-            self._killed = True
-            process = self._process
-        if process is not None:
-            _end(process)
-
-    def _run_in(self, scratch: str) -> DryRun:
-        request = {
-            "title": self._proposal.title,
-            "code": self._proposal.code,
-            "seconds": self._timeout,
-            "output_limit": OUTPUT_LIMIT,
-            "scratch": scratch,
-        }
-        complaints = Path(scratch) / "stderr.txt"
-        with complaints.open("wb") as stderr:
-            with self._lock:
-                if self._killed:
-                    return DryRun(unknown="cancelled")
-                try:
-                    self._process = _start(self._python, scratch, stderr.fileno())
-                except OSError as error:
-                    return DryRun(unknown=f"cannot be known here: {self._python} does not start ({error.strerror or error})")
-            process = self._process
-            try:
-                answer, _ = process.communicate(json.dumps(request).encode("ascii") + b"\n" + self._snapshot, self._timeout)
-            except subprocess.TimeoutExpired:
-                _end(process)
-                _drain(process)
-                return DryRun(unknown=f"cannot be known here: the script did not end within {self._timeout:g} s on a copy")
-        if process.returncode != 0 or not answer:
-            return DryRun(unknown=f"cannot be known here: the trial process {_last_words(process.returncode, complaints)}")
+    def _told(self, trial: Trial, frames: list[dict[str, object]]) -> DryRun:
+        checked: Optional[Preflight] = None
         try:
-            return _read_answer(json.loads(answer))
-        except (ValueError, ProposalError) as error:
-            return DryRun(unknown=f"cannot be known here: the trial process gave no usable answer ({error})")
+            # What was found before the code ran comes first: the code cannot have had a hand in it.
+            if frames:
+                checked = _read_checked(frames[0])
+            if len(frames) > 1:
+                return _read_tried(frames[1], checked)
+        except ProposalError as error:
+            return DryRun(unknown=f"cannot be known here: the trial process gave no usable answer ({error})", checked=checked)
+        if trial.ran_out_of_time:
+            unknown = f"the script did not end within {self._timeout:g} s on a copy"
+        else:
+            ended = f"was ended by signal {-trial.code}" if trial.code < 0 else f"ended with exit code {trial.code}"
+            words = trial.last_words()
+            unknown = f"the trial process {ended} before it answered{f' ({words})' if words else ''}"
+            if not trial.code:
+                unknown = "the trial process gave no usable answer"
+        return DryRun(unknown=f"cannot be known here: {unknown}", checked=checked)
 
 
-def _start(python: str, scratch: str, stderr: int) -> subprocess.Popen[bytes]:
-    command = [python, "-I", "-B", "-X", "utf8", str(_CHILD)]
-    environment = clean_environment(scratch, os.environ)
-    if sys.platform == "win32":
-        # Without it a console window would flash up over the host.
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            cwd=scratch,
-            env=environment,
-            creationflags=subprocess.CREATE_NO_WINDOW,
-        )
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        cwd=scratch,
-        env=environment,
-        start_new_session=True,
+# what the process says: made of text, which is all that is taken from it
+
+
+def _read_checked(frame: Mapping[str, object]) -> Preflight:
+    return Preflight(
+        tuple(_made(Finding, each) for each in _list(frame, "findings")),
+        tuple(_made(Effect, {**each, "lines": tuple(_list(each, "lines"))}) for each in _list(frame, "effects")),
     )
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process, and with it what it may have started in spite of the guard."""
-    if process.poll() is not None:
-        return
-    if sys.platform != "win32":
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            process.kill()
-    else:
-        process.kill()
-
-
-def _drain(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.communicate(timeout=_KILL_PATIENCE)
-    except subprocess.TimeoutExpired:
-        # Something it started holds the pipe open; the pipe is given up, nobody waits for it.
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
-
-
-def _last_words(code: int, complaints: Path) -> str:
-    lines = complaints.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code} before it answered"
-    return f"{ended} ({lines[-1][:200]})" if lines else ended
-
-
-def _read_answer(answer: object) -> DryRun:
-    if not isinstance(answer, dict):
-        raise ProposalError("not an object")
-    unknown = _text(answer, "unknown")
-    notes = answer.get("notes")
-    diff = answer.get("diff")
+def _read_tried(frame: Mapping[str, object], checked: Optional[Preflight]) -> DryRun:
+    unknown = _text(frame, "unknown")
+    diff = frame.get("diff")
+    picture = _text(frame, "picture")
     return DryRun(
         diff=None if diff is None else _read_diff(diff),
-        output=_text(answer, "output"),
-        error=_text(answer, "error"),
+        output=_text(frame, "output"),
+        error=_text(frame, "error"),
         unknown=f"cannot be known here: {unknown}" if unknown else "",
-        notes=tuple(str(note) for note in notes) if isinstance(notes, list) else (),
+        notes=tuple(str(note) for note in _list(frame, "notes")),
+        checked=checked,
+        picture=picture if _is_plain_picture(picture) else "",
     )
 
 
 def _read_diff(value: object) -> GraphDiff:
     if not isinstance(value, dict):
         raise ProposalError("the difference is not an object")
+    return GraphDiff(
+        added=tuple(_made(NodeChange, each) for each in _list(value, "added")),
+        removed=tuple(_made(NodeChange, each) for each in _list(value, "removed")),
+        knobs=tuple(_made(KnobChange, each) for each in _list(value, "knobs")),
+        connections=tuple(_made(ConnectionChange, each) for each in _list(value, "connections")),
+        moved=tuple(str(each) for each in _list(value, "moved")),
+        renamed=tuple(_made(NodeRename, each) for each in _list(value, "renamed")),
+    )
+
+
+def _made(kind: type[_T], value: object) -> _T:
+    """Return a value of ours from an object, each field of the type that it has in the process."""
+    if not isinstance(value, dict):
+        raise ProposalError(f"a {kind.__name__} is not an object")
+    known = {field.name: str(field.type) for field in fields(kind)}  # type: ignore[arg-type]
+    for name, given in value.items():
+        wanted = known.get(name, "")
+        is_number = isinstance(given, int) and not isinstance(given, bool) and wanted == "int"
+        is_lines = isinstance(given, tuple) and wanted.startswith("tuple") and all(type(each) is int for each in given)
+        is_text = isinstance(given, str) and wanted and wanted != "int" and not wanted.startswith("tuple")
+        if not (is_number or is_lines or is_text or (given is None and "None" in wanted)):
+            raise ProposalError(f"{name!r} of a {kind.__name__} is {given!r}"[:120])
     try:
-        return GraphDiff(
-            added=tuple(NodeChange(**each) for each in value["added"]),
-            removed=tuple(NodeChange(**each) for each in value["removed"]),
-            knobs=tuple(KnobChange(**each) for each in value["knobs"]),
-            connections=tuple(ConnectionChange(**each) for each in value["connections"]),
-            moved=tuple(str(each) for each in value["moved"]),
-            renamed=tuple(NodeRename(**each) for each in value["renamed"]),
-        )
-    except (KeyError, TypeError) as error:
-        raise ProposalError(f"the difference cannot be read: {error}") from error
+        return kind(**value)
+    except TypeError as error:
+        raise ProposalError(str(error)) from error
 
 
-def _text(answer: dict[str, object], key: str) -> str:
-    value = answer.get(key, "")
+def _is_plain_picture(picture: str) -> bool:
+    """Whether it is a drawing that shows itself only, and draws nothing in from elsewhere."""
+    lower = picture.lower()
+    return lower.startswith("<svg") and len(picture) <= PICTURE_LIMIT and not any(each in lower for each in _NOT_IN_A_PICTURE)
+
+
+def _text(frame: Mapping[str, object], key: str) -> str:
+    value = frame.get(key, "")
     if not isinstance(value, str):
         raise ProposalError(f"{key!r} is not text")
+    return value
+
+
+def _list(frame: object, key: str) -> list[Any]:
+    value = frame.get(key, []) if isinstance(frame, dict) else None
+    if not isinstance(value, list):
+        raise ProposalError(f"{key!r} is not a list")
     return value

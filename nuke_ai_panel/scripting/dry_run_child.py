@@ -1,58 +1,133 @@
-"""The process of a dry run: reads a request on stdin, runs the code on a copy of the script, answers on stdout, ends.
+"""The process of a dry run: checks a proposal, runs it on a copy of the script, answers, ends.
 
-Started by path as ``python -I dry_run_child.py``, so that nothing of the host's environment reaches it. The request is one line
-of JSON (``title``, ``code``, ``seconds``, ``output_limit``, ``scratch``), a newline, and the script's bytes. The answer is one
-JSON object: ``diff`` (or null), ``output``, ``error``, ``unknown``, ``notes``.
+Started by path as ``python -I dry_run_child.py``, so that nothing of the host's environment reaches it. It makes itself ready
+and waits for a request on stdin: one line of JSON, a newline, and the script's bytes, as many as ``size`` says. Each answer is
+a line that begins with the request's ``token``: first what was found without running the code, then what running it did. When
+stdin ends, nobody is there any more, and the process ends too.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import faulthandler
 import json
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
+    from nuke_ai_panel.nk.document import Document
+    from nuke_ai_panel.nk.graph_diff import GraphDiff
     from nuke_ai_panel.scripting.dry_run_guard import Guard
+    from nuke_ai_panel.scripting.proposal import ScriptProposal
 
 _MISSING_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([^']+)'", re.MULTILINE)
+
+#: Seconds after which a process that was started ahead is given up.
+_IDLE = 900.0
 
 
 def main() -> None:
     """Serve one request and end the process, whatever threads the code has left behind."""
-    answers = os.dup(1)
+    answers, requests = os.dup(1), os.fdopen(os.dup(0), "rb")
     # What native code or os.write(1, ...) prints must not get between the lines of the answer.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    request = json.loads(sys.stdin.buffer.readline())
-    answer = _run(request, sys.stdin.buffer.read())
-    data = json.dumps(answer).encode("ascii")
-    while data:
-        data = data[os.write(answers, data) :]
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    faulthandler.dump_traceback_later(_IDLE, exit=True)
+    _get_ready()
+    line = requests.readline()
+    if not line:
+        os._exit(0)
+    request = json.loads(line)
+    snapshot = requests.read(request["size"])
+    # A clock that no lock of the interpreter stops; the parent has its own, unless it was killed.
+    faulthandler.dump_traceback_later(request["seconds"] + 10, exit=True)
+    threading.Thread(target=_end_with, args=(requests,), daemon=True).start()
+    _serve(request, snapshot, _Answers(answers, request["token"]))
     os._exit(0)
 
 
-def _run(request: dict[str, Any], snapshot: bytes) -> dict[str, Any]:
+class _Answers:
+    """Where the answers go."""
+
+    def __init__(self, handle: int, token: str) -> None:
+        self._handle = handle
+        self._token = token
+
+    def send(self, found: dict[str, Any]) -> None:
+        data = f"\n{self._token}{json.dumps(found)}\n".encode("ascii")
+        while data:
+            data = data[os.write(self._handle, data) :]
+
+
+def _get_ready() -> None:
+    """Load all that a request needs. Later imports write no bytecode: it would look as if the script did."""
     # With -I neither the folder of this file nor PYTHONPATH is searched.
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     from nuke_ai_panel import nk
-    from nuke_ai_panel.errors import NkError
+    from nuke_ai_panel.hosts.document_host import DocumentHost
+    from nuke_ai_panel.nk.catalogue import default_catalogue
+    from nuke_ai_panel.scripting import dry_run_guard, kinds, preflight, python_check  # noqa: F401
+
+    default_catalogue().find("Grade")
+    DocumentHost(nk.new_script()).run_python("import tempfile\nnuke.nodes.Grade()", title="")
+    sys.dont_write_bytecode = True
+
+
+def _end_with(requests: BinaryIO) -> None:
+    requests.read(1)
+    os._exit(3)
+
+
+def _serve(request: dict[str, Any], snapshot: bytes, answers: _Answers) -> None:
+    from nuke_ai_panel import nk
+    from nuke_ai_panel.errors import NkError, ProposalError
+    from nuke_ai_panel.nk.catalogue import Catalogue
+    from nuke_ai_panel.scripting.kinds import runnable
+    from nuke_ai_panel.scripting.preflight import preflight
+    from nuke_ai_panel.scripting.proposal import ScriptProposal
+    from nuke_ai_panel.scripting.surroundings import Surroundings
+
+    proposal = ScriptProposal(**request["proposal"])
+    unreadable = ""
+    before: Document | None = None
+    try:
+        before = nk.loads(snapshot)
+        surroundings = Surroundings(before, Catalogue.for_document(before))
+    except NkError as error:
+        unreadable = f"the open script cannot be read here ({error})"
+        surroundings = Surroundings()
+    found = preflight(proposal, surroundings)
+    answers.send({"findings": _plain(found.findings), "effects": _plain(found.effects)})
+    if any(finding.severity == "fatal" for finding in found.findings):
+        answers.send(_answer())
+        return
+    try:
+        code = runnable(proposal)
+    except ProposalError as error:
+        answers.send(_answer(unknown=str(error)))
+        return
+    if before is None:
+        answers.send(_answer(unknown=unreadable))
+        return
+    answers.send(_try(request, proposal, code, before, snapshot))
+
+
+def _try(request: dict[str, Any], proposal: ScriptProposal, code: str, before: Document, snapshot: bytes) -> dict[str, Any]:
+    from nuke_ai_panel import nk
     from nuke_ai_panel.hosts.document_host import DocumentHost
     from nuke_ai_panel.scripting.dry_run_guard import Guard, limit_resources
 
-    limit_resources(request["seconds"])
-    try:
-        document = nk.loads(snapshot)
-        before = nk.loads(snapshot)
-    except NkError as error:
-        return _answer(unknown=f"the open script cannot be read here ({error})")
-    host = DocumentHost(document)
+    host = DocumentHost(nk.loads(snapshot))
     unsimulated = _watch_unsimulated()
-    guard = Guard(request["scratch"])
+    limit_resources(request["seconds"])
+    guard = Guard(request["scratch"], home=request["home"])
     guard.install()
-    result = host.run_python(request["code"], title=request["title"])
-    output = _cut(result.output, request["output_limit"])
+    result = host.run_python(code, title=proposal.title)
+    limit = request["output_limit"]
+    output = _cut(result.output, limit)
     notes = [f"On the copy this was not possible: the script {words}." for words in guard.refused]
     notes += [f"On the copy this was not possible: {words}" for words in unsimulated]
     notes += [f"The script pastes code, which Nuke runs and the copy does not: {found.where}." for found in host.not_run]
@@ -60,10 +135,37 @@ def _run(request: dict[str, Any], snapshot: bytes) -> dict[str, Any]:
         unknown = _why_unknown(result.error, guard, unsimulated)
         if unknown:
             return _answer(unknown=unknown, output=output)
-        return _answer(error=_cut(result.error, request["output_limit"]), output=output, notes=notes)
+        return _answer(error=_cut(result.error, limit), output=output, notes=notes)
     # Read back from text, as the script of a host is after the real run: then both differences read alike.
     after = nk.loads(host.snapshot())
-    return _answer(diff=dataclasses.asdict(nk.diff(before, after)), output=output, notes=notes)
+    diff = nk.diff(before, after)
+    picture = _picture(before, after, diff) if diff else ""
+    if len(picture) > request["picture_limit"]:
+        picture = ""
+    return _answer(diff=dataclasses.asdict(diff), output=output, notes=notes, picture=picture)
+
+
+#: Changes of which a picture is drawn; among more of them nothing could be told apart.
+_MOST_SHOWN = 600
+
+
+def _picture(before: Document, after: Document, diff: GraphDiff) -> str:
+    """Return a picture of the part that changed: of the root, or of the one group that all changes lie in."""
+    from nuke_ai_panel import nk
+
+    parts = (diff.added, diff.removed, diff.knobs, diff.connections, diff.renamed)
+    paths = {each.path for part in parts for each in part} | set(diff.moved)
+    if len(paths) > _MOST_SHOWN:
+        return ""
+    groups = {path.rpartition(".")[0] for path in paths}
+    group = groups.pop() if len(groups) == 1 else ""
+    if group and (before.find(group) is None or after.find(group) is None):
+        group = ""
+    return nk.draw_diff(before, after, group=group)
+
+
+def _plain(values: tuple[Any, ...]) -> list[dict[str, Any]]:
+    return [dataclasses.asdict(value) for value in values]
 
 
 def _watch_unsimulated() -> list[str]:
@@ -108,7 +210,7 @@ def _cut(text: str, limit: int) -> str:
 
 
 def _answer(**found: object) -> dict[str, Any]:
-    return {"diff": None, "output": "", "error": "", "unknown": "", "notes": [], **found}
+    return {"diff": None, "output": "", "error": "", "unknown": "", "notes": [], "picture": "", **found}
 
 
 if __name__ == "__main__":

@@ -2,12 +2,20 @@
 
 A guard rail, not a prison: Python code that means harm finds a way past an audit hook. It stops the script that removes a
 folder, overwrites a file or starts a render because a model thought so. Consent and undo are what protects a session.
+
+What it does not hold: code that finds the guard's own objects through frames or the collector and changes them; a path that
+another thread swaps for a link between the check and the call; compiled modules that make system calls of their own without
+telling Python. Files can be read, except hidden ones of the home folder and the memory and environment of other programs;
+what is read can be printed, and what is printed is shown to the artist and may go to the model. On Windows there are no limits
+on memory and processor time, on macOS none on memory.
 """
 
 from __future__ import annotations
 
 import errno
+import importlib
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable
@@ -52,9 +60,25 @@ _MACHINE = (
     "winreg.SetValue",
     "winreg.LoadKey",
     "resource.setrlimit",
+    "resource.prlimit",
 )
 
+#: What changes other programs or the file system and raises no audit event, by the modules that have it.
+_UNWATCHED = {
+    "_posixsubprocess": ("fork_exec",),
+    "os": ("mkfifo", "mknod", "setpriority", "sched_setaffinity", "sched_setparam", "sched_setscheduler"),
+    "posix": ("mkfifo", "mknod", "setpriority", "sched_setaffinity", "sched_setparam", "sched_setscheduler"),
+    "signal": ("pidfd_send_signal",),
+    "_signal": ("pidfd_send_signal",),
+}
+_FILE_NAMES = ("mkfifo", "mknod")
+
+#: Hidden folders of the home folder that hold no secrets and that scripts have reason to read.
+_OPEN_FOLDERS = (".nuke",)
+
 _WRITING = "writes, moves or deletes files"
+_PROGRAMS = "starts or ends other programs"
+_PRIVATE = "reads private files"
 
 #: Audit events that change files: where their arguments hold a path, and the open folder it is relative to (-1 for none).
 _CHANGES_FILES: dict[str, tuple[tuple[int, int | None], ...]] = {
@@ -82,12 +106,19 @@ class Guard:
     have in the host.
     """
 
-    def __init__(self, scratch: str) -> None:
+    def __init__(self, scratch: str, *, home: str = "") -> None:
         self.refused: list[str] = []
-        self._scratch = os.path.realpath(scratch) + os.sep
+        # A script may put functions of its own in the place of these.
+        self._real: Callable[[str], str] = os.path.realpath
+        self._decoded: Callable[..., str] = os.fsdecode
+        self._scratch = self._real(scratch) + os.sep
+        self._home = self._real(home) + os.sep if home else ""
+        own = (sys.prefix, sys.base_prefix, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+        self._may_read = (*(self._real(folder) + os.sep for folder in own), self._scratch)
+        self._other_programs = re.compile(rf"/proc/(?!(?:{os.getpid()})/)\d+/")
         self._checks: dict[str, Callable[[str, tuple[object, ...]], None]] = {"open": self._open}
         self._checks.update(dict.fromkeys(_NETWORK, lambda event, args: self._refuse("uses the network")))
-        self._checks.update(dict.fromkeys(_PROCESSES, lambda event, args: self._refuse("starts or ends other programs")))
+        self._checks.update(dict.fromkeys(_PROCESSES, lambda event, args: self._refuse(_PROGRAMS)))
         self._checks.update(dict.fromkeys(_NATIVE_CODE, lambda event, args: self._refuse("calls native code")))
         self._checks.update(dict.fromkeys(_MACHINE, lambda event, args: self._refuse("changes settings of the machine")))
         self._checks.update(dict.fromkeys(_CHANGES_FILES, self._change))
@@ -96,7 +127,21 @@ class Guard:
 
     def install(self) -> None:
         """Begin; there is no way to end it but the end of the process."""
+        for module, names in _UNWATCHED.items():
+            found = sys.modules.get(module)
+            if found is None and module == "_posixsubprocess" and sys.platform != "win32":
+                found = importlib.import_module(module)
+            for name in names:
+                if hasattr(found, name):
+                    setattr(found, name, self._refusing(_WRITING if name in _FILE_NAMES else _PROGRAMS))
         sys.addaudithook(self._audit)
+
+    def _refusing(self, words: str) -> Callable[..., object]:
+        def refused(*_args: object, **_kwargs: object) -> object:
+            self._refuse(words)
+            return None
+
+        return refused
 
     def _audit(self, event: str, args: tuple[object, ...]) -> None:
         check = self._checks.get(event)
@@ -115,11 +160,26 @@ class Guard:
             bool(set(mode) & set("wax+")) if isinstance(mode, str) else isinstance(flags, int) and bool(flags & _WRITE_FLAGS)
         )
         if not writes:
+            self._read(path)
             return
         if mode is None and isinstance(path, (str, bytes)) and not os.path.isabs(path):
             # os.open may take the path relative to an open folder, which the event does not tell.
             self._refuse(_WRITING)
         self._path(path)
+
+    def _read(self, path: object) -> None:
+        """Refuse to read what keys are kept in: hidden files of the home folder, and what other programs hold."""
+        if not isinstance(path, (str, bytes, os.PathLike)):
+            return
+        name = self._real(self._decoded(path))
+        if name.startswith(self._may_read):
+            return
+        if self._other_programs.match(name):
+            self._refuse(_PRIVATE)
+        if self._home and name.startswith(self._home):
+            below = name[len(self._home) :].split(os.sep)
+            if any(part.startswith(".") for part in below) and below[0] not in _OPEN_FOLDERS:
+                self._refuse(_PRIVATE)
 
     def _change(self, event: str, args: tuple[object, ...]) -> None:
         for path, folder in _CHANGES_FILES[event]:
@@ -138,11 +198,11 @@ class Guard:
         if isinstance(path, int):
             return  # an open file, checked when it was opened
         if isinstance(path, (str, bytes, os.PathLike)):
-            name = os.fsdecode(path)
+            name = self._decoded(path)
             if isinstance(folder, int) and folder >= 0 and not os.path.isabs(name):
                 within = _folder_of(folder)
                 name = os.path.join(within, name) if within else ""
-            if name and (name == os.devnull or (os.path.realpath(name) + os.sep).startswith(self._scratch)):
+            if name and (name == os.devnull or (self._real(name) + os.sep).startswith(self._scratch)):
                 return
         self._refuse(_WRITING)
 
@@ -180,6 +240,7 @@ def limit_resources(seconds: float) -> None:
         try:
             _, hard = resource.getrlimit(kind)
             most = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-            resource.setrlimit(kind, (most, hard))
+            # Past the lower one a signal comes, which a script may ignore; the higher one ends it.
+            resource.setrlimit(kind, (most, most + 2 if name == "RLIMIT_CPU" and hard == resource.RLIM_INFINITY else hard))
         except (OSError, ValueError):
             continue  # this platform has the name and not the limit; the time limit of the parent still holds
