@@ -15,13 +15,13 @@ class Decision:
     """The answer to one proposal.
 
     ``applied`` is what running it did, None where it was not run; ``reason`` then says why, in the words of whoever refused,
-    or of the host that could not do it.
+    or of the host or the check that found it impossible; theirs may hold text of the script, and is marked as such.
     ``applied.result`` may still be an error: the artist agreed, and the script failed. ``stop`` ends the work of the tools.
     """
 
     applied: Applied | None = None
     reason: str = ""
-    by: Literal["artist", "studio", "host"] = "artist"
+    by: Literal["artist", "studio", "host", "check"] = "artist"
     stop: bool = False
 
     @property

@@ -17,7 +17,10 @@ from nuke_ai_panel.errors import NukeAIPanelError, ProposalError
 from nuke_ai_panel.hosts.base import Host, RunResult
 from nuke_ai_panel.nk.graph_diff import GraphDiff
 from nuke_ai_panel.scripting.applying import Applied, apply
+from nuke_ai_panel.scripting.consent import Consents
+from nuke_ai_panel.scripting.interrupting import StopSwitch
 from nuke_ai_panel.scripting.proposal import ScriptProposal
+from nuke_ai_panel.scripting.records import Records
 from nuke_ai_panel.scripting.review import Review
 from nuke_ai_panel.scripting.reviewing import review
 
@@ -25,6 +28,8 @@ __all__ = ["Proposals", "Scope"]
 
 #: How far the artist's yes goes.
 Scope = Literal["once", "conversation"]
+#: Seconds that a script may run, where the studio does not say.
+_DEADLINE = 300.0
 
 
 @dataclass
@@ -35,12 +40,20 @@ class _Entry:
 
 
 class Proposals:
-    """Every proposal by its number, from 1. Main thread only; ``notes`` are what the model is told with the next prompt."""
+    """Every proposal by its number, from 1. Main thread only; ``notes`` are what the model is told with the next prompt.
 
-    def __init__(self, host: Host, emit: Callable[[SessionEvent], None]) -> None:
+    ``consents`` hold the studio's policy and what the artist has agreed to; ``records`` keep the script before a change, and
+    what ran. ``on_tick`` is called on the main thread while a script runs, so that a Stop button can be looked after.
+    """
+
+    def __init__(self, host: Host, emit: Callable[[SessionEvent], None], *, records: Records | None = None) -> None:
         self.host = host
         self.notes: list[str] = []
+        self.consents = Consents()
+        self.records = records
+        self.on_tick: Callable[[], None] | None = None
         self._emit = emit
+        self._running: StopSwitch | None = None
         self._entries: dict[int, _Entry] = {}
         self._next = 1
 
@@ -72,7 +85,23 @@ class Proposals:
             return None
         self._entries[number] = _Entry(found)
         self._emit(ProposalReviewed(number, found))
+        refusal = self.consents.policy.refusal(found)
+        if refusal:
+            self.reject(number, refusal, by="studio")
         return number, found
+
+    def follow_consent(self, number: int) -> None:
+        """Run a proposal that the artist has agreed to beforehand, outside of any task; leave every other one alone."""
+        found = self.find(number)
+        if self.is_open(number) and found.diff and self.consents.answer(found) == "run":
+            asyncio.get_running_loop().call_soon(self._run_agreed, number)
+
+    def _run_agreed(self, number: int) -> None:
+        if self.is_open(number):
+            try:
+                self.apply(number)
+            except NukeAIPanelError as error:
+                self.reject(number, str(error), by="model")
 
     async def decide(self, proposal: ScriptProposal, is_wanted: Callable[[], bool]) -> Decision:
         """Review a proposal of a model at work, and return what was decided on it.
@@ -84,15 +113,18 @@ class Proposals:
         if reviewed is None:
             return Decision(reason="A new conversation was begun.", stop=True)
         number, found = reviewed
+        if not self.is_open(number):
+            return Decision(reason=self.consents.policy.refusal(found), by="studio")
         if not found.is_sound:
             self.reject(number, "It did not pass its check, and the model was told.", by="model")
-            return Decision(reason=f"It did not pass its check on a copy. {failure(found)}")
+            return Decision(reason=failure(found), by="check")
         if _only_reads(found):
             self.reject(number, "It only reads: the model was given what it printed on a copy.", by="model")
             return Decision(_as_read(found))
         entry = self._entries[number]
         future: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         entry.waiting.append(future)
+        self.follow_consent(number)
         try:
             return await future
         except asyncio.CancelledError:
@@ -108,7 +140,26 @@ class Proposals:
             HostError: the host cannot be read or does not run scripts; nothing has run.
         """
         entry = self._open(number)
-        applied = apply(entry.review.proposal, self.host)
+        refusal = self.consents.policy.refusal(entry.review)
+        if refusal:
+            raise ProposalError(refusal)
+        if self._running is not None:
+            raise ProposalError("Another script is running. Wait for its end, or stop it.")
+        self._running = StopSwitch()
+        try:
+            applied = apply(
+                entry.review.proposal,
+                self.host,
+                review=entry.review,
+                records=self.records,
+                stop=self._running,
+                deadline=self.consents.policy.deadline or _DEADLINE,
+                on_tick=self.on_tick,
+            )
+        finally:
+            self._running = None
+        if applied.result.ok:
+            self.consents.remember(entry.review, scope)
         if applied.result.ok:
             entry.is_decided = True
             self.notes.append(f"The artist ran the script: {applied.diff.summary()}.")
@@ -118,6 +169,13 @@ class Proposals:
         self._emit(ProposalApplied(number, applied))
         _tell(entry, Decision(applied))
         return applied
+
+    def stop_running(self) -> bool:
+        """End the script that runs now; False when none does. May be called while it runs, from ``on_tick``."""
+        if self._running is None:
+            return False
+        self._running.press()
+        return True
 
     def reject(self, number: int, reason: str = "", *, by: Literal["artist", "studio", "model", "edit"] = "artist") -> None:
         """Do not run a proposal; `reason` reaches the model with the next prompt."""
@@ -136,6 +194,7 @@ class Proposals:
             _tell(entry, Decision(reason="A new conversation was begun.", stop=True))
         self._entries.clear()
         self.notes.clear()
+        self.consents.clear()
 
     def _open(self, number: int) -> _Entry:
         entry = self._entries.get(number)

@@ -327,7 +327,7 @@ class _Run:
             decision = await self.propose(planned.proposal)
         except NukeAIPanelError as error:
             # The host let nothing be proposed, or run; that is as good as a refusal, and its words may help the model.
-            decision = Decision(reason=neutral(str(error)), by="host")
+            decision = Decision(reason=str(error), by="host")
         finally:
             self.ledger.wait(self.ledger.clock() - began)
         self.ledger.refusals = 0 if decision.is_accepted else self.ledger.refusals + 1

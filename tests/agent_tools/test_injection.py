@@ -17,6 +17,7 @@ from nuke_ai_panel.agent.limits import Limits
 from nuke_ai_panel.agent.session_events import ToolAnswered, ToolCalled
 from nuke_ai_panel.agent.tools.marking import BEGIN, END
 from nuke_ai_panel.hosts.base import RunResult
+from nuke_ai_panel.messages import ToolCall
 from nuke_ai_panel.nk.graph_diff import GraphDiff
 from nuke_ai_panel.nk.words import quote
 from nuke_ai_panel.scripting.applying import Applied
@@ -210,6 +211,20 @@ async def test_output_and_errors_of_a_script_are_data_too(bench, says, kind, fai
     assert not TRIGGER.search(outside)
     for line in told[told.index(BEGIN) :].split("\n")[1:-1]:
         assert line.startswith(("| ", "output:"))
+
+
+@pytest.mark.parametrize("by", ["artist", "studio", "host", "check"])
+async def test_reason_of_a_refusal_closes_no_marker(bench, says, by):
+    for text in TEXTS.values():
+        work = bench(SCRIPT.encode())
+        work.consent = Decision(reason=f"ValueError: {text}", by=by)
+        plan = await work.box.plan([ToolCall("c", "delete_node", '{"node": "Plate"}')])
+        told = work.box.told(plan, work.consent)["c"]
+        assert told.is_error
+        assert told.text.count(BEGIN) == told.text.count(END) == (by in ("host", "check"))
+        lines = told.text.split("\n")
+        assert lines[0].startswith("Not done. ")
+        assert all(line.startswith("| ") or line in (BEGIN, END) for line in lines[1:])
 
 
 async def test_reason_of_the_artist_is_the_only_free_text(bench, says):

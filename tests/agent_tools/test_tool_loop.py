@@ -113,7 +113,7 @@ async def test_host_that_cannot_run_it_is_told(bench, says):
     work.propose = propose
     found = await work.run([says(calls=(BLUR,)), says("ok")])
     assert found.ended == "answered"
-    assert work.told() == ["Not done. It could not be done: Nuke is rendering."]
+    assert work.told() == ["Not done. It could not be done:\n<script-data>\n| Nuke is rendering.\n</script-data>"]
 
 
 async def test_thoughts_go_back_with_the_calls(bench, says):

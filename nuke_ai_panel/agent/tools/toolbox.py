@@ -55,7 +55,9 @@ _REFUSED = {
     "artist": "The artist did not agree",
     "studio": "The studio's rules forbid it",
     "host": "It could not be done",
+    "check": "It did not pass the check on a copy of the script",
 }
+_PEOPLE = ("artist", "studio")
 _CHECKED_HERE = ("minimum", "maximum", "minItems", "maxItems", "maxLength")
 _NODE_ARGUMENTS = ("node", "source", "target")
 _BUDGET = 6000
@@ -247,8 +249,13 @@ class Toolbox:
         identifiers = list(planned.steps)
         applied = decision.applied
         if applied is None:
-            reason = f": {' '.join(decision.reason.split())}" if decision.reason.strip() else "."
-            return dict.fromkeys(identifiers, ToolAnswer(f"Not done. {_REFUSED[decision.by]}{reason}", True))
+            text = f"Not done. {_REFUSED[decision.by]}"
+            if decision.by in _PEOPLE:
+                text += f": {neutral(decision.reason)}" if decision.reason.strip() else "."
+            else:
+                # A traceback or a finding may hold what a label says.
+                text += f":\n{marked(neutral_lines(decision.reason, self._budget // 2))}"
+            return dict.fromkeys(identifiers, ToolAnswer(text, True))
         if not applied.result.ok:
             lines = neutral_lines(applied.result.error, self._budget // 2)
             text = f"Not done: it failed, and everything was taken back.\n{marked(lines)}"
