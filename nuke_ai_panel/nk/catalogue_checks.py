@@ -107,7 +107,12 @@ def knob_problem(catalogue: Catalogue, class_name: str, knob: str) -> CatalogueP
         return CatalogueProblem("not_yet", knob, message, before)
     near = catalogue.suggest_knob(class_name, knob)
     if info.dynamic or not info.complete:
-        near = tuple(each for each in near[:1] if normal(each) == normal(knob) or _is_usual(class_name, knob, each))
+        same = tuple(each for each in near[:1] if normal(each) == normal(knob) or _is_usual(class_name, knob, each))
+        if not same and _is_of_a_file_type(info) and knob not in info.order:
+            hint = f"; did you mean {near[0]}?" if near else "."
+            message = f"{info.name} has no knob {knob!r} unless a file type brings it{hint}"
+            return CatalogueProblem("unknown", knob, message, near[0] if near else None, near[1:], certain=False)
+        near = same
         if not near:
             return None
     hint = f"; did you mean {near[0]}?" if near else "."
@@ -123,6 +128,11 @@ def _obsolete(catalogue: Catalogue, info: ClassInfo, old: KnobInfo) -> Catalogue
     message = f"{info.name}.{old.name} is only read from old scripts"
     message += f"; Nuke {catalogue.version} calls it {old.replaced_by}." if old.replaced_by else "."
     return CatalogueProblem("obsolete", old.name, message, near[0] if near else None, near[1:], certain=False)
+
+
+def _is_of_a_file_type(info: ClassInfo) -> bool:
+    """Return whether the knobs that are not listed can come from a file type only; scripts were met with most of these."""
+    return info.complete and info.dynamic and "file_type" in info.knobs
 
 
 def _is_usual(class_name: str, knob: str, meant: str) -> bool:

@@ -257,3 +257,16 @@ def test_the_cost_of_a_suggestion_is_bounded():
     for number in range(50):
         CATALOGUE.suggest_class(f"Colour{number}Something{number}Long")
     assert time.monotonic() - begin < 10
+
+
+@pytest.mark.parametrize(("class_name", "knob"), [("Read", "missing_frames"), ("Write", "output_folder")])
+def test_a_knob_that_only_a_file_type_could_bring_is_doubted(class_name, knob):
+    problem = Catalogue.for_version("15.1").check_knob(class_name, knob)
+    assert problem is not None
+    assert not problem.certain
+    assert "unless a file type brings it" in problem.message
+
+
+@pytest.mark.parametrize(("class_name", "knob"), [("Read", "mov32_codec"), ("Write", "_jpeg_quality"), ("Read", "on_error")])
+def test_a_knob_that_scripts_were_met_with_is_not_doubted(class_name, knob):
+    assert Catalogue.for_version("15.1").check_knob(class_name, knob) is None
