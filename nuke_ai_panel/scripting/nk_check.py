@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from nuke_ai_panel import nk
 from nuke_ai_panel.errors import EncryptedScriptError, NkError, NkSyntaxError
 from nuke_ai_panel.nk.catalogue import parse_version
 from nuke_ai_panel.nk.expressions import Broken, expressions, references
@@ -51,7 +52,7 @@ def read_nodes(code: str) -> PastedText | tuple[Finding, ...]:
 
 def _damage(code: str, first: NkSyntaxError) -> tuple[Finding, ...]:
     try:
-        found = PastedText(code, recover=True).document.damage or [first]
+        found = nk.loads(code.replace("\r\n", "\n").encode("utf-8", "replace"), recover=True).damage or [first]
     except NkError:
         found = [first]
     return tuple(_damage_finding(code, error) for error in found[:_MOST_DAMAGE])

@@ -78,9 +78,9 @@ class PastedText:
     Raises: NkSyntaxError, EncryptedScriptError.
     """
 
-    def __init__(self, text: str, *, recover: bool = False) -> None:
+    def __init__(self, text: str) -> None:
         self.text = text.replace("\r\n", "\n").replace("\r", "\n")
-        self.document = nk.loads(self.text.encode("utf-8", "replace"), recover=recover)
+        self.document = nk.loads(self.text.encode("utf-8", "replace"))
         self._starts: list[int] = []
         self._bodies: list[tuple[Node, int]] = []
         self._others: list[tuple[Verbatim | SetTop | Push, int]] = []
@@ -133,16 +133,21 @@ class PastedText:
         return CodePlace(where, when, text.strip(), self.line_of(start + lead), start + lead, end)
 
     def _place(self, scope: Scope) -> None:
-        for item in scope.base:
-            if not isinstance(item, Node):
+        waiting = [(iter(scope.base), "")]
+        while waiting:
+            items, end_text = waiting[-1]
+            item = next(items, None)
+            if item is None:
+                self._end += len(end_text)
+                waiting.pop()
+            elif not isinstance(item, Node):
                 self._others.append((item, self._end))
                 self._end += len(item.text)
-                continue
-            self._bodies.append((item, self._end + len(item.text.head)))
-            self._end += len(item.text.head) + len(item.text.body) + len(item.text.tail)
-            if item.children is not None:
-                self._place(item.children)
-                self._end += len(item.end_text)
+            else:
+                self._bodies.append((item, self._end + len(item.text.head)))
+                self._end += len(item.text.head) + len(item.text.body) + len(item.text.tail)
+                if item.children is not None:
+                    waiting.append((iter(item.children.base), item.end_text))
 
 
 def _substitutes(item: Verbatim | SetTop | Push) -> bool:
@@ -197,8 +202,11 @@ def pasteable(text: str) -> str:
         parts.append("set cut_paste_input [stack 0]\n")
         version = document.version_line()
         parts.append(f"{version}\n" if version else "")
-        # A source at the beginning reads nothing, and what is pushed would go to a node after it.
-        parts.append("push $cut_paste_input\n" if document.nodes()[0].pops and not _pushes_first(document.top) else "")
+        # A source at the beginning reads nothing, and what is pushed would go to a node after it. Below it lies the selected
+        # node all the same, so that what a node takes too much from the stack is no node.
+        feeds = document.nodes()[0].pops > 0 and not _pushes_first(document.top)
+        parts.append("push 0\n" * _missing(document.top, int(feeds)))
+        parts.append("push $cut_paste_input\n" if feeds else "")
     for item in document.top.base:
         if isinstance(item, Node):
             if item is not document.root_node:
@@ -212,6 +220,18 @@ def pasteable(text: str) -> str:
         else:
             parts.append(item.text)
     return "".join(parts)
+
+
+def _missing(scope: Scope, depth: int) -> int:
+    """Return how many nodes more than there are the nodes of a scope take from the stack."""
+    missing = 0
+    for item in scope.base:
+        if isinstance(item, Push):
+            depth += 1
+        elif isinstance(item, Node) and item is not scope.document.root_node:
+            missing += max(0, item.pops - depth)
+            depth = max(0, depth - item.pops) + 1
+    return missing
 
 
 def _pushes_first(scope: Scope) -> bool:
