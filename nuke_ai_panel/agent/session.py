@@ -11,7 +11,9 @@ import contextlib
 import dataclasses
 import logging
 import time
+import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from nuke_ai_panel.agent.context import BUDGET, Context, ContextPart, context_steps, describe, outline
 from nuke_ai_panel.agent.decision import Decision
@@ -39,8 +41,8 @@ from nuke_ai_panel.agent.tools import Toolbox
 from nuke_ai_panel.agent.tools.marking import neutral
 from nuke_ai_panel.agent.topics import topics_of
 from nuke_ai_panel.credentials import Credentials
-from nuke_ai_panel.errors import APIError, HostError, NukeAIPanelError, StreamInterruptedError, ValidationError
-from nuke_ai_panel.hosts.base import Host
+from nuke_ai_panel.errors import APIError, HostError, NukeAIPanelError, ProposalError, StreamInterruptedError, ValidationError
+from nuke_ai_panel.hosts.base import Host, RunResult
 from nuke_ai_panel.messages import (
     ChatRequest,
     Finished,
@@ -53,9 +55,13 @@ from nuke_ai_panel.messages import (
 )
 from nuke_ai_panel.providers.base import Provider, Server
 from nuke_ai_panel.scripting.applying import Applied
+from nuke_ai_panel.scripting.checkpoints import Checkpoint
 from nuke_ai_panel.scripting.finding import find_proposals
+from nuke_ai_panel.scripting.policy import Policy
 from nuke_ai_panel.scripting.proposal import ScriptProposal
+from nuke_ai_panel.scripting.records import Records
 from nuke_ai_panel.scripting.review import Review
+from nuke_ai_panel.scripting.reviewing import prepare, release
 from nuke_ai_panel.settings import Settings, SettingsStore
 from nuke_ai_panel.tokens import estimate
 
@@ -74,14 +80,17 @@ class ChatSession:
     runs at a time. Listeners get :data:`~nuke_ai_panel.agent.session_events.SessionEvent` values in order, on the main thread.
     """
 
-    def __init__(self, host: Host, settings: SettingsStore, credentials: Credentials) -> None:
+    def __init__(
+        self, host: Host, settings: SettingsStore, credentials: Credentials, *, records_folder: Path | None = None
+    ) -> None:
         self.host = host
         #: Tokens that the script may take in a prompt, and the parts that the artist does not want sent.
         self.context_budget = BUDGET
         self.context_without: frozenset[str] = frozenset()
         #: How far a model with tools may go on by itself within one prompt.
         self.limits = Limits()
-        self.proposals = Proposals(host, self._emit)
+        self._records_folder = records_folder
+        self.proposals = Proposals(host, self._emit, records=self._new_records())
         self._settings_store = settings
         self._servers = Servers(credentials)
         self._listeners: list[Callable[[SessionEvent], None]] = []
@@ -171,6 +180,8 @@ class ChatSession:
         with self._occupied():
             self._last_prompt = (text, mode)
             self._turn_start = len(self._messages)
+            if self.proposals.records is not None:
+                self.proposals.records.begin_turn()
             finished = await self._answer(text, mode, generation)
         if finished is not None and generation == self._generation:
             await self._work_through(finished, text, mode, generation)
@@ -270,7 +281,10 @@ class ChatSession:
             if context is not None:
                 self._emit(PromptAdded(text, context.line))
             settings = await self._load_settings()
+            await self._read_policy(settings)
             provider, model = await self._servers.pick(settings)
+            # A process for the dry run starts while the answer is on its way.
+            prepare()
             request = self._request(text, mode, context, model)
             self._messages.append(Message("user", text))
             self._emit(AnswerStarted(model))
@@ -413,6 +427,7 @@ class ChatSession:
     async def aclose(self) -> None:
         """Stop the answer and close every connection."""
         self.cancel()
+        release()
         await self._servers.aclose()
 
     async def _load_settings(self) -> Settings:
@@ -427,7 +442,8 @@ class ChatSession:
             reviewed = await self.proposals.review(proposal, lambda: generation == self._generation)
             if reviewed is None:
                 return None
-            if failed is None and not reviewed[1].is_sound and not proposal.doubt:
+            self.proposals.follow_consent(reviewed[0])
+            if failed is None and self.proposals.is_open(reviewed[0]) and not reviewed[1].is_sound and not proposal.doubt:
                 failed = reviewed
         return failed
 
@@ -453,6 +469,47 @@ class ChatSession:
         """
         return self.proposals.apply(proposal_id, scope)
 
+    # records
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """Return the scripts that were kept in this conversation before changes, the oldest first. Reads files."""
+        records = self.proposals.records
+        if records is None or records.checkpoints is None:
+            return []
+        return records.checkpoints.of(records.conversation)
+
+    def restore(self, checkpoint_id: str) -> RunResult:
+        """Bring the script back to a checkpoint, as one undo step. Main thread, outside any task.
+
+        Raises:
+            ProposalError: no such checkpoint, or it cannot be read.
+            HostError: the host refuses.
+        """
+        records = self.proposals.records
+        if records is None or records.checkpoints is None:
+            raise ProposalError("No checkpoints are kept in this conversation.")
+        kept = records.checkpoints.find(checkpoint_id)
+        result = self.host.restore(records.checkpoints.read(checkpoint_id), title=f"AI: back to before {kept.title}")
+        if result.ok:
+            self.proposals.notes.append("The artist brought the script back to an earlier state.")
+        return result
+
+    def _new_records(self) -> Records | None:
+        if self._records_folder is None:
+            return None
+        return Records.in_folder(self._records_folder, uuid.uuid4().hex[:16])
+
+    async def _read_policy(self, settings: Settings) -> None:
+        """Follow the studio's policy file; one that cannot be read forbids what changes anything."""
+        if settings.policy_file:
+            loop = asyncio.get_running_loop()
+            policy = await loop.run_in_executor(None, Policy.load_or_close, settings.policy_file)
+        else:
+            policy = Policy()
+        self.proposals.consents.policy = policy
+
+    # deciding
+
     def reject(self, proposal_id: int, reason: str = "") -> None:
         """Do not run a proposal; `reason` reaches the model with the next prompt."""
         self.proposals.reject(proposal_id, reason)
@@ -465,6 +522,7 @@ class ChatSession:
         self._messages.clear()
         self._turn_start = 0
         self.proposals.clear()
+        self.proposals.records = self._new_records()
         self._last_prompt = None
         self._emit(SessionCleared())
 
