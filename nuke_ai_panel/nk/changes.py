@@ -177,7 +177,7 @@ class ChangingScript(Script):
     def _hand_on(self, original: Node, heirs: Sequence[Node], *, stays: bool = False) -> None:
         """Give an original's text to its first heir, which the others then stand for; so does the original if it `stays`."""
         first, *others = heirs
-        was = [(node, node.text, node.clone_of) for node in (original, *heirs)]
+        was = [(node, node.text, node.text.head, node.clone_of) for node in (original, *heirs)]
         head = first.text.head
         first.text = placed_as(original.text, first.text, first.class_name, self.newline)
         self.note_clone(first, None)
@@ -187,18 +187,31 @@ class ChangingScript(Script):
             others.append(original)
         for other in others:
             self.note_clone(other, first)
-        scopes = list(dict.fromkeys(node.scope for node, _, _ in was))
+        scopes = list(dict.fromkeys(node.scope for node, *_ in was))
+        before = first.scope.rewired
+        variable = ""
+        if others and any(other.scope is not first.scope for other in (original, *others)):
+            # What named the original may stand anywhere by now; the first heir gets a name of its own, right behind it.
+            variable = self._fresh_variable("C")
+            self.names_read[variable] = first
+            first.scope.rewired = True
+            for other in others:
+                other.text.head = other.text.head.replace(f"${other.clone_variable}", f"${variable}", 1)
 
         def forget() -> None:
             for scope in scopes:
                 scope.forget_names()
-            for node, _, _ in was:
+            for node, *_ in was:
                 self._text_changed(node)
 
         def back() -> None:
-            for node, text, source in was:
+            for node, text, head, source in was:
                 node.text = text
+                text.head = head
                 self.note_clone(node, source)
+            if variable:
+                del self.names_read[variable]
+            first.scope.rewired = before
             forget()
 
         forget()

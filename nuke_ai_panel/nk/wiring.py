@@ -26,7 +26,12 @@ def arranged(scope: Scope) -> list[Item]:
     if not scope.rewired:
         return scope.base
     set_here = {item.variable for item in scope.base if isinstance(item, SetTop)}
-    known = {name: node for name, node in scope.document.names_read.items() if name not in set_here}
+    # What stands in the scope bears only the names that the scope gives it.
+    known = {
+        name: node
+        for name, node in scope.document.names_read.items()
+        if name not in set_here and (node is None or node.scope is not scope)
+    }
     standing = set(scope.nodes)
     old = {item for item in scope.base if isinstance(item, Node)}
     new = [node for node in scope.nodes if node not in old]
@@ -39,7 +44,7 @@ def arranged(scope: Scope) -> list[Item]:
         if not fits(program, known, set(new)):
             continue
         placed = _place_all(program, new, known) if new else program
-        if placed is not None and (placed is program or fits(placed, known, set())):
+        if placed is not None and (placed is program or fits(placed, known, set())) and _names_originals(placed, scope):
             return placed
     program = in_nuke_order(scope)
     if not fits(program, known, set()):
@@ -48,6 +53,35 @@ def arranged(scope: Scope) -> list[Item]:
         if not fits(program, known, set()):
             raise NkError("Clones that read from each other cannot be written after this change; declone one of them first.")
     return program
+
+
+def _names_originals(program: Iterable[Item], scope: Scope) -> bool:
+    """Return whether what clones in other scopes stand for bears the names that they call it by."""
+    called = {
+        clone.clone_variable: original
+        for original, clones in scope.document.cloned.items()
+        if original.scope is scope
+        for clone in clones
+        if clone.scope is not scope
+    }
+    if not called:
+        return True
+    names: dict[str, Node | None] = {}
+    stack: list[Node | None] = []
+    for item in program:
+        if isinstance(item, Node):
+            if item is not item.document.root_node:
+                pops = item.text.pops
+                del stack[len(stack) - min(pops, len(stack)) :]
+                stack.append(item)
+        elif isinstance(item, Push):
+            stack.append(None if item.variable is None else names.get(item.variable))
+        elif isinstance(item, SetTop):
+            names[item.variable] = stack[-1] if stack else None
+    return all(
+        named is original or (named is not None and named.clone_of is original)
+        for named, original in ((names.get(variable), original) for variable, original in called.items())
+    )
 
 
 def _without_deleted(scope: Scope, standing: set[Node], opened: bool) -> list[Item]:
