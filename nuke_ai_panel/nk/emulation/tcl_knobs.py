@@ -69,7 +69,7 @@ class TclKnobs:
         handle = self.session.handle(node)
         for name, value in knob_pairs(pairs_text(args)):
             if name == "addUserKnob":
-                own = UserKnob.read(value)
+                own = _definition(value)
                 if own.name not in node.user_knobs:
                     document = node.document
                     document.set_body(node, with_definition(node.text, own, None, document.newline))
@@ -116,9 +116,7 @@ class TclKnobs:
         if len(words) > 1:
             words = [" ".join(_definition_word(word, before) for word, before in zip(words, ["", *words]))]
         holder = node.clone_of or node
-        own = UserKnob.read("{" + words[0] + "}")
-        if not own.type_id.isdecimal():
-            raise ValueError(f"{own.type_id!r} is no type of a knob")
+        own = _definition("{" + words[0] + "}")
         if own.name in holder.user_knobs:
             raise NotSimulatedError(f"adding {own.name!r}, a knob the node has already")
         holder.document.set_body(holder, with_definition(holder.text, own, None, holder.document.newline))
@@ -140,6 +138,13 @@ def pairs_text(args: Sequence[str]) -> str:
     if len(args) % 2:
         raise ValueError("knobs are given as pairs of a name and a value")
     return "\n".join(f"{quote(name)} {written(value)}" for name, value in zip(args[::2], args[1::2]))
+
+
+def _definition(word: str) -> UserKnob:
+    own = UserKnob.read(word if word.startswith("{") else "{" + word + "}")
+    if not own.type_id.isdecimal():
+        raise ValueError(f"{own.type_id!r} is no type of a knob")
+    return own
 
 
 def _definition_word(word: str, before: str) -> str:

@@ -46,10 +46,10 @@ def _lreverse(args: Sequence[str], variables: _Variables) -> str:
     return _joined(split_list(args[0])[::-1])
 
 
-#: Name to the command, which gets its arguments and the variables.
-LIST_COMMANDS: Mapping[str, Callable[[Sequence[str], _Variables], str]] = {
-    "lappend": _lappend,
-    "incr": _incr,
-    "unset": _unset,
-    "lreverse": _lreverse,
+#: Name to the command, which gets its arguments and the variables, and the fewest arguments it takes.
+LIST_COMMANDS: Mapping[str, tuple[Callable[[Sequence[str], _Variables], str], int]] = {
+    "lappend": (_lappend, 1),
+    "incr": (_incr, 1),
+    "unset": (_unset, 1),
+    "lreverse": (_lreverse, 1),
 }

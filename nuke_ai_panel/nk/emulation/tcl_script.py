@@ -105,16 +105,15 @@ class TclScript(_Machine):
             return (yield super()._command(name, args, context))
         self.count()
         own = self._commands.get(name)
-        if own is not None:
-            call, least = own
-            if len(args) < least:
-                raise stop(SyntaxProblem(f"the Tcl command {name!r} needs at least {least} arguments", 1))
-            with self._told(name):
-                return self._plain(call(args, context))
-        in_words = LIST_COMMANDS.get(name)
-        if in_words is not None:
-            with self._told(name):
-                return in_words(args, context.variables)
+        with_lists = LIST_COMMANDS.get(name)
+        least = own[1] if own is not None else with_lists[1] if with_lists is not None else 0
+        if len(args) < least:
+            raise stop(SyntaxProblem(f"the Tcl command {name!r} needs at least {least} arguments", 1))
+        with self._told(name):
+            if own is not None:
+                return self._plain(own[0](args, context))
+            if with_lists is not None:
+                return with_lists[0](args, context.variables)
         if name in ("foreach", "for", "while"):
             return (yield self._loop(name, args, context))
         if name in ("break", "continue"):

@@ -27,7 +27,7 @@ class UserKnob:
     def read(cls, word: str) -> UserKnob:
         """Read the ``{...}`` word of a definition."""
         words = list_words(word[1:-1])
-        made = cls(words[0], unquote(words[1]) if len(words) > 1 else "")
+        made = cls(words[0] if words else "", unquote(words[1]) if len(words) > 1 else "")
         rest = words[2:]
         while rest:
             key = rest.pop(0)
