@@ -184,7 +184,8 @@ def nk_effects(pasted: PastedText) -> Iterator[Effect]:
     lines = tuple(dict.fromkeys(pasted.line_of(offset) for _, offset in top))
     classes = list(dict.fromkeys(node.class_name for node, _ in top))
     shown = ", ".join(classes[:3]) + (f" and {len(classes) - 3} more" if len(classes) > 3 else "")
-    code = tuple(dict.fromkeys(place.line for place in pasted.code()))
+    # A button's code runs when the artist presses it, not because of this; the findings tell of it.
+    code = tuple(dict.fromkeys(place.line for place in pasted.code() if "button" not in place.when))
     if code:
         yield Effect("runs hidden code", code, "code in the nodes")
     if lines:

@@ -171,3 +171,10 @@ def test_real_scripts_and_gizmos_are_not_called_wrong(corpus):
     assert count > 30
     # A clone whose original is not in the file, an expression with a stray sign, links to nodes that were taken out.
     assert told.keys() <= {"Write-pass-template.nk", "HeatHaze_sd.gizmo", "Encryptomatte.gizmo"}
+
+
+def test_code_of_a_button_is_told_and_is_no_effect_of_pasting():
+    code = 'NoOp {\n inputs 0\n addUserKnob {22 go l go T "print(1)"}\n name N\n}\n'
+    read = preflight(ScriptProposal("nk", code))
+    assert any("button" in finding.text for finding in read.findings)
+    assert [effect.kind for effect in read.effects] == ["creates nodes"]
