@@ -251,7 +251,26 @@ async def test_refusals_in_a_row_end_the_loop(bench, says):
     assert work.is_untouched
 
 
-async def test_time_of_the_artist_does_not_count():
+async def test_time_of_a_decision_does_not_count(bench, says):
+    work = bench()
+    waited = []
+
+    async def propose(proposal):
+        loop, decided = asyncio.get_running_loop(), asyncio.Event()
+        began = loop.time()
+        loop.call_later(0.5, decided.set)
+        await decided.wait()
+        waited.append(loop.time() - began)
+        return Decision(reason="no")
+
+    work.propose = propose
+    began = asyncio.get_running_loop().time()
+    found = await work.run([says(calls=(BLUR,)), says("ok")])
+    whole = asyncio.get_running_loop().time() - began
+    assert found.seconds <= whole - waited[0] + 0.05
+
+
+async def test_time_of_the_artist_is_taken_off():
     now = [0.0]
     ledger = Ledger(Limits(seconds=10), clock=lambda: now[0])
     now[0] = 100.0
