@@ -217,13 +217,15 @@ def _taken(block: _Open, is_open: bool, depth: int) -> Iterator[Block]:
 
 # Code without a fence
 
+_SHORT_BODY = r"(?:pass|break|continue|return|raise|del|yield)\b|[A-Za-z_][\w.\[\]'\"]*[ \t]*(?:[-+*/|&%]?=(?!=)|\()"
+_BLOCK = rf"(?:for|while|with|if|elif|else|try|except|finally|async)\b.*:[ \t]*(?:#.*|{_SHORT_BODY}.*)?$"
 _PYTHON_START = re.compile(
-    r"(?:import|from)[ \t]+\w|(?:nuke|nukescripts)\.\w|\w[\w, \t.]{0,80}=[ \t]*nuke\.|def[ \t]+\w+\(|class[ \t]+\w+[(:]|@\w"
-    r"|(?:for|while|with|if)[ \t].*:[ \t]*(?:#.*)?$|>>>[ \t]"
+    r"(?:import|from)[ \t]+\w|(?:nuke|nukescripts)\.\w|[A-Za-z_][\w, \t.]{0,80}=[^=\n].*\bnuke\.|def[ \t]+\w+\("
+    rf"|class[ \t]+\w+[(:]|@\w|{_BLOCK}|>>>[ \t]"
 )
 _PYTHON_LINE = re.compile(
     r"[ \t]|#|[)\]}]|(?:import|from|return|raise|assert|del|global|pass|break|continue|yield|else|try|finally)\b"
-    r"|(?:def|class|for|while|with|if|elif|except|async)\b.*:[ \t]*(?:#.*)?$|@\w|[\"']|>>>|\.\.\."
+    rf"|(?:def|class)\b.*:|{_BLOCK}|@\w|[\"']|>>>|\.\.\."
     r"|[A-Za-z_][\w.]*(?:\[[^\]\n]{0,200}\][\w.]*|\([^()\n]{0,200}\)[\w.]*)*[ \t]*(?:[-+*/|&%]?=(?!=)|\()"
     r"|[A-Za-z_]\w*[ \t]*,[ \t]*\w.{0,200}[^=]=[^=]"
 )

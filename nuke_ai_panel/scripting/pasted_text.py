@@ -13,9 +13,12 @@ from dataclasses import dataclass
 
 from nuke_ai_panel import nk
 from nuke_ai_panel.errors import NkError, ProposalError
+from nuke_ai_panel.nk.expressions.results import ExpressionStopped
+from nuke_ai_panel.nk.expressions.tcl_words import commands, parts
 from nuke_ai_panel.nk.node import Node, Push, Scope, SetTop, Verbatim
 from nuke_ai_panel.nk.node_text import KnobSpan
 from nuke_ai_panel.nk.words import DamagedWordError, list_words, unquote
+from nuke_ai_panel.scripting.tcl_names import HARMLESS, HARMLESS_FILE, KNOWN
 
 __all__ = ["CodePlace", "PastedText", "WithoutCode", "pasteable", "without_code"]
 
@@ -40,12 +43,11 @@ _BUTTONS = {
     "32": "when its button is pressed",
     "52": "when the panel opens",
 }
-_RUNS = re.compile(
-    r"(?:^|[\[{;\n])\s*(?:python|pyrs|py|pyexec|py_eval|source|exec|open|eval|load|file\s+(?:delete|rename|copy|"
-    r"mkdir))\b(?!\s*[=*/+.,)])",
-)
+_WITH_BODIES = frozenset({"if", "foreach", "for", "while", "catch", "in", "switch"})
+_DEEPEST = 30
 #: Text that Nuke does not evaluate, so that a bracket in it is a bracket.
 _PLAIN = frozenset({"kernelSource", "KernelDescription", "help", "curves", "toolbox", "expressionString", "name"})
+_QUOTES = re.compile(r'(?<!\\)"')
 _SET = re.compile(r"\s*set \w+ \[stack \d+\]\s*;?\s*")
 _PUSH = re.compile(r"\s*push (?:0|\$\w+)\s*;?\s*")
 _CUT_PASTE = re.compile(r"^[ \t]*set[ \t]+cut_paste_input\b", re.MULTILINE)
@@ -150,6 +152,14 @@ class PastedText:
                     waiting.append((iter(item.children.base), item.end_text))
 
 
+def _readings(word: str, text: str) -> tuple[str, ...]:
+    """Return a value as Nuke may evaluate it: as a text, and in a list without the quotes round its parts."""
+    if word[:1] != "{":
+        return (text,)
+    bare = _QUOTES.sub("", word).replace("\\n", "\n")
+    return (bare.replace("\\[", "[").replace("\\{", "{").replace("\\}", "}").replace('\\"', '"').replace("\\$", "$"),)
+
+
 def _substitutes(item: Verbatim | SetTop | Push) -> bool:
     """Return whether a command is not the plain one that Nuke writes, so that Tcl would run something in it."""
     if isinstance(item, SetTop):
@@ -176,12 +186,54 @@ def _code_in(span: KnobSpan, word: str) -> tuple[str, str, str] | None:
         return (span.name, CALLBACKS[span.name], text) if text.strip("{} \n") else None
     if span.name in _PLAIN or "[" not in word:
         return None
-    shown = text.replace("\\[", "[").replace("\\{", "{")
-    return (span.name, "whenever its value is asked for", text) if _runs_in(shown) else None
+    return (
+        (span.name, "whenever its value is asked for", text) if any(_runs_in(each) for each in _readings(word, text)) else None
+    )
 
 
-def _runs_in(text: str) -> bool:
-    return any(text.rfind("[", 0, match.end()) >= 0 for match in _RUNS.finditer(text))
+def _runs_in(text: str, depth: int = 0) -> bool:
+    """Return whether Tcl text holds a command that may do more than look and reckon."""
+    if depth > _DEEPEST:
+        return True
+    try:
+        return any(part.kind == "script" and _script_runs(part.text, depth + 1) for part in parts(text))
+    except ExpressionStopped:
+        # What cannot be read is not evaluated either, but Nuke may read it otherwise.
+        return re.search(r"\[\s*(?:py|exec|source|open|eval|load)", text) is not None
+
+
+def _script_runs(script: str, depth: int) -> bool:
+    for words in commands(script):
+        first, args = words[0], words[1:]
+        if not first.is_static:
+            return True
+        name = unquote(first.text).strip()
+        if name == "file":
+            if not args or args[0].text not in HARMLESS_FILE:
+                return True
+        elif (name in KNOWN and name not in HARMLESS) or (name == "knob" and len(args) > 1):
+            return True
+        for word in args:
+            inside = word.text if not word.is_verbatim else ""
+            if inside and _runs_in(inside, depth):
+                return True
+            # The bodies and conditions of "if" and its like are commands and expressions in braces.
+            if word.is_verbatim and (name in _WITH_BODIES) and (_runs_in(word.text, depth) or _body_runs(word.text, depth)):
+                return True
+            if word.is_verbatim and name in ("expr", "expression") and _runs_in(word.text, depth):
+                return True
+    return False
+
+
+def _body_runs(body: str, depth: int) -> bool:
+    """Return whether a word in braces, if it is a script, begins a command with a name that may do anything."""
+    if depth > _DEEPEST:
+        return True
+    for words in commands(body):
+        name = unquote(words[0].text).strip()
+        if words[0].is_static and name in KNOWN and (name not in HARMLESS or _script_runs(body, depth + 1)):
+            return True
+    return False
 
 
 def pasteable(text: str) -> str:

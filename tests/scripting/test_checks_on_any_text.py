@@ -78,7 +78,7 @@ _PIECES = st.sampled_from(
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "python"])
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     text=st.lists(st.one_of(_PIECES, st.text(max_size=8)), max_size=24).map("".join),
     target=st.sampled_from(["", "Blur1.size", "Blur1", "a.b.c", "."]),

@@ -154,6 +154,18 @@ ANSWERS: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
         "\n)\nprint('done')\n\nThis sets the gain to two.",
         [("python", "import nuke\nn = nuke.toNode('Grade1')\nn['white'].setValue(\n    2,\n)\nprint('done')\n", "")],
     ),
+    "llama, short loops without a fence": (
+        "Sure.\n\na, b = [nuke.toNode(n) for n in ('A', 'B')]\nfor n in nuke.allNodes(): n.setSelected(n == a)\nif b: "
+        "b.setInput(0, a)\n\nDone.",
+        [
+            (
+                "python",
+                "a, b = [nuke.toNode(n) for n in ('A', 'B')]\nfor n in nuke.allNodes(): n.setSelected(n == a)\nif b: "
+                "b.setInput(0, a)\n",
+                "",
+            )
+        ],
+    ),
     "llama, indented without a fence": (
         "Run this:\n\n" + textwrap.indent(BLACK, "    ") + "\nThat is all.\n",
         [("python", BLACK, "")],
@@ -496,7 +508,7 @@ _PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.one_of(_PIECES, st.text(max_size=20)), max_size=30).map("".join), st.booleans())
 def test_finding_raises_nothing_and_finds_the_same_again(answer, cut):
     found = find_proposals(
@@ -534,3 +546,14 @@ def test_a_megabyte_of_answer_takes_no_more_than_its_share(piece):
     find_proposals(piece * (1_000_000 // len(piece)))
     # A search that looks back over the answer for each of its lines would take minutes.
     assert time.monotonic() - began < 25.0
+
+
+def test_the_reference_answers_are_found_with_a_fence_and_without(shared):
+    lines = (shared / "tasks" / "open.jsonl").read_text(encoding="utf-8").splitlines()
+    answers = [task["reference_python"] for task in map(json.loads, lines) if task.get("reference_python")]
+    assert len(answers) > 20
+    for code in answers:
+        (marked,) = find_proposals(f"Here it is:\n```python\n{code}\n```\nDone.")
+        (bare,) = find_proposals(f"Here it is:\n\n{code}\n\nThat is all there is to it.")
+        assert marked.kind == bare.kind
+        assert marked.code.strip() == bare.code.strip() == code.strip()

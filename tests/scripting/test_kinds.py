@@ -221,7 +221,7 @@ def _texts(code: str) -> list[str]:
     return [node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.text(max_size=60))
 def test_quoting_never_lets_text_become_code(text):
     code = runnable(ScriptProposal("tcl", text))
@@ -277,3 +277,44 @@ def test_nodes_without_code_stay_as_they_are():
     text = 'Blur {\n size 3\n label "\\[value size]"\n name B\n}\n'
     assert without_code(text).text == text
     assert pasteable(text).endswith(text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        r'"\[python nuke.scriptClear()]"',
+        r'"\[ python \{x\}]"',
+        r'"\[\{python\} x]"',
+        r'"\[set a python]\[\$a x]"',
+        r'"\[value x]\[exec ls]"',
+        r'"\[if \{1\} \{exec ls\}]"',
+        r'"\[if \{\[exec ls]\} \{set a 1\}]"',
+        r'"\[concat a; exec ls]"',
+        r'"\[string length \[open x w]]"',
+        r'"\[file delete x]"',
+        r'"\[knob Blur1.size 3]"',
+        r'"\[catch \{source x\}]"',
+        r'{{"\[python \{1\}]"}}',
+        r"{{\[exec\ ls\]}}",
+    ],
+)
+def test_values_that_run_something_are_found(value):
+    assert without_code(f"Blur {{\n label {value}\n name B\n}}\n").dropped == ("B.label",)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        r'"\[value size]"',
+        r'"a \[file tail \[value Read1.file]] b"',
+        r'"\[if \{\[value mix] > 0.5\} \{return on\} else \{return off\}]"',
+        r'"\[lindex \[split \[metadata input/filename] /] end]"',
+        r'"\[regsub -all python \[value label] x]"',
+        r'"\[date %Y]"',
+        r'"python source exec"',
+        r'"a list such as \[a, b]"',
+        r'{{"\[value root.first_frame]+python"}}',
+    ],
+)
+def test_values_that_only_look_are_left_alone(value):
+    assert without_code(f"Blur {{\n label {value}\n name B\n}}\n").dropped == ()
