@@ -10,6 +10,7 @@ import warnings
 from nuke_ai_panel.scripting.effects import find_effects
 from nuke_ai_panel.scripting.findings import Finding, Preflight
 from nuke_ai_panel.scripting.proposal import ScriptProposal
+from nuke_ai_panel.scripting.python_check_bound import check_bound
 from nuke_ai_panel.scripting.python_check_flow import Flow
 from nuke_ai_panel.scripting.python_check_names import CodeNames, ScriptNames
 from nuke_ai_panel.scripting.python_check_notes import Notes, excerpt_of
@@ -38,14 +39,16 @@ def check(proposal: ScriptProposal, surroundings: Surroundings | None = None) ->
         return Preflight((Finding(f"The script cannot be read: {error}.", "fatal", "syntax"),))
     except (RecursionError, MemoryError):
         return Preflight((Finding("The script is nested too deeply to be read.", "fatal", "syntax"),))
-    return Preflight(tuple(_findings(tree, proposal.code, surroundings)), tuple(find_effects(tree)))
+    return Preflight(tuple(_findings(tree, proposal, surroundings)), tuple(find_effects(tree)))
 
 
-def _findings(tree: ast.Module, code: str, surroundings: Surroundings | None) -> list[Finding]:
+def _findings(tree: ast.Module, proposal: ScriptProposal, surroundings: Surroundings | None) -> list[Finding]:
     around = surroundings or Surroundings()
-    notes = Notes(code)
+    notes = Notes(proposal.code)
     nodes = list(ast.walk(tree))
     check_versions(tree, nodes, around.catalogue, notes)
+    # A tool runs among what the start-up files of the studio have defined.
+    check_bound(nodes, notes, "problem" if proposal.kind == "python" else "warning")
     names = ScriptNames(around.catalogue, around.document, CodeNames(nodes))
     # Code may be nested deeper than it can be followed; then what was found so far is told.
     with contextlib.suppress(RecursionError):

@@ -6,6 +6,7 @@ import ast
 import functools
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Optional
 
 from nuke_ai_panel import nk
@@ -15,6 +16,8 @@ from nuke_ai_panel.scripting.findings import Finding, Severity
 
 __all__ = ["CodeNames", "ScriptNames", "stem_of"]
 
+# A toolset on the plug-in path can be created as a node too.
+_IS_A_FILE = re.compile(r"\.nk\Z|[/\\]")
 _DIGITS = re.compile(r"\d+\Z")
 #: Knobs whose lack on a class is no fact to build on: which classes have them changed, and setting them does no harm.
 _DOUBTFUL_KNOBS = frozenset(
@@ -78,6 +81,7 @@ _MAKERS = frozenset(
         "redo",
     ]
 )
+_REWIRE = frozenset({"setInput", "connectInput", "createNode", "delete", "connectNodes", "extractSelected", "swapAB"})
 
 
 def stem_of(class_name: str) -> str:
@@ -99,6 +103,8 @@ class CodeNames:
         self.any_node = False
         self.any_knob = False
         self.any_layer = False
+        #: Whether the code changes what nodes read from.
+        self.rewires = False
         for node in nodes:
             if isinstance(node, ast.Call):
                 self._call(node)
@@ -117,6 +123,7 @@ class CodeNames:
     def _call(self, node: ast.Call) -> None:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         texts = [_text(each) for each in node.args]
+        self.rewires = self.rewires or name in _REWIRE or name in _MAKERS
         if name in _MAKERS:
             self.any_node = True
             self.any_knob = self.any_knob or name in ("fromScript", "readKnobs")
@@ -283,11 +290,11 @@ class ScriptNames:
 
     def class_finding(self, name: str) -> Optional[Finding]:
         """Return what is wrong with making a node of that class."""
-        if name in self.inner_classes() or name.startswith("OFX") or not name:
+        if name in self.inner_classes() or name.startswith("OFX") or not name or _IS_A_FILE.search(name):
             return None
         problem = self.catalogue.check_class(name)
         if problem is not None:
-            return _finding(problem, "unknown-class", "obsolete" if problem.reason == "obsolete" else "")
+            return _class_finding(problem)
         if self.catalogue.is_known(name):
             return None
         message = f"Nuke has no class {name!r} unless a plug-in or gizmo brings it."
@@ -308,7 +315,7 @@ class ScriptNames:
                 continue
             if problem.reason == "obsolete" and not (self.document is not None and problem.suggestion in there):
                 return None
-            found.append(_finding(problem, "unknown-class", "obsolete" if problem.reason == "obsolete" else ""))
+            found.append(_class_finding(problem))
         return found[0] if found else None
 
     # knobs
@@ -456,6 +463,14 @@ class ScriptNames:
 
 def _class_of(node: nk.Node) -> str:
     return (node.clone_of or node).class_name
+
+
+def _class_finding(problem: CatalogueProblem) -> Finding:
+    found = _finding(problem, "unknown-class", "obsolete" if problem.reason == "obsolete" else "")
+    if problem.reason == "menu_name" and stem_of(problem.suggestion or "").startswith(problem.name):
+        # Nuke may take the name without its number for the class.
+        return replace(found, severity="warning")
+    return found
 
 
 def _finding(problem: CatalogueProblem, rule: str, other_rule: str = "") -> Finding:

@@ -25,7 +25,7 @@ class Notes:
 
     def __init__(self, code: str) -> None:
         self._lines = code.splitlines()
-        self._found: dict[tuple[int, int, str, str], Finding] = {}
+        self._found: dict[tuple[int, str, str], Finding] = {}
         self._pending: dict[tuple[int, int, str], Pending] = {}
         self._place: Optional[ast.AST] = None
         self.softness = 0
@@ -42,7 +42,7 @@ class Notes:
         if self.softness and finding.severity == "problem":
             finding = replace(finding, severity="warning")
         placed = self._placed(self._place or node, finding)
-        key = (placed.line, placed.column, placed.rule, placed.name)
+        key = (placed.line, placed.rule, placed.name)
         before = self._found.get(key)
         if before is None or (before.severity == "warning" and placed.severity == "problem"):
             self._found[key] = placed

@@ -119,6 +119,8 @@ PYTHON_KNOBS = frozenset(
     ]
 )
 _TCL_TEXTS = frozenset({"EvalString_Knob", "File_Knob", "Multiline_Eval_String_Knob"})
+_OF_CURVES = frozenset({"rootLayer", "toElement", "changed"})
+_CALLBACKS = ("on", "before", "after", "update", "knobChanged", "autolabel", "filenameFilter", "validate", "autoSave", "render")
 _LISTS_OF_NODES = frozenset({"dependencies", "dependent", "nodes", "selectedNodes", "getNodes", "clones"})
 _KINDS: Mapping[str, str] = {"root": "Root", "thisRoot": "Root"}
 _INSTANCES: Mapping[str, str] = {"menu": "Menu", "toolbar": "ToolBar", "Undo": "Undo", "ProgressTask": "ProgressTask"}
@@ -168,7 +170,9 @@ class NukeNames:
         if name.startswith("_") or name in code.nuke_attributes or name in code.asked_attributes:
             return None
         if owner.name == "nuke":
-            if name in _INSIDE_NUKE:
+            if name == "nuke":
+                return owner
+            if name in _INSIDE_NUKE or _is_registry(name):
                 return Named(full)
             self._function(node, full)
         elif owner.name == "nukescripts":
@@ -198,7 +202,7 @@ class NukeNames:
         if isinstance(owner, NodeOf):
             return self._node_attribute(node, owner, name)
         if isinstance(owner, KnobOf):
-            if _is_of_its_own(owner):
+            if _is_of_its_own(owner) or name in _OF_CURVES:
                 return None
             if name in api().methods("Knob") or name not in _knob_methods():
                 self._function(node, f"Knob.{name}")
@@ -490,7 +494,9 @@ class NukeNames:
         if name in ("begin", "end"):
             self.notes.in_group = int(name == "begin" and owner.classes != frozenset({"Root"}))
             return owner if name == "begin" else None
-        if name in ("input", "output", "parent", "rootNode", "selectedNode", "node"):
+        if name == "input":
+            return self._connected(owner, given.get(0))
+        if name in ("output", "parent", "rootNode", "selectedNode", "node"):
             return NodeOf()
         if name == "makeGroup":
             return NodeOf(frozenset({"Group"}), True, takes_any_knob=True)
@@ -499,6 +505,17 @@ class NukeNames:
         if name == "metadata":
             return None
         return None
+
+    def _connected(self, owner: NodeOf, number: Optional[Value]) -> NodeOf:
+        """Return what an input of a node of the open script reads from, as long as the code connects nothing anew."""
+        index = number.values[0] if isinstance(number, Constant) and len(number.values) == 1 else None
+        if owner.node is None or self.names.code.rewires or not self.notes.script_known or not isinstance(index, int):
+            return NodeOf()
+        inputs = owner.node.inputs
+        found = inputs[index] if 0 <= index < len(inputs) else None
+        if found is None:
+            return NodeOf()
+        return NodeOf(frozenset({(found.clone_of or found).class_name}), node=found.clone_of or found)
 
     def _knob_method(self, node: ast.Call, owner: KnobOf, name: str, given: Given) -> Optional[Value]:
         if name in ("setValue", "setText"):
@@ -543,6 +560,11 @@ class NukeNames:
             if isinstance(each, str) and (knob.kind in _TCL_TEXTS or knob.name == "label"):
                 for finding in tcl_findings(self.names, owner, knob.name, each, bool(self.notes.in_group)):
                     self._if_here(node, finding)
+
+
+def _is_registry(name: str) -> bool:
+    """Return whether a name is one of the dictionaries that hold callbacks: ``nuke.onCreates`` beside ``nuke.onCreate``."""
+    return name.endswith("s") and name[:-1] in api().functions and name.startswith(_CALLBACKS)
 
 
 def _is_of_its_own(knob: KnobOf) -> bool:

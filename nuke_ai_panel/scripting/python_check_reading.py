@@ -195,9 +195,10 @@ class Reading:
             self._nuke.misused(node.left, left)
             self._nuke.misused(right_node, right)
             if isinstance(operator, (ast.Eq, ast.NotEq, ast.In, ast.NotIn)):
-                for one, other, place in ((left, right, right_node), (right, left, node.left)):
-                    if isinstance(one, ClassOf):
-                        self._compared(place, other)
+                if isinstance(left, ClassOf):
+                    self._compared(right_node, right)
+                elif isinstance(right, ClassOf) and isinstance(operator, (ast.Eq, ast.NotEq)):
+                    self._compared(node.left, left)
             nothing = Constant((None,))
             if left == nothing or right == nothing:
                 self._notes.ask(left)

@@ -10,12 +10,13 @@ from nuke_ai_panel.nk.catalogue import Catalogue
 from nuke_ai_panel.scripting.findings import Finding
 from nuke_ai_panel.scripting.python_check_notes import Notes
 
-__all__ = ["bound_names", "check_versions", "python_of"]
+__all__ = ["OLD_BUILT_INS", "bound_names", "check_versions", "python_of", "tolerated"]
 
 #: From which Nuke on the interpreter is of which version.
 _PYTHONS = (("16.0", (3, 11)), ("15.0", (3, 10)), ("14.0", (3, 9)), ("13.0", (3, 7)))
 
-_OLD_BUILT_INS = {
+#: Names of Python 2, and what they are now.
+OLD_BUILT_INS = {
     "unicode": "str",
     "xrange": "range",
     "raw_input": "input",
@@ -132,7 +133,7 @@ class _Versions:
         self._notes = notes
         self._python = python_of(catalogue)
         self._own = bound_names(nodes)
-        self._tolerant = set(_tolerated(nodes))
+        self._tolerant = set(tolerated(nodes))
         self._has_future = any(
             isinstance(node, ast.ImportFrom)
             and node.module == "__future__"
@@ -208,7 +209,7 @@ class _Versions:
             self._new(node, f"{module}.{name}", since)
 
     def _name(self, node: ast.Name) -> None:
-        meant = _OLD_BUILT_INS.get(node.id)
+        meant = OLD_BUILT_INS.get(node.id)
         if meant is not None and node.id not in self._own:
             self._old(node, node.id, meant)
         elif node.id in ("anext", "aiter") and node.id not in self._own:
@@ -328,10 +329,16 @@ def bound_names(nodes: Sequence[ast.AST]) -> set[str]:
             found.add(node.arg)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             found.update(each.asname or each.name.split(".")[0] for each in node.names)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            found.add(node.name)
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            found.update(node.names)
+        elif type(node).__name__ in ("MatchAs", "MatchStar", "MatchMapping"):
+            found.update(each for each in (getattr(node, "name", None), getattr(node, "rest", None)) if each)
     return found
 
 
-def _tolerated(nodes: Sequence[ast.AST]) -> Iterator[int]:
+def tolerated(nodes: Sequence[ast.AST]) -> Iterator[int]:
     """Yield what stands where an error or another version is reckoned with: in ``try`` and behind a test of the version."""
     for node in nodes:
         if isinstance(node, ast.Try):

@@ -74,7 +74,7 @@ def test_preflight_lets_a_doubtful_escape_pass_silently():
         ("open('a.txt').read()", "reads files"),
         ("open('a.txt', 'w').write('x')", "writes files"),
         ("open('a.txt', mode='ab')", "writes files"),
-        ("open('a.txt', how)", "writes files"),
+        ("how = input()\nopen('a.txt', how)", "writes files"),
         ("from pathlib import Path\nPath('a').open('w')", "writes files"),
         ("from pathlib import Path\nPath('a').write_text('x')", "writes files"),
         ("import os\nos.remove('a')", "deletes files"),
@@ -90,7 +90,7 @@ def test_preflight_lets_a_doubtful_escape_pass_silently():
         ("import nuke\nnuke.message('hello')", "waits for the artist"),
         ("import nuke\nnuke.addKnobChanged(print)", "stays in the session"),
         ("while True:\n    x = 1", "may not end"),
-        ("while 1:\n    for a in b:\n        break", "may not end"),
+        ("while 1:\n    for a in 'b':\n        break", "may not end"),
     ],
 )
 def test_preflight_names_the_effect(code, kind):

@@ -287,6 +287,14 @@ def test_the_same_quotes_inside_of_an_f_string_are_too_new():
     assert not found("n = nuke.root()\nprint(f\"{n['fps'].value()}\")\n", of_version("16.0"))
 
 
+def test_a_name_without_meaning_is_told_once():
+    told = found("import nuke\nprint(os.sep)\nprint(os.name)\n")
+    assert [(each.line, each.severity, each.suggestion) for each in told] == [(2, "problem", "import os")]
+    assert not found("try:\n    cmds.ls()\nexcept NameError:\n    pass")
+    tool = check(ScriptProposal("tool", "print(os.sep)"), Surroundings.of(SHOT)).findings
+    assert [each.severity for each in tool] == ["warning"]
+
+
 def test_modules_that_may_be_missing_are_a_doubt():
     assert [(each.severity, each.rule) for each in found("import numpy as np")] == [("warning", "doubt")]
     assert not found("try:\n    import numpy\nexcept ImportError:\n    numpy = None")
