@@ -7,6 +7,7 @@ import pytest
 from nuke_ai_panel_ui.cards import ErrorCard, PlanCard, StoppedCard
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtWidgets
 from nuke_ai_panel_ui.review import ReviewCard
+from nuke_ai_panel_ui.running_window import RunningWindow
 
 LIMIT = 20_000
 BLUR = """Behind the grade:
@@ -597,3 +598,72 @@ def test_what_will_be_sent_can_be_seen_and_taken_away(qtbot, panel, controller, 
     _ask(qtbot, panel, "hello")
     qtbot.waitUntil(lambda: bool(server.asked), timeout=LIMIT)
     assert "- Grade1 (Grade)" not in server.asked[0]["messages"][-1]["content"]
+
+
+# running and going back
+
+
+ENDLESS = """```python
+import os
+import nuke
+nuke.nodes.Blur(name='Gone')
+count = 0
+# On the copy, whose home is a folder of its own, it ends.
+while 'dry-run' not in os.environ['HOME']:
+    count += 1
+```
+"""
+
+
+def test_stop_ends_a_script_that_does_not_come_back(qtbot, panel, controller, server, host):
+    server.answer = [ENDLESS]
+    before = host.snapshot()
+    _ask(qtbot, panel, "loop")
+    card = _review(qtbot, panel)
+    pressed = []
+
+    def press():
+        for window in QtWidgets.QApplication.topLevelWidgets():
+            if isinstance(window, RunningWindow) and window.isVisible():
+                pressed.append(window.words.text())
+                window.stop.click()
+
+    timer = QtCore.QTimer()
+    timer.timeout.connect(press)
+    timer.start(50)
+    _click(qtbot, card.run)
+    timer.stop()
+    assert pressed
+    assert "It was stopped; nothing was changed" in card.title.text()
+    assert host.snapshot() == before
+    _idle(qtbot, controller)
+
+
+def test_the_script_can_be_brought_back_to_any_state_of_the_conversation(qtbot, panel, controller, server, host):
+    white = "```python\nimport nuke\nnuke.toNode('Grade1')['white'].setValue({})\n```\n"
+    server.answers = [[white.format(2)], [white.format(3)]]
+    before = host.snapshot()
+    _ask(qtbot, panel, "brighter")
+    _click(qtbot, _review(qtbot, panel, 1).run)
+    _ask(qtbot, panel, "brighter still")
+    _click(qtbot, _review(qtbot, panel, 2).run)
+    menu = panel.header.more.menu()
+    menu.aboutToShow.emit()
+    newest, oldest = panel._restore.actions()
+    assert "brighter still" in newest.text()
+    oldest.trigger()
+    assert host.node("Grade1").knobs["white"] == "1.5"
+    assert host.snapshot() == before
+    assert host.undo()
+    assert host.node("Grade1").knobs["white"] == "3"
+
+
+def test_always_here_runs_the_like_without_a_question(qtbot, panel, controller, server, host):
+    white = "```python\nimport nuke\nnuke.toNode('Grade1')['white'].setValue({})\n```\n"
+    server.answers = [[white.format(2)], [white.format(3)]]
+    _ask(qtbot, panel, "brighter")
+    _click(qtbot, _review(qtbot, panel, 1).run_always)
+    _idle(qtbot, controller)
+    _ask(qtbot, panel, "brighter still")
+    qtbot.waitUntil(lambda: host.node("Grade1").knobs["white"] == "3", timeout=LIMIT)
+    assert panel._cards[2].title.text() == "Ran on hero_v012.nk"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nuke_ai_panel_ui import script_editor
-from nuke_ai_panel_ui.qt import QtWidgets
+from nuke_ai_panel_ui.qt import QtCore, QtWidgets
 
 
 @pytest.fixture
@@ -24,6 +24,8 @@ def editor(qtbot):
     splitter.addWidget(made)
     pane.show()
     yield made
+    pane.deleteLater()
+    QtCore.QCoreApplication.sendPostedEvents(None, int(QtCore.QEvent.Type.DeferredDelete))
 
 
 def test_insert_adds_below_what_is_there_and_is_one_step(editor):

@@ -36,8 +36,9 @@ from nuke_ai_panel.agent.session_events import (
 from nuke_ai_panel.credentials import Credentials
 from nuke_ai_panel.errors import NukeAIPanelError
 from nuke_ai_panel.hosts.base import Host
+from nuke_ai_panel.nk.catalogue import use_index_folder
 from nuke_ai_panel.providers import registry
-from nuke_ai_panel.settings import Settings, SettingsStore, Value
+from nuke_ai_panel.settings import Settings, SettingsStore, Value, config_folder
 from nuke_ai_panel_ui.conversation import ConversationRecord
 from nuke_ai_panel_ui.host_loop import HostLoop, attach
 from nuke_ai_panel_ui.panel_style import panel_theme
@@ -156,7 +157,8 @@ class PanelController(QtCore.QObject):
     def session(self) -> ChatSession:
         """The conversation; begun at the first use."""
         if self._session is None:
-            self._session = ChatSession(self.host, self.store, self.credentials)
+            use_index_folder(config_folder() / "catalogue")
+            self._session = ChatSession(self.host, self.store, self.credentials, records_folder=config_folder() / "records")
             self._session.subscribe(self._on_event)
             self.loop.add_closer(self._session.aclose)
         return self._session
@@ -263,7 +265,12 @@ class PanelController(QtCore.QObject):
         """What the artist does with the proposals."""
         if self._desk is None:
             self._desk = ProposalDesk(
-                lambda: self.session, self.record, begin=self._begin, check=self._begin_check, undo_hint=self._undo_hint
+                lambda: self.session,
+                self.record,
+                begin=self._begin,
+                check=self._begin_check,
+                undo_hint=self._undo_hint,
+                loop=lambda: self.loop,
             )
             self._desk.changed.connect(self.proposal_changed)
             self._desk.host_changed.connect(self.host_changed)

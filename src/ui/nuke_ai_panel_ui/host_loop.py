@@ -122,6 +122,7 @@ class HostLoop(QEventLoop):
         self._timers: list[tuple[float, int, _Timer]] = []
         self._order = itertools.count()
         self._cancelled_timers = 0
+        self._held = 0
         self._wake_at = math.inf
         self._thread_called = threading.Event()
         self._ringing = threading.RLock()  # Reentrant: garbage collection in emit may make another call.
@@ -246,6 +247,17 @@ class HostLoop(QEventLoop):
         finally:
             asyncio._set_running_loop(before)
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no callback of this loop run inside of the block, although Qt's events may be handled in it."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+            if self._attached:
+                self._wake_up_at(0.0)
+
     def spawn(self, coro: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
         """Start a task from anywhere on the main thread, keep it alive until it ends, and log what it raises."""
         task: asyncio.Task[_T] = self.create_task(coro)
@@ -324,6 +336,8 @@ class HostLoop(QEventLoop):
             return
         # Should a callback open a nested Qt event loop, the next alarm rings in there, and the other callbacks go on.
         self._wake_at = math.inf
+        if self._held:
+            return
         self._wake_up_at(0.0)
         self._put_off_late_timers()
         self._run_batch()

@@ -175,6 +175,9 @@ class Panel(QtWidgets.QWidget):
         self.copy_conversation = QAction("Copy conversation", menu)
         self.copy_conversation.triggered.connect(lambda *_: self._copy(self.transcript.markdown()))
         menu.addAction(self.copy_conversation)
+        self._restore = QtWidgets.QMenu("Restore the script", menu)
+        menu.addMenu(self._restore)
+        menu.aboutToShow.connect(self._list_checkpoints)
         self.header.more.setMenu(menu)
         self.setFocusProxy(self.composer.prompt)
 
@@ -348,6 +351,18 @@ class Panel(QtWidgets.QWidget):
             view.add_widget(label(f"Fixing it, try {event.number} of {event.limit}: {event.detail}", dim=True, wrap=True))
         elif isinstance(event, SessionCleared):
             self._clear()
+
+    def _list_checkpoints(self) -> None:
+        """List the states that this conversation's changes began from."""
+        self._restore.clear()
+        desk = self._controller.desk
+        for checkpoint in desk.checkpoints():
+            at = datetime.datetime.fromtimestamp(checkpoint.time)
+            title = checkpoint.title.replace("&", "&&")
+            action = QAction(f"{at:%H:%M}  before \u201c{title}\u201d", self._restore)
+            action.triggered.connect(lambda *_, number=checkpoint.id: desk.restore(number))
+            self._restore.addAction(action)
+        self._restore.setEnabled(bool(self._restore.actions()))
 
     def _begin_plan(self, plan: PlanCard, steps: str) -> None:
         if self._controller.work_off(steps):

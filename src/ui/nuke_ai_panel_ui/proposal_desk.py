@@ -10,11 +10,14 @@ from nuke_ai_panel.errors import NukeAIPanelError
 from nuke_ai_panel.scripting.proposal import ScriptProposal
 from nuke_ai_panel_ui import script_editor
 from nuke_ai_panel_ui.conversation import ConversationRecord
-from nuke_ai_panel_ui.qt import QtCore, Signal
+from nuke_ai_panel_ui.qt import QtCore, QtWidgets, Signal
+from nuke_ai_panel_ui.running_window import RunningWindow
 
 if TYPE_CHECKING:
     from nuke_ai_panel.agent.proposals import Scope
     from nuke_ai_panel.agent.session import ChatSession
+    from nuke_ai_panel.scripting.checkpoints import Checkpoint
+    from nuke_ai_panel_ui.host_loop import HostLoop
 
 __all__ = ["ProposalDesk"]
 
@@ -38,6 +41,7 @@ class ProposalDesk(QtCore.QObject):
         begin: Callable[[Coroutine[Any, Any, None]], None],
         check: Callable[[Coroutine[Any, Any, None]], None],
         undo_hint: Callable[[], str],
+        loop: Callable[[], HostLoop],
     ) -> None:
         super().__init__()
         self._session = session
@@ -45,6 +49,7 @@ class ProposalDesk(QtCore.QObject):
         self._begin = begin
         self._check = check
         self._undo_hint = undo_hint
+        self._loop = loop
 
     def propose(self, code: str, language: str = "") -> None:
         """Check a script that the artist took from the transcript; its review card follows."""
@@ -71,11 +76,45 @@ class ProposalDesk(QtCore.QObject):
     def apply(self, proposal_id: int, scope: Scope = "once") -> None:
         """Run a reviewed proposal in the host; its record tells what came of it."""
         record = self._record.proposals[proposal_id]
+        session = self._session()
+        title = record.review.proposal.title or "The script"
+        window = RunningWindow(f"{title} is running.", session.proposals.stop_running, self._window())
+        session.proposals.on_tick = window.tick
         try:
-            self._session().apply(proposal_id, scope)
+            with self._loop().held():
+                session.apply(proposal_id, scope)
         except NukeAIPanelError as error:
             record.note = str(error)
+        finally:
+            session.proposals.on_tick = None
+            window.end()
         self.changed.emit(proposal_id)
+        self.host_changed.emit()
+
+    @staticmethod
+    def _window() -> QtWidgets.QWidget | None:
+        return QtWidgets.QApplication.activeWindow()
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """Return the states of the script that can be restored, the newest first. Reads a few small files."""
+        try:
+            return self._session().checkpoints()[::-1]
+        except (NukeAIPanelError, OSError) as error:
+            self.notice.emit(f"The checkpoints cannot be read: {error}")
+            return []
+
+    def restore(self, checkpoint_id: str) -> None:
+        """Bring the script back to a checkpoint, as one undo step."""
+        try:
+            result = self._session().restore(checkpoint_id)
+            said = (
+                "The script is back at that state. Undo takes this back."
+                if result.ok
+                else result.error.strip().splitlines()[-1]
+            )
+        except NukeAIPanelError as error:
+            said = str(error)
+        self.notice.emit(said)
         self.host_changed.emit()
 
     def note_run(self, proposal_id: int) -> None:
