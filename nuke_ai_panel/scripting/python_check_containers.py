@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Optional, Union
 
 from nuke_ai_panel.scripting.python_check_notes import Notes
-from nuke_ai_panel.scripting.python_check_nuke import Given
-from nuke_ai_panel.scripting.python_check_values import Constant, KnobOf, Mapped, NodeOf, Several, Value, without_cover
+from nuke_ai_panel.scripting.python_check_values import Constant, Given, KnobOf, Mapped, NodeOf, Several, Value, without_cover
 
 __all__ = ["built_in_call", "container_call", "element_of"]
 

@@ -14,12 +14,13 @@ from nuke_ai_panel.scripting.python_check_conditions import guards_of, narrowed
 from nuke_ai_panel.scripting.python_check_containers import built_in_call, container_call, element_of
 from nuke_ai_panel.scripting.python_check_names import ScriptNames
 from nuke_ai_panel.scripting.python_check_notes import Notes
-from nuke_ai_panel.scripting.python_check_nuke import Given, NukeNames
+from nuke_ai_panel.scripting.python_check_nuke import NukeNames
 from nuke_ai_panel.scripting.python_check_values import (
     Bound,
     ClassOf,
     Constant,
     Function,
+    Given,
     Instance,
     KnobOf,
     Mapped,

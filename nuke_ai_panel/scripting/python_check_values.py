@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Optional, Union
 
@@ -15,6 +15,7 @@ __all__ = [
     "ClassOf",
     "Constant",
     "Function",
+    "Given",
     "Instance",
     "KnobOf",
     "Mapped",
@@ -212,3 +213,17 @@ def joined_all(values: Iterable[Optional[Value]]) -> Optional[Value]:
 def without_cover(value: Optional[Value]) -> Optional[Value]:
     """Return the value where only some of what it may be is met: behind a condition, or at one place of a list."""
     return replace(value, covers=False) if isinstance(value, NodeOf) and value.covers else value
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a call was given: values by place and by name; `has_more` where ``*args`` or ``**kwargs`` stand in it."""
+
+    places: Sequence[Optional[Value]]
+    named: Mapping[str, Optional[Value]]
+    nodes: Mapping[str, ast.expr]
+    has_more: bool = False
+
+    def get(self, place: int, name: str = "") -> Optional[Value]:
+        """Return the value of an argument, None where it is not given or not known."""
+        return self.places[place] if place < len(self.places) else self.named.get(name)
