@@ -187,6 +187,9 @@ async def test_reference_describes_and_searches(bench):
     (knob,) = await lines(work, "node_reference", **{"class": "Merge2", "knob": "operation"})
     assert "plus" in knob
     assert any(line.startswith("EdgeBlur") for line in await lines(work, "node_reference", query="edge blur"))
+    soft = [line.split(",")[0] for line in await lines(work, "node_reference", query="soften edges")]
+    assert soft[0] == "Soften"
+    assert "EdgeBlur" in soft
     answer = await ask(work.box, "node_reference", **{"class": "Grade", "knob": "gamma_r"})
     assert answer.is_error
     assert "did you mean gamma?" in answer.text

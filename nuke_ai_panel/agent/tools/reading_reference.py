@@ -14,6 +14,7 @@ from nuke_ai_panel.nk.catalogue_types import ClassInfo, KnobInfo
 __all__ = ["TOOLS"]
 
 _MOST_CLASSES = 40
+_FEW = 5
 
 
 def _reference(view: ScriptView, arguments: Arguments) -> Iterator[str]:
@@ -77,7 +78,7 @@ def _search(view: ScriptView, query: str) -> Iterator[str]:
     resolved = catalogue.resolve(query)
     if resolved:
         found[resolved] = None
-    words = query.casefold().split()
+    words = [word[:-1] if len(word) > 4 and word.endswith("s") else word for word in query.casefold().split()]
     for name in catalogue.names():
         if all(word in name.casefold() for word in words):
             found[name] = None
@@ -91,6 +92,10 @@ def _search(view: ScriptView, query: str) -> Iterator[str]:
                 found[name] = None
             if len(found) >= _MOST_CLASSES:
                 break
+    if len(found) < _FEW:
+        for name in catalogue.names():
+            if any(len(word) > 3 and word in name.casefold() for word in words):
+                found[name] = None
     for name in list(found)[:_MOST_CLASSES]:
         info = catalogue.class_info(name)
         menu = f", menu {info.menu}" if info is not None and info.menu else ""
