@@ -110,7 +110,7 @@ def test_a_check_takes_any_text(kind, text, target):
 def test_long_text_is_checked_in_its_share_of_time(kind, piece):
     began = time.monotonic()
     preflight(
-        ScriptProposal(kind, piece * (150_000 // len(piece)), target="Blur1.size" if kind == "expression" else ""),
+        ScriptProposal(kind, piece * (60_000 // len(piece)), target="Blur1.size" if kind == "expression" else ""),
         Surroundings.of(SCRIPT),
     )
     assert time.monotonic() - began < 30.0
@@ -129,3 +129,17 @@ def test_a_doubt_is_the_first_finding():
 def test_empty_text_is_fatal(kind):
     (only,) = preflight(ScriptProposal(kind, " \n")).findings
     assert (only.severity, only.rule) == ("fatal", "empty")
+
+
+def test_a_finding_shows_its_line_with_the_place_marked():
+    (finding,) = preflight(ScriptProposal("tcl", "puts a\nknob Blur1.sizee 3"), Surroundings.of(SCRIPT)).findings
+    line, caret = finding.excerpt.split("\n")
+    assert line == "knob Blur1.sizee 3"
+    assert line[caret.index("^") :].startswith("Blur1.sizee")
+
+
+def test_of_very_many_findings_the_worst_are_kept():
+    many = "".join(f"Studio{n}Glint {{\n}}\n" for n in range(300)) + "Blur {\n sizee 3\n}\n"
+    kept = preflight(ScriptProposal("nk", many)).findings
+    assert len(kept) == 200
+    assert kept[-1].severity == "problem"
