@@ -94,8 +94,8 @@ class Document(ChangingScript):
             self._put(node, None if node.clone_of is not None else node.name)
             node._inputs = wired
             added.append(node)
-        for variable in snippet.names_read:
-            self.names_read.setdefault(fresh.get(variable, variable), None)
+        for variable, named in snippet.names_read.items():
+            self.names_read.setdefault(fresh.get(variable, variable), named)
         for node in added:
             wired, node._inputs = node._inputs, []
             self._set_inputs(node, wired, forced=True)

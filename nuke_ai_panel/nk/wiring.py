@@ -44,19 +44,28 @@ def arranged(scope: Scope) -> list[Item]:
         if not fits(program, known, set(new)):
             continue
         placed = _place_all(program, new, known) if new else program
-        if placed is not None and (placed is program or fits(placed, known, set())) and _names_originals(placed, scope):
+        if placed is not None and (placed is program or fits(placed, known, set())) and _serves_clones(placed, scope):
             return placed
     program = in_nuke_order(scope)
-    if not fits(program, known, set()):
+    if not (fits(program, known, set()) and _serves_clones(program, scope)):
         # Where an input order puts a clone before its original, the originals come first.
         program = in_nuke_order(scope, originals_first=True)
-        if not fits(program, known, set()):
+        if not (fits(program, known, set()) and _serves_clones(program, scope)):
             raise NkError("Clones that read from each other cannot be written after this change; declone one of them first.")
     return program
 
 
-def _names_originals(program: Iterable[Item], scope: Scope) -> bool:
-    """Return whether what clones in other scopes stand for bears the names that they call it by."""
+def _serves_clones(program: Sequence[Item], scope: Scope) -> bool:
+    """Return whether originals come before their clones, and bear the names that those in other scopes call them by."""
+    if not scope.document.cloned:
+        return True
+    needs = _needs_of_clones(scope)
+    passed: set[Node] = set()
+    for item in program if needs else ():
+        if isinstance(item, Node):
+            if not passed.issuperset(needs.get(item, ())):
+                return False
+            passed.add(item)
     called = {
         clone.clone_variable: original
         for original, clones in scope.document.cloned.items()
@@ -323,14 +332,18 @@ def first_written(scope: Scope) -> dict[Node, Node]:
 
 
 def _originals_in_order(scope: Scope) -> dict[Node, dict[str, None]]:
-    """Return the nodes that have clones, each after those it needs, with the variables their clones name them by."""
+    """Return the nodes that clones need, each after those it needs itself, with the variables that clones name them by."""
+    if not scope.document.cloned:
+        return {}
     variables: dict[Node, dict[str, None]] = {}
     for original, clones in scope.document.cloned.items():
         if original.scope is scope:
             # Clones in groups of this scope count too; those elsewhere name the original by the same variable.
             variables[original] = {clone.clone_variable: None for clone in clones}
-    if not variables:
-        return {}
+    needs = _needs_of_clones(scope)
+    for needed in needs.values():
+        for node in needed:
+            variables.setdefault(node, {})
     ordered: dict[Node, dict[str, None]] = {}
     seen: set[Node] = set()
     for first in [node for node in scope.nodes if node in variables]:
@@ -343,9 +356,31 @@ def _originals_in_order(scope: Scope) -> dict[Node, dict[str, None]]:
             elif node not in seen:
                 seen.add(node)
                 todo.append((node, True))
-                needed = [*node._inputs, node.clone_of]
-                todo.extend((other, False) for other in needed if other is not None and other.scope is scope)
+                needed_first = [*node._inputs, *needs.get(node, ())]
+                todo.extend((other, False) for other in needed_first if other is not None and other.scope is scope)
     return ordered
+
+
+def _needs_of_clones(scope: Scope) -> dict[Node, dict[Node, None]]:
+    """Return the nodes that are clones or hold some, each with those that are, or hold, what has to be written before."""
+    found: dict[Node, dict[Node, None]] = {}
+    for original, clones in scope.document.cloned.items():
+        source = _in_scope(original, scope)
+        if source is None:
+            continue
+        for clone in clones:
+            node = _in_scope(clone, scope)
+            if node is not None and node is not source:
+                found.setdefault(node, {})[source] = None
+    return found
+
+
+def _in_scope(node: Node, scope: Scope) -> Node | None:
+    """Return the node of a scope that is `node`, or that it stands in; None for one that is elsewhere."""
+    at: Node | None = node
+    while at is not None and at.scope is not scope:
+        at = at.scope.owner
+    return at
 
 
 def _names_in_text(scope: Scope) -> Iterable[tuple[SetTop, Node | None]]:
