@@ -8,7 +8,7 @@ import re
 import textwrap
 import warnings
 
-__all__ = ["cleaned", "parse_python", "straightened"]
+__all__ = ["cleaned", "parse_python", "straightened", "with_plain_signs"]
 
 #: Longer code is not parsed to find out what it is; the checks of a proposal do that.
 _LONGEST_PARSED = 300_000
@@ -90,6 +90,11 @@ def straightened(code: str) -> tuple[str, str]:
             sentence = " and ".join(told)
             return tried, sentence[0].upper() + sentence[1:] + "."
     return code, ""
+
+
+def with_plain_signs(code: str) -> str:
+    """Return code with entities, blanks, quotes and dashes as a programmer types them; for languages without such texts."""
+    return _unescaped(code).translate(_INVISIBLE).translate(_TYPOGRAPHIC).translate(_DASHES)
 
 
 def _unescaped(text: str) -> str:

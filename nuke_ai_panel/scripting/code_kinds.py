@@ -77,7 +77,7 @@ _ACTING = frozenset(
         "createNode nodePaste delete setValue setValueAt setInput connectInput setExpression setSelected clone "
         "scriptClear scriptOpen scriptReadText scriptReadFile execute render setKeyAt addKnob removeKnob setXYpos "
         "setXpos setYpos fromScript autoplace scriptSave scriptSaveAs message selectAll extractSelected "
-        "splaySelectedNodes duplicateSelectedNodes loadToolset"
+        "splaySelectedNodes duplicateSelectedNodes loadToolset invoke"
     )
 )
 _TOOL_FILE = re.compile(r"\b(?:menu|init)\.py\b")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from nuke_ai_panel.messages import ToolCall
 from nuke_ai_panel.scripting.answer_blocks import Block, split_answer, unfenced_code, without_thoughts
 from nuke_ai_panel.scripting.answer_json import called_code, code_in_json
-from nuke_ai_panel.scripting.code_cleaning import cleaned, parse_python, straightened
+from nuke_ai_panel.scripting.code_cleaning import cleaned, parse_python, straightened, with_plain_signs
 from nuke_ai_panel.scripting.code_kinds import PYTHON_TAGS, is_work, kind_of, own_names
 from nuke_ai_panel.scripting.code_patches import added_lines, apply_patch, is_patch, read_patch
 from nuke_ai_panel.scripting.expression_targets import split_expressions
@@ -25,6 +25,7 @@ __all__ = ["find_proposals"]
 _CUT = "It is cut off: the answer ended before the code did."
 _NO_TARGET = "It is an expression, and the answer does not say for which knob."
 _NO_BASE = "It is a change to a script, and the script it belongs to was not found."
+_PLAIN = "Typographic signs in it were made plain."
 _MAYBE_PYTHON = PYTHON_TAGS | {""}
 _PROSE = 700
 _NOTE = 200
@@ -169,20 +170,24 @@ def _pieces(
             told = ""
     else:
         told = ""
+    if kind in (None, "blink", "expression"):
+        plain = with_plain_signs(code)
+        again = kind_of(plain, block.tag, around=f"{block.info}\n{around}", asked=asked) if plain != code else None
+        if again in ("blink", "expression"):
+            kind, code, told = again, plain, _PLAIN
     if kind is None:
         if block.is_marked and block.tag in _MAYBE_PYTHON and is_work(code):
             return [_Piece(ScriptProposal("python", code + "\n", title, "", doubt, _note(near)), is_weak=True)]
         return []
+    note = " ".join(filter(None, (_note(near), told)))
     if kind == "expression":
         return [
-            _Piece(
-                ScriptProposal(kind, text, title, knob or target, doubt or ("" if knob or target else _NO_TARGET), _note(near))
-            )
+            _Piece(ScriptProposal(kind, text, title, knob or target, doubt or ("" if knob or target else _NO_TARGET), note))
             for text, knob in split_expressions(code, near, after)
         ]
     doubt = doubt or _left_out(kind, code)
     aim = _blink_node(around) if kind == "blink" else ""
-    return [_Piece(ScriptProposal(kind, code + "\n", title, aim, doubt, " ".join(filter(None, (_note(near), told)))))]
+    return [_Piece(ScriptProposal(kind, code + "\n", title, aim, doubt, note))]
 
 
 def _of_patch(code: str, near: str, title: str, doubt: str, earlier: Sequence[ScriptProposal]) -> list[_Piece]:

@@ -189,6 +189,18 @@ ANSWERS: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
         fenced("1| import nuke\n2| nuke.createNode('Dot')\n", ""),
         [("python", "import nuke\nnuke.createNode('Dot')\n", "")],
     ),
+    "llama, entities in a kernel": (
+        fenced(KERNEL.replace("<", "&lt;").replace(">", "&gt;").replace('"', "\u201c"), "cpp"),
+        [("blink", KERNEL, "")],
+    ),
+    "llama, entities in an expression": (
+        "Set this expression on Switch1.which:\n" + fenced("frame &gt;= 1050 &amp;&amp; frame &lt; 1060 ? 1 : 0\n", ""),
+        [("expression", "frame >= 1050 && frame < 1060 ? 1 : 0", "Switch1.which")],
+    ),
+    "gpt, pressing a menu item is a script": (
+        fenced("import nuke\nnuke.menu('Nuke').findItem('Edit/Undo').invoke()\n"),
+        [("python", "import nuke\nnuke.menu('Nuke').findItem('Edit/Undo').invoke()\n", "")],
+    ),
     "llama, entities": (
         fenced("import nuke\nif nuke.frame() &gt; 1:\n    print(&quot;late&quot;)\n"),
         [("python", 'import nuke\nif nuke.frame() > 1:\n    print("late")\n', "")],
