@@ -80,7 +80,9 @@ def test_the_changed_script_and_the_report_are_kept(answered):
 
 def test_a_right_answer_that_does_something_else_fails_the_command(answered, capsys):
     assert main(["tasks", str(answered("A1.right", OFF))]) == 1
-    assert "**no**: knob: Blur1.size is '7', wanted eq '6'" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "**no**: knob: Blur1.size is '7', wanted eq '6'" in shown
+    assert "| answers: right | all checks hold, nothing flagged | 0 of 1 |" in shown
 
 
 def test_a_crash_on_the_copy_is_not_agreed_to(answered, capsys):
