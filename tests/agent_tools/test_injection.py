@@ -213,6 +213,17 @@ async def test_output_and_errors_of_a_script_are_data_too(bench, says, kind, fai
         assert line.startswith(("| ", "output:"))
 
 
+async def test_difference_that_is_told_is_data_too(bench, says):
+    for text in TEXTS.values():
+        work = bench(SCRIPT.encode())
+        code = f"import nuke\nnuke.toNode('Plate')['label'].setValue({text!r})"
+        plan = await work.box.plan([ToolCall("c", "run_script", json.dumps({"code": code}))])
+        told = work.box.told(plan, await work.propose(plan.proposal))["c"]
+        assert not told.is_error
+        check_marked(told)
+        assert "label: " in told.text
+
+
 @pytest.mark.parametrize("by", ["artist", "studio", "host", "check"])
 async def test_reason_of_a_refusal_closes_no_marker(bench, says, by):
     for text in TEXTS.values():
