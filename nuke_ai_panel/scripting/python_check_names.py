@@ -81,6 +81,9 @@ _MAKERS = frozenset(
         "redo",
     ]
 )
+_SIZED = frozenset(
+    {"AColor_Knob", "Color_Knob", "XY_Knob", "XYZ_Knob", "WH_Knob", "UV_Knob", "BBox_Knob", "Box3_Knob", "Array_Knob"}
+)
 _REWIRE = frozenset({"setInput", "connectInput", "createNode", "delete", "connectNodes", "extractSelected", "swapAB"})
 
 
@@ -421,6 +424,21 @@ class ScriptNames:
             # A user's own knob of that name may hold what Nuke's does not.
             return None
         return found[0] if found else None
+
+    def index_finding(self, classes: Optional[frozenset[str]], knob: str, index: int) -> Optional[Finding]:
+        """Return what is wrong with setting one value of a knob by its number."""
+        sizes = []
+        for name in classes or ():
+            facts = self.catalogue.knob_info(name, knob)
+            if facts is None or knob in self.code.knobs or facts.type not in _SIZED:
+                return None
+            sizes.append(facts.size)
+        if not sizes or index < max(sizes):
+            return None
+        size = max(sizes)
+        values = "1 value" if size == 1 else f"{size} values, numbers 0 to {size - 1}"
+        message = f"{knob} has {values}; setValue(value, {index}) sets none of them."
+        return Finding(message, "warning" if size == 1 else "problem", "unknown-value", name=str(index))
 
     def _channel_finding(self, text: str) -> Optional[Finding]:
         code = self.code

@@ -68,6 +68,12 @@ _CHANGE_SCRIPT = frozenset(
         "tcl",
     ]
 )
+#: What functions take by name, where a wrong name is a usual mistake.
+_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
+    "createNode": ("node", "knobs", "args", "inpanel"),
+    "allNodes": ("filter", "group", "recurseGroups"),
+    "selectedNodes": ("filter",),
+}
 PYTHON_KNOBS = frozenset(
     [
         "knobChanged",
@@ -108,6 +114,7 @@ class NukeNames(NukeMembers):
         if not name.startswith("nuke."):
             return None
         short = name[len("nuke.") :]
+        self._arguments(node, short, given)
         if short in _CHANGE_SELECTION:
             self.notes.selection_known = False
         if short in _CHANGE_SCRIPT:
@@ -142,6 +149,22 @@ class NukeNames(NukeMembers):
         if short in ("expression", "tcl", "executeInMainThread"):
             return None
         return None
+
+    def _arguments(self, node: ast.Call, short: str, given: Given) -> None:
+        """Look for arguments that a function does not take."""
+        known = _ARGUMENTS.get(short)
+        for name in given.named if known is not None else ():
+            if name not in (known or ()):
+                message = f"nuke.{short} takes no argument {name!r}; it takes {', '.join(known or ())}."
+                found = Finding(message, "problem", "unknown-function", name=f"nuke.{short}({name}=)")
+                self.notes.report(given.nodes.get(name, node), found)
+        first = given.get(0)
+        if short == "delete" and (isinstance(first, Several) or (isinstance(first, Constant) and first.texts())):
+            what = "a name" if isinstance(first, Constant) else "a list"
+            message = f"nuke.delete takes a node, not {what}; call it for each node."
+            if what == "a name":
+                message = "nuke.delete takes a node, not a name; write nuke.delete(nuke.toNode(name))."
+            self.notes.report(node, Finding(message, "problem", "unknown-function", name="nuke.delete"))
 
     def _knob_made(self, node: ast.Call, kind: str, given: Given) -> KnobOf:
         command = given.get(2, "command") if kind == "PyScript_Knob" else None
@@ -294,7 +317,10 @@ class NukeNames(NukeMembers):
             return Several(None, KnobOf(owner))
         if name in ("setInput", "connectInput"):
             self.notes.use(given.get(1))
-            number = given.get(0)
+            number, source = given.get(0), given.get(1)
+            if isinstance(number, NodeOf) or (isinstance(source, Constant) and source.texts()):
+                message = f"{name} takes the number of the input first and then a node: node.{name}(0, other)."
+                self.notes.report(node, Finding(message, "problem", "unknown-input", name=name))
             for each in number.values if isinstance(number, Constant) else ():
                 if isinstance(each, int) and not isinstance(each, bool) and given.get(1) != Constant((None,)):
                     self.notes.report(node, self.names.input_finding(owner.classes if owner.is_sure else None, each))
@@ -338,6 +364,10 @@ class NukeNames(NukeMembers):
     def _knob_method(self, node: ast.Call, owner: KnobOf, name: str, given: Given) -> Optional[Value]:
         if name in ("setValue", "setText"):
             self._set(given.nodes.get("0", node), owner, given.get(0))
+            place = given.places[1] if len(given.places) > 1 else None
+            index = place.values[0] if isinstance(place, Constant) and len(place.values) == 1 else None
+            if owner.owner is not None and isinstance(index, int) and name == "setValue":
+                self.notes.report(node, self.names.index_finding(owner.owner.classes, owner.name, index))
         elif name == "setExpression":
             text = given.get(0)
             for each in text.texts() if isinstance(text, Constant) else ():
