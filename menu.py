@@ -25,19 +25,64 @@ def _install_nuke_ai_panel() -> None:
         run.__name__ = function
         return run
 
-    def prompts() -> list:
-        """Return name and title of the shipped prompts: the first line of each file. What a studio adds is in All prompts."""
+    def heads(folder: str, ending: str) -> list:
+        """Return path and first lines of the files in a folder, without a file that cannot be read."""
         import os
 
-        folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "resources", "prompts")
         found = []
         for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
-            name, ending = os.path.splitext(file)
-            if ending == ".md":
-                with open(os.path.join(folder, file), encoding="utf-8") as stream:
-                    head = stream.readline().strip()
-                found.append((name, head[6:].strip() if head.startswith("title:") else name.replace("_", " ").capitalize()))
+            if file.endswith(ending) and not file.startswith((".", "_")):
+                try:
+                    with open(os.path.join(folder, file), encoding="utf-8", errors="replace") as stream:
+                        found.append((os.path.join(folder, file), stream.read(2000).splitlines()[:12]))
+                except OSError as error:
+                    print(f"Nuke AI Panel leaves out {file}: {error}")  # noqa: T201
+        return found
+
+    def prompts() -> list:
+        """Return name and title of the shipped prompts. What an artist or a studio adds is in All prompts."""
+        import os
+
+        found = []
+        for path, lines in heads(os.path.join(os.path.dirname(os.path.abspath(__file__)), "resources", "prompts"), ".md"):
+            name = os.path.splitext(os.path.basename(path))[0]
+            first = lines[0] if lines else ""
+            found.append((name, first[6:].strip() if first.startswith("title:") else name.replace("_", " ").capitalize()))
         return sorted(found, key=lambda each: each[1])
+
+    def tools() -> list:
+        """Return path, title, shortcut and kind of the tools that the artist has saved."""
+        import os
+
+        folder = os.environ.get("NUKE_AI_PANEL_CONFIG_DIR") or ""
+        if not folder and os.name == "nt":
+            folder = os.path.join(os.environ.get("APPDATA") or os.path.expanduser("~/AppData/Roaming"), "nuke-ai-panel")
+        elif not folder and os.uname().sysname == "Darwin":
+            folder = os.path.expanduser("~/Library/Application Support/nuke-ai-panel")
+        elif not folder:
+            folder = os.path.join(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"), "nuke-ai-panel")
+        found = []
+        for path, lines in heads(os.path.join(folder, "tools"), ""):
+            said = {}
+            for line in lines:
+                name, colon, value = line.lstrip("#/ ").partition(":")
+                if colon and line.startswith(("#", "//")):
+                    said.setdefault(name, value.strip())
+            title = said.get("Title") or os.path.splitext(os.path.basename(path))[0].replace("_", " ")
+            found.append((path, title, said.get("Shortcut", ""), said.get("Kind", "")))
+        return sorted(found, key=lambda each: each[1].lower())
+
+    def set_up(path: str) -> None:
+        """Run what the artist has saved to be set up at every start; what fails is told and stops nothing."""
+        import traceback
+
+        try:
+            with open(path, encoding="utf-8") as stream:
+                code = compile(stream.read(), path, "exec")
+            exec(code, {"__name__": "nuke_ai_panel_tool", "__file__": path, "nuke": nuke})  # noqa: S102 - saved for this
+        except Exception:  # noqa: BLE001 - one tool must not cost the session its menus
+            print(f"Nuke AI Panel could not set up the tool {path}:")  # noqa: T201
+            traceback.print_exc()
 
     # Nuke evaluates the text in __main__, when the pane is built or a workspace restored; nothing needs to be imported there
     # before. The id is written into workspaces and scripts: it is never changed.
@@ -61,6 +106,14 @@ def _install_nuke_ai_panel() -> None:
         library.addCommand(title, command("use_prompt", name))
     library.addSeparator()
     library.addCommand("All prompts\u2026", command("prompt_library"))
+    saved = tools()
+    if saved:
+        shelf = menu.addMenu("My tools")
+        for path, title, shortcut, kind in saved:
+            if kind == "tool":
+                set_up(path)
+            else:
+                shelf.addCommand(title, command("run_tool", path), shortcut)
     menu.addSeparator()
     menu.addCommand("Index this Nuke\u2026", command("index_nuke"))
     menu.addCommand("Settings\u2026", command("open_settings"))

@@ -14,9 +14,11 @@ from nuke_ai_panel import nk
 from nuke_ai_panel.cli.demo_server import DemoServer
 from nuke_ai_panel.credentials import Credentials
 from nuke_ai_panel.hosts.nuke_host import NukeHost
+from nuke_ai_panel.scripting.proposal import ScriptProposal
+from nuke_ai_panel.scripting.tool_files import list_tools, save_tool
 from nuke_ai_panel.settings import SettingsStore
 from nuke_ai_panel_ui import controller as controller_module
-from nuke_ai_panel_ui import nuke_commands, nuke_panel
+from nuke_ai_panel_ui import nuke_commands, nuke_panel, saving
 from nuke_ai_panel_ui.controller import PanelController
 from nuke_ai_panel_ui.host_loop import attach
 from nuke_ai_panel_ui.index_dialog import IndexDialog
@@ -326,3 +328,46 @@ def test_index_this_nuke_can_be_stopped(qtbot, nuke, choose, controller, tmp_pat
     assert not dialog.is_working
     assert not (tmp_path / "config" / "catalogue").exists()
     assert controller.host.snapshot() == before
+
+
+def test_a_saved_tool_is_in_the_menu_and_ends_in_a_card(qtbot, nuke, window, controller, root, tmp_path, monkeypatch):
+    monkeypatch.setenv("NUKE_AI_PANEL_CONFIG_DIR", str(tmp_path / "config"))
+    code = "import nuke\nnuke.nodes.Blur(name='FromTool')\n"
+    save_tool(ScriptProposal("python", code, "x"), saving.tools_folder(), title="Soft focus", shortcut="ctrl+alt+s")
+    path = root / "menu.py"
+    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), {"__name__": "__main__", "__file__": str(path)})
+    nuke.menu("Nuke").findItem("AI").findItem("My tools").findItem("Soft focus").invoke()
+    panel = opened_panel(qtbot, nuke)
+    qtbot.waitUntil(lambda: bool(panel.findChildren(ReviewCard)), timeout=LIMIT)
+    card = panel.findChildren(ReviewCard)[0]
+    qtbot.waitUntil(card.run.isVisible, timeout=LIMIT)
+    assert "Creates 1 node" in card.summary.text()
+    settle(qtbot, controller)
+
+
+def test_a_proposal_is_saved_as_a_tool_and_as_a_file(qtbot, nuke, choose, controller, tmp_path, monkeypatch):
+    monkeypatch.setenv("NUKE_AI_PANEL_CONFIG_DIR", str(tmp_path / "config"))
+    choose("Show panel")
+    panel = opened_panel(qtbot, nuke)
+    controller.desk.check(ScriptProposal("python", "import nuke\nnuke.nodes.Blur(size=3)\n", "AI: Soften"))
+    qtbot.waitUntil(lambda: bool(panel.findChildren(ReviewCard)), timeout=LIMIT)
+    card = panel.findChildren(ReviewCard)[0]
+    qtbot.waitUntil(card.save.isVisible, timeout=LIMIT)
+    as_file, as_tool = card.save.menu().actions()
+    as_tool.trigger()
+    form = opened(qtbot, saving.ToolForm)
+    form.shortcut.setText("no such key+x")
+    qtbot.mouseClick(form.save, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(form.problem.isVisible, timeout=LIMIT)
+    form.shortcut.setText("ctrl+alt+s")
+    qtbot.mouseClick(form.save, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not form.isVisible(), timeout=LIMIT)
+    (tool,) = list_tools(saving.tools_folder())
+    assert (tool.title, tool.shortcut) == ("Soften", "ctrl+alt+s")
+    as_file.trigger()
+    dialog = opened(qtbot, QtWidgets.QFileDialog)
+    dialog.fileSelected.emit(str(tmp_path / "soften.py"))
+    qtbot.waitUntil((tmp_path / "soften.py").exists, timeout=LIMIT)
+    assert "nuke.nodes.Blur(size=3)" in (tmp_path / "soften.py").read_text()
+    dialog.reject()
+    settle(qtbot, controller)

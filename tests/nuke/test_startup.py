@@ -143,3 +143,15 @@ def test_the_ui_is_found_after_start_up(start_nuke, root):
     report = start_nuke("init.py")
     assert os.path.isfile(os.path.join(report["added"][0], "nuke_ai_panel_ui", "nuke_panel.py"))
     assert str(root) in report["path"]
+
+
+def test_a_tool_saved_for_every_start_is_set_up_and_one_that_fails_stops_nothing(start_nuke, tmp_path, monkeypatch):
+    monkeypatch.setenv("NUKE_AI_PANEL_CONFIG_DIR", str(tmp_path))
+    (tmp_path / "tools").mkdir()
+    head = "# Nuke AI Panel tool\n# Title: {}\n# Kind: tool\n"
+    (tmp_path / "tools" / "a.py").write_text(head.format("Broken") + "raise RuntimeError('no')\n")
+    (tmp_path / "tools" / "b.py").write_text(head.format("Mine") + "nuke.menu('Pane').addCommand('From my tool', print)\n")
+    report = start_nuke()
+    assert report["pane"] == ["AI Panel", "From my tool"]
+    assert "RuntimeError: no" in report["stderr"]
+    assert "Settings\u2026" in report["menu"]

@@ -13,6 +13,8 @@ from typing import Any
 
 from nuke_ai_panel.agent.prompt_library import PromptTemplate, Source, load_prompts, shipped_folder
 from nuke_ai_panel.errors import NukeAIPanelError
+from nuke_ai_panel.scripting.proposal import ScriptProposal
+from nuke_ai_panel.scripting.tool_files import list_tools, load_tool
 from nuke_ai_panel.settings import Settings, config_folder
 from nuke_ai_panel_ui.controller import PanelController, controller
 from nuke_ai_panel_ui.index_dialog import IndexDialog
@@ -27,6 +29,7 @@ __all__ = [
     "index_nuke",
     "open_settings",
     "prompt_library",
+    "run_tool",
     "use_prompt",
 ]
 
@@ -68,6 +71,29 @@ def fix_last_error() -> None:
         panel_controller.desk.fix(failed[-1].proposal_id)
         return
     explain_error()
+
+
+def run_tool(path: str) -> None:
+    """Check a saved tool against the open script; it ends in a review card like any other work."""
+    panel_controller = controller()
+
+    async def read() -> None:
+        def load() -> ScriptProposal | None:
+            known = [tool for tool in list_tools(Path(path).parent) if tool.path == Path(path)]
+            return load_tool(known[0]) if known else None
+
+        try:
+            proposal = await panel_controller.loop.run_in_executor(None, load)
+        except (NukeAIPanelError, OSError) as error:
+            panel_controller.notice.emit(f"The tool cannot be read: {error}")
+            return
+        if proposal is None:
+            panel_controller.notice.emit(f"The tool {path!r} is not there any more.")
+            return
+        panel_controller.desk.check(proposal)
+
+    show_panel()
+    panel_controller.loop.spawn(read())
 
 
 def index_nuke() -> None:

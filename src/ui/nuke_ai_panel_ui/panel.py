@@ -32,6 +32,7 @@ from nuke_ai_panel_ui.model_picker import ModelPicker
 from nuke_ai_panel_ui.panel_style import panel_style_sheet
 from nuke_ai_panel_ui.qt import QAction, Qt, QtCore, QtGui, QtWidgets
 from nuke_ai_panel_ui.review import ReviewCard
+from nuke_ai_panel_ui.saving import save_forms
 from nuke_ai_panel_ui.theme import Theme
 from nuke_ai_panel_ui.tool_words import call_title
 from nuke_ai_panel_ui.transcript.view import TranscriptView
@@ -405,17 +406,25 @@ class Panel(QtWidgets.QWidget):
         record = self._controller.record.proposals[proposal_id]
         # Other kinds than Python mean nothing to the Script Editor.
         can_insert = self._controller.is_in_nuke and record.review.proposal.kind in ("python", "tool")
-        card = ReviewCard(record, self._controller.place(), self._theme, can_insert=can_insert)
+        card = ReviewCard(
+            record,
+            self._controller.place(),
+            self._theme,
+            can_insert=can_insert,
+            saves_as=save_forms(record.review.proposal.kind),
+        )
         desk = self._controller.desk
         card.run_requested.connect(desk.apply)
         card.undo_requested.connect(desk.undo)
         card.reject_requested.connect(desk.reject)
         card.fix_requested.connect(desk.fix)
         card.insert_requested.connect(desk.insert)
+        card.save_requested.connect(desk.save)
         card.revise_requested.connect(desk.revise)
         card.copy_requested.connect(self._copy)
         self._cards[proposal_id] = card
         self.transcript.add_widget(card)
+        self._show_page()
 
     def _on_proposal_changed(self, proposal_id: int) -> None:
         card = self._cards.get(proposal_id)

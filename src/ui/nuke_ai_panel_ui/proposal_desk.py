@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from nuke_ai_panel import nk
 from nuke_ai_panel.errors import NukeAIPanelError
+from nuke_ai_panel.scripting.finding import find_proposals
 from nuke_ai_panel.scripting.proposal import ScriptProposal
 from nuke_ai_panel_ui import script_editor
 from nuke_ai_panel_ui.conversation import ConversationRecord
 from nuke_ai_panel_ui.qt import QtCore, QtWidgets, Signal
 from nuke_ai_panel_ui.running_window import RunningWindow
+from nuke_ai_panel_ui.saving import Saver
 
 if TYPE_CHECKING:
     from nuke_ai_panel.agent.proposals import Scope
@@ -50,12 +53,21 @@ class ProposalDesk(QtCore.QObject):
         self._check = check
         self._undo_hint = undo_hint
         self._loop = loop
+        self._saver: Saver | None = None
 
     def propose(self, code: str, language: str = "") -> None:
-        """Check a script that the artist took from the transcript; its review card follows."""
-        kind = "python"
+        """Check a block of the transcript that the artist wants to run; its review card follows.
+
+        What kind of work it is, is found out as in an answer; a block that looks like none is taken for Python.
+        """
+        title = "AI: from the conversation"
+        found = find_proposals(f"```{language}\n{code}\n```\n", title=title)
         text = code if code.endswith("\n") else code + "\n"
-        self._check(self._session().propose(ScriptProposal("python", text, f"AI: {kind} from the conversation")))
+        self.check(found[0] if found else ScriptProposal("python", text, title))
+
+    def check(self, proposal: ScriptProposal) -> None:
+        """Check a proposal that did not come from the model, such as a saved tool; its review card follows."""
+        self._check(self._session().propose(proposal))
 
     def revise(self, proposal_id: int, code: str) -> None:
         """Check a proposal anew with the code as it was edited; its card takes the place of the former one."""
@@ -67,6 +79,14 @@ class ProposalDesk(QtCore.QObject):
             self.notice.emit("An answer is still on its way. Wait for it, or press Esc to stop it.")
             return
         self._begin(self._session().fix(proposal_id, self._record.proposals[proposal_id].applied))
+
+    def save(self, proposal_id: int, form: str, code: str) -> None:
+        """Save a proposal with its code as it stands in the card, as a file or as a tool of the menu."""
+        loop = self._loop()
+        if self._saver is None:
+            self._saver = Saver(loop.spawn, self.notice.emit, lambda work: loop.run_in_executor(None, work))
+        proposal = dataclasses.replace(self._record.proposals[proposal_id].review.proposal, code=code)
+        self._saver.save(proposal, form, self._window())
 
     def insert(self, code: str) -> None:
         """Put code into Nuke's Script Editor, without running it."""

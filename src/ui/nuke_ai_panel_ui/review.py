@@ -37,7 +37,7 @@ class ReviewCard(Card):
     fix_requested = Signal(int)
     revise_requested = Signal(int, str)
     insert_requested = Signal(str)
-    save_requested = Signal(int, str)
+    save_requested = Signal(int, str, str)
     copy_requested = Signal(str)
     resized = Signal()
 
@@ -97,7 +97,7 @@ class ReviewCard(Card):
         menu = QtWidgets.QMenu(self.save)
         for form, words in saves_as:
             action = QAction(words, menu)
-            action.triggered.connect(lambda *_, form=form: self.save_requested.emit(number, form))
+            action.triggered.connect(lambda *_, form=form: self.save_requested.emit(number, form, self.code.code))
             menu.addAction(action)
         self.save.setMenu(menu)
         self.reject = button("Reject\u2026", lambda: self._ask_reason(True), name="Reject the script")
