@@ -173,7 +173,9 @@ def _parser() -> argparse.ArgumentParser:
     trying = commands.add_parser(
         "tasks", parents=[json_option], help="run requests with recorded answers end to end, and report every stage"
     )
-    trying.add_argument("tasks", metavar="FOLDER|FILE.jsonl", help="the tasks; their scripts are named in them")
+    trying.add_argument(
+        "tasks", nargs="?", default=".", metavar="FOLDER|FILE.jsonl", help="the tasks, by default those in this folder"
+    )
     trying.add_argument(
         "--answers", default="", metavar="FOLDER", help="the recorded answers; default: answers beside the tasks"
     )

@@ -113,9 +113,9 @@ def _whole(entry: Mapping[str, object], name: str) -> int:
 
 def load_tasks(place: Path, only: Iterable[str] = ()) -> list[Task]:
     """Return the tasks of a JSONL file, or of all those in a folder. Raises: ValidationError, OSError."""
-    if not place.exists():
-        raise ValidationError(f"There are no tasks at {str(place)!r}.")
     files = sorted(place.glob("*.jsonl")) if place.is_dir() else [place]
+    if not files or not place.exists():
+        raise ValidationError(f"There are no tasks at {str(place)!r}.")
     wanted = set(only)
     tasks: list[Task] = []
     for file in files:

@@ -189,9 +189,16 @@ def test_a_broken_task_is_an_error_of_usage(answered, capsys, line, said):
     assert said in capsys.readouterr().err
 
 
+def test_the_tasks_of_this_folder_are_run_by_default(answered, capsys, monkeypatch):
+    monkeypatch.chdir(answered("A1.right", GOOD))
+    assert main(["tasks"]) == 0
+    assert [row[0] for row in rows(capsys.readouterr().out)] == ["A1.right"]
+
+
 def test_missing_folders_and_tasks_are_named(answered, capsys):
     folder = answered("A1.right", GOOD)
     assert main(["tasks", str(folder / "nowhere")]) == 2
+    assert main(["tasks", str(folder / "scripts")]) == 2
     assert main(["tasks", str(folder), "--only", "Z1"]) == 2
     assert main(["tasks", str(folder), "--answers", str(folder / "none")]) == 2
     said = capsys.readouterr().err
