@@ -21,6 +21,8 @@ _KNOB_OF = re.compile(
     rf"slider|property|input field)[ \t]+)?"
     rf"(?:knob[ \t]+)?(?:of|on|in|for|at)[ \t]+(?:the[ \t]+|your[ \t]+)?(?:node[ \t]+)?({_NODE})\b"
 )
+_NODE_NAME = re.compile(r"\b[A-Z][A-Za-z_]*\d{1,4}\b")
+_MARKED = re.compile(rf"(?:`|\*\*)({_KNOB})(?:`|\*\*)")
 _MARKUP = re.compile(r"[`*\"\u201c\u201d]+|(?<!\w)'|'(?!\w)")
 _NO_KNOB = frozenset(
     str.split(
@@ -36,11 +38,11 @@ def split_expressions(code: str, before: str, after: str) -> list[tuple[str, str
     lines = [line.strip() for line in code.split("\n") if line.strip()]
     comments = [match.group(1) for match in map(_COMMENT.match, lines) if match]
     bodies = [line for line in lines if not _COMMENT.match(line)]
-    near = _spoken(comments) or _spoken([before]) or _spoken([after])
+    near = _spoken(comments) or _spoken([before]) or _spoken([after]) or _apart(before)
     named = [_own(body) for body in bodies]
     if bodies and all(text for _, text in named):
         return [(text, _full(own, near)) for own, text in named]
-    return [(" ".join(bodies), near)]
+    return [(" ".join(bodies), near if "." in near else "")]
 
 
 def _own(body: str) -> tuple[str, str]:
@@ -60,6 +62,8 @@ def _full(own: str, near: str) -> str:
         return own
     if not near:
         return ""
+    if "." not in near:
+        return f"{near}.{own}"
     node, _, knob = near.partition(".")
     first = own.split(".")[0]
     if knob and first == knob.split(".")[0]:
@@ -84,6 +88,16 @@ def _spoken(texts: list[str]) -> str:
             if match.group(1).split(" ")[0] not in _NO_KNOB:
                 best = max(best, (match.start(), f"{match.group(2)}.{_dotted(match.group(1))}"))
     return best[1]
+
+
+def _apart(before: str) -> str:
+    """Return the one node that prose names, with the one knob that is marked as a word of code there; "" for none."""
+    nodes = set(_NODE_NAME.findall(before))
+    if len(nodes) != 1:
+        return ""
+    knobs = {word for word in _MARKED.findall(before) if word not in ("knob", "node", "expression")}
+    node = nodes.pop()
+    return f"{node}.{knobs.pop()}" if len(knobs) == 1 else node
 
 
 def _dotted(words: str) -> str:

@@ -27,6 +27,12 @@ _NO_TARGET = "It is an expression, and the answer does not say for which knob."
 _NO_BASE = "It is a change to a script, and the script it belongs to was not found."
 _PLAIN = "Typographic signs in it were made plain."
 _MAYBE_PYTHON = PYTHON_TAGS | {""}
+_NOT_THIS = "The answer shows it as what was there before, or as what not to do."
+_WARNED = re.compile(
+    r"(?:before|original|old|wrong|incorrect|bad|broken|not this)\W*(?:code|script|version|way)?\W*$"
+    r"|(?:don['\u2019]t|do not|never|avoid) (?:do|use|write|run|call|doing|using|writing) (?:this|that|it)\b",
+    re.IGNORECASE,
+)
 _PROSE = 700
 _NOTE = 200
 #: More blocks than any answer to a question has.
@@ -95,6 +101,10 @@ def find_proposals(
         if all(piece.is_weak for piece in pieces):
             loose = [part for block in blocks for part in ([block] if block.is_code else unfenced_code(block.text))]
             pieces = _of_blocks(loose, title, target, is_cut, known)
+        alone = text.strip().strip("`").strip()
+        if not pieces and target and alone and "\n" not in alone:
+            # Asked for the expression of a knob, a model may answer with nothing else.
+            pieces = _pieces(Block(alone, True, "", "", is_cut), "", "expression", title, target, [])
     found = _belonging_together(pieces)
     for call in tool_calls:
         for code, tag, is_open in called_code(call):
@@ -125,6 +135,9 @@ def _of_blocks(blocks: Sequence[Block], title: str, target: str, is_cut: bool, e
             block = replace(block, is_open=block.is_open and is_cut and number == len(blocks) - 1)
         if not block.text.strip():
             continue
+        if target or (found and found[-1].proposal.kind == "expression"):
+            # The second of two expressions is seldom called one again.
+            after += "\nexpression"
         made = _pieces(block, prose[-_PROSE:], after, title, target, known)
         if made:
             found += [replace(made[0], before=prose), *made[1:]]
@@ -149,7 +162,7 @@ def _pieces(
     code = cleaned(block.text)
     near = prose[-_PROSE:]
     around = f"{near}\n{after}"
-    doubt = _CUT if block.is_open else ""
+    doubt = _CUT if block.is_open else _NOT_THIS if _WARNED.match(_last_line(near)) else ""
     if is_patch(code, block.tag):
         return _of_patch(code, near, title, doubt, earlier)
     if block.tag == "json" or code.startswith(("{", "[")):
@@ -206,7 +219,7 @@ def _of_patch(code: str, near: str, title: str, doubt: str, earlier: Sequence[Sc
 
 def _left_out(kind: ProposalKind, code: str) -> str:
     """Return the doubt about code in which the model left something out, "" for whole code."""
-    if kind not in ("python", "tool", "blink", "tcl"):
+    if kind == "expression":
         return ""
     for match in _LEFT_OUT.finditer(code):
         words = match.group().strip()
@@ -297,6 +310,12 @@ class _Script:
         return replace(self.first, code=code, doubt=self.doubt, note=self.note)
 
 
+def _last_line(prose: str) -> str:
+    """Return the last line of prose without its markup."""
+    line = next((line for line in reversed(prose.split("\n")) if line.strip()), "")
+    return re.sub(r"^[^A-Za-z]+", "", _MARKS.sub("", line))
+
+
 def _note(prose: str) -> str:
     """Return the sentence that introduces a block, "" where none does."""
     lines = [line.strip() for line in prose.split("\n")]
@@ -304,7 +323,7 @@ def _note(prose: str) -> str:
         lines.pop()
     paragraph: list[str] = []
     for line in reversed(lines):
-        if not line or (paragraph and line.startswith("#")):
+        if not line or line.startswith("<") or (paragraph and line.startswith("#")):
             break
         paragraph.insert(0, line)
     said = _MARKS.sub("", _LINK.sub(r"\1", " ".join(paragraph))).strip(" -:\t")

@@ -294,6 +294,24 @@ ANSWERS: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
         "Add this expression to Grade1.white:\n" + fenced("clamp(frame/100)\n"),
         [("expression", "clamp(frame/100)", "Grade1.white")],
     ),
+    "qwen, expressions one after the other": (
+        "The expression for `Transform1.translate.x`:\n"
+        + fenced("random(frame/5)*10\n", "")
+        + "And for `Transform1.translate.y`:\n"
+        + fenced("random(frame/5+9)*10\n", ""),
+        [
+            ("expression", "random(frame/5)*10", "Transform1.translate.x"),
+            ("expression", "random(frame/5+9)*10", "Transform1.translate.y"),
+        ],
+    ),
+    "gpt, expression as a line of the node": (
+        "Set the expression in Blur1:\n" + fenced("size {{sin(frame)}}\n", ""),
+        [("expression", "sin(frame)", "Blur1.size")],
+    ),
+    "gemini, node and knob apart": (
+        "On `Switch1`, right-click `which` and choose *Set expression*:\n" + fenced("frame >= 1050\n", ""),
+        [("expression", "frame >= 1050", "Switch1.which")],
+    ),
     "gpt, answer in JSON": (
         json.dumps({"explanation": "Blurs.", "code": "import nuke\nnuke.createNode('Blur')\n"}),
         [("python", "import nuke\nnuke.createNode('Blur')\n", "")],
@@ -569,3 +587,29 @@ def test_the_reference_answers_are_found_with_a_fence_and_without(shared):
         (bare,) = find_proposals(f"Here it is:\n\n{code}\n\nThat is all there is to it.")
         assert marked.kind == bare.kind
         assert marked.code.strip() == bare.code.strip() == code.strip()
+
+
+def test_what_not_to_do_is_shown_and_not_run():
+    wrong = fenced("import nuke\nnuke.toNode('Blur1').size = 3\n")
+    right = fenced("import nuke\nnuke.toNode('Blur1')['size'].setValue(3)\n")
+    first, second = find_proposals(f"**Don't do this:**\n{wrong}\nDo this instead:\n{right}")
+    assert "not to do" in first.doubt
+    assert not second.doubt
+    for said in ("Before you run it, save your script:", "Don't forget to select a node:", "Instead of a loop, use this:"):
+        (sound,) = find_proposals(f"{said}\n{right}")
+        assert not sound.doubt
+    before, after = find_proposals(f"Before:\n{wrong}\nAfter:\n{right}")
+    assert before.doubt
+    assert not after.doubt
+
+
+@pytest.mark.parametrize("answer", ["frame*2", "`frame*2`", "```\nframe*2\n```", "```tcl\nframe*2\n```"])
+def test_the_bare_answer_to_a_question_about_a_knob_is_its_expression(answer):
+    (found,) = find_proposals(answer, target="Blur1.size")
+    assert (found.kind, found.code, found.target, found.doubt) == ("expression", "frame*2", "Blur1.size", "")
+    assert find_proposals("I cannot do that.", target="Blur1.size") == []
+
+
+def test_nodes_with_a_part_left_out_are_doubtful():
+    (found,) = find_proposals(fenced("Grade {\n white 2\n ...\n name Grade1\n}\n", "nk"))
+    assert "left out (line 3" in found.doubt
