@@ -108,12 +108,24 @@ class Notes:
         return sorted(self._found.values(), key=lambda each: (each.line, each.column, each.rule))
 
     def _placed(self, node: ast.AST, finding: Finding) -> Finding:
-        line, offset = int(getattr(node, "lineno", 0)), int(getattr(node, "col_offset", 0))
+        line, offset = _mark(node)
         if not 0 < line <= len(self._lines):
             return replace(finding, line=line)
         text = self._lines[line - 1]
         column = len(text.encode("utf-8", "surrogatepass")[:offset].decode("utf-8", "replace"))
         return replace(finding, line=line, column=column + 1, excerpt=excerpt_of(text, column))
+
+
+def _mark(node: ast.AST) -> tuple[int, int]:
+    """Return line and byte of the name that a finding is about: the end of ``a.b.c``, the key of ``a[key]``."""
+    if isinstance(node, ast.Call):
+        key = node.args[0] if node.args and isinstance(node.args[0], ast.Constant) else None
+        node = key if key is not None and isinstance(node.func, ast.Attribute) and node.func.attr == "knob" else node.func
+    if isinstance(node, ast.Subscript):
+        node = node.slice
+    if isinstance(node, ast.Attribute) and node.end_lineno and node.end_col_offset:
+        return node.end_lineno, node.end_col_offset - len(node.attr.encode())
+    return int(getattr(node, "lineno", 0)), int(getattr(node, "col_offset", 0))
 
 
 def excerpt_of(text: str, column: int) -> str:

@@ -141,8 +141,12 @@ def test_code_in_the_knobs_of_real_scripts_is_left_alone(corpus):
 
 def test_the_place_is_marked():
     finding = found("import nuke\nfor n in nuke.allNodes('Blur'):\n    n['sise'].setValue(3)\n")[0]
-    assert (finding.line, finding.column) == (3, 5)
-    assert finding.excerpt == "n['sise'].setValue(3)\n^"
+    assert (finding.line, finding.column) == (3, 7)
+    assert finding.excerpt == "n['sise'].setValue(3)\n  ^"
+    finding = found("b = (nuke.toNode('Blur_fog')\n     .knob('sise')\n     .setValue(3))")[0]
+    assert (finding.line, finding.excerpt) == (2, ".knob('sise')\n      ^")
+    finding = found("nuke.toNode('Blur_fog')['size'].setExpresion('frame')")[0]
+    assert finding.column == 33
     finding = found("a = 1\nb = ü = nuke.toNode('Blur_fgo'); b['size']\n")[0]
     assert finding.column == 21
     assert finding.excerpt.splitlines()[1].index("^") == 20
