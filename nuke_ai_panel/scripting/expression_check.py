@@ -33,6 +33,7 @@ _NO_EXPRESSIONS = frozenset(
         "BlinkEditorKnob",
     }
 )
+_CHOICES = frozenset({"Channel_Knob", "ChannelMask_Knob", "Format_Knob", "CascadingEnumeration_Knob"})
 #: Names that other languages have for what expressions call otherwise.
 _MEANT = {
     "time": "frame",
@@ -119,6 +120,9 @@ def _aim(target: str, surroundings: Surroundings, found: list[Finding]) -> _Aim 
         said = f"{node.path}.{knob} takes no expression."
         found.append(Finding(said, "problem", "unknown-knob", 0, 0, knob))
         return None
+    if shape.type in _CHOICES:
+        said = f"{node.path}.{knob} is a choice and no number; Nuke may not take an expression there."
+        found.append(Finding(said, "warning", "structure", 0, 0, knob))
     if not channel:
         return _Aim(node, knob, shape)
     index = int(channel[0]) if channel[0].isdecimal() else field_index(shape, channel[0])

@@ -93,6 +93,7 @@ def test_nothing_is_said_of_an_expression_that_is_right(target, text, surroundin
         ("Blur1.label", "size", ("problem", "structure", 1, "Blur1.label", "")),
         ("Blur1.label", "[value sizee]", ("problem", "unknown-reference", 8, "sizee", "")),
         ("Blur1.size", "[python {nuke.frame()}]", ("warning", "structure", 0, "", "")),
+        ("Blur1.channels", "frame", ("warning", "structure", 0, "channels", "")),
         ("", "frame", ("problem", "unknown-knob", 0, "", "")),
     ],
 )
