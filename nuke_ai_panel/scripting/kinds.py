@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 
 from nuke_ai_panel.errors import ProposalError
@@ -12,7 +12,7 @@ from nuke_ai_panel.scripting.findings import Preflight
 from nuke_ai_panel.scripting.proposal import ProposalKind, ScriptProposal
 from nuke_ai_panel.scripting.surroundings import Surroundings
 
-__all__ = ["KINDS", "KindInfo", "kind_info", "runnable"]
+__all__ = ["KINDS", "KindInfo", "kind_info", "runnable", "without_code"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,9 @@ class KindInfo:
     """A kind of proposal.
 
     ``words`` is what the artist reads. ``ending`` is that of its own file; ``endings`` are all the files it can be saved as.
-    ``runs`` is False for what is saved and runs in this session only when the artist asks for just that. ``language`` is what a
-    view highlights it as. ``save_hint`` tells where a saved file goes.
+    ``language`` is what a view highlights it as. ``runs`` is False for what is saved, and runs in this session only when the
+    artist asks for just that. ``save_hint`` tells where a saved file goes. ``carries_code``: its text may hold code that runs
+    later, which :func:`without_code` takes out.
     """
 
     kind: ProposalKind
@@ -33,6 +34,7 @@ class KindInfo:
     make: Callable[[ScriptProposal], str]
     runs: bool = True
     save_hint: str = ""
+    carries_code: bool = False
 
     def check(self, proposal: ScriptProposal, surroundings: Surroundings) -> Preflight:
         """Return the findings on a proposal of this kind; nothing of it is run."""
@@ -60,6 +62,19 @@ def runnable(proposal: ScriptProposal) -> str:
     Raises: ProposalError where that is not possible: an expression for no knob, nodes that cannot be read.
     """
     return kind_info(proposal.kind).runnable(proposal)
+
+
+def without_code(proposal: ScriptProposal) -> tuple[ScriptProposal, tuple[str, ...]]:
+    """Return pasted nodes without the code they carry, and what was taken out, such as ``"Blur1.onCreate"``.
+
+    A proposal that carries none, or whose kind is code itself, comes back as it is.
+    """
+    if not kind_info(proposal.kind).carries_code:
+        return proposal, ()
+    from nuke_ai_panel.scripting import pasted_text
+
+    cleaned = pasted_text.without_code(proposal.code)
+    return (replace(proposal, code=cleaned.text), cleaned.dropped) if cleaned.dropped else (proposal, ())
 
 
 def _python(proposal: ScriptProposal) -> str:
@@ -207,7 +222,7 @@ KINDS: Mapping[str, KindInfo] = {
             "Run it from the Script Editor.",
         ),
         KindInfo("tcl", "Tcl script", ".tcl", (".tcl",), "tcl", "tcl_check", _tcl, True, "Run it with File > Run Script."),
-        KindInfo("nk", "Nodes", ".nk", (".nk",), "nk", "nk_check", _nodes, True, _IN_NUKE),
+        KindInfo("nk", "Nodes", ".nk", (".nk",), "nk", "nk_check", _nodes, True, _IN_NUKE, carries_code=True),
         KindInfo(
             "expression",
             "Expression",
@@ -240,6 +255,7 @@ KINDS: Mapping[str, KindInfo] = {
             _nodes,
             True,
             "Put it in a folder on Nuke's plug-in path, such as the folder .nuke in your home folder, and start Nuke again.",
+            carries_code=True,
         ),
         KindInfo(
             "tool",

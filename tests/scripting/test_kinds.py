@@ -12,6 +12,7 @@ from nuke_ai_panel import nk
 from nuke_ai_panel.errors import ProposalError
 from nuke_ai_panel.hosts.document_host import DocumentHost
 from nuke_ai_panel.nk.graph_diff import GraphDiff
+from nuke_ai_panel.scripting import kinds
 from nuke_ai_panel.scripting.kinds import KINDS, kind_info, runnable
 from nuke_ai_panel.scripting.pasted_text import pasteable, without_code
 from nuke_ai_panel.scripting.proposal import ScriptProposal
@@ -318,3 +319,15 @@ def test_values_that_run_something_are_found(value):
 )
 def test_values_that_only_look_are_left_alone(value):
     assert without_code(f"Blur {{\n label {value}\n name B\n}}\n").dropped == ()
+
+
+def test_a_proposal_of_nodes_can_do_without_its_code():
+    proposal = ScriptProposal("nk", CALLBACKS, "AI: paste", note="a note")
+    cleaned, dropped = kinds.without_code(proposal)
+    assert "B.onCreate" in dropped
+    assert (cleaned.kind, cleaned.title, cleaned.note) == ("nk", "AI: paste", "a note")
+    assert kinds.without_code(cleaned) == (cleaned, ())
+    group = ScriptProposal("gizmo", CALLBACKS[CALLBACKS.index("Group {") :])
+    assert kinds.without_code(group)[1] == ("G.knobChanged", "G.Inner.autolabel")
+    python = ScriptProposal("python", "onCreate = 1\n")
+    assert kinds.without_code(python) == (python, ())
