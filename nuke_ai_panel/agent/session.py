@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from nuke_ai_panel.agent.answers import has_tools, read_answer
 from nuke_ai_panel.agent.context import BUDGET, Context, ContextPart, context_steps, describe, outline
 from nuke_ai_panel.agent.decision import Decision
 from nuke_ai_panel.agent.fixing import FixRounds, fix_request
@@ -27,31 +28,22 @@ from nuke_ai_panel.agent.session_events import (
     AnswerFailed,
     AnswerFinished,
     AnswerStarted,
-    ModelIsLoading,
     NoticeArrived,
     PromptAdded,
-    ReasoningArrived,
     RoundBegan,
     SessionCleared,
     SessionEvent,
-    TextArrived,
 )
 from nuke_ai_panel.agent.tool_loop import run_tools
 from nuke_ai_panel.agent.tools import Toolbox
 from nuke_ai_panel.agent.tools.marking import neutral
 from nuke_ai_panel.agent.topics import topics_of
 from nuke_ai_panel.credentials import Credentials
-from nuke_ai_panel.errors import APIError, HostError, NukeAIPanelError, ProposalError, StreamInterruptedError, ValidationError
+from nuke_ai_panel.errors import HostError, NukeAIPanelError, ProposalError, ValidationError
 from nuke_ai_panel.hosts.base import Host, RunResult
 from nuke_ai_panel.messages import (
     ChatRequest,
-    Finished,
     Message,
-    ModelLoading,
-    Notice,
-    ReasoningDelta,
-    StreamStarted,
-    TextDelta,
 )
 from nuke_ai_panel.providers.base import Provider, Server
 from nuke_ai_panel.scripting.applying import Applied
@@ -247,8 +239,9 @@ class ChatSession:
             self._emit(RoundBegan(rounds.number, rounds.limit, "fix", detail))
             return await self._answer(fix_request(failed, self.host, applied=applied), mode, generation, is_fix=True)
 
-    def _proposals_in(self, finished: AnswerFinished, text: str) -> list[ScriptProposal]:
-        return find_proposals(finished.text, title=_title_of(text))
+    def _proposals_in(self, finished: AnswerFinished, text: str = "") -> list[ScriptProposal]:
+        is_cut = finished.reason == "length"
+        return find_proposals(finished.text, title=_title_of(text), is_cut=is_cut, earlier=self.proposals.earlier())
 
     @contextlib.contextmanager
     def _occupied(self) -> Iterator[None]:
@@ -288,9 +281,9 @@ class ChatSession:
             request = self._request(text, mode, context, model)
             self._messages.append(Message("user", text))
             self._emit(AnswerStarted(model))
-            if not is_fix and await self._has_tools(provider, model, mode):
+            if not is_fix and await has_tools(provider, model, mode):
                 return await self._work_with_tools(provider, request, text, mode, generation)
-            finished = await self._read(provider, request, parts, generation)
+            finished = await read_answer(provider, request, self._emitter(generation), parts)
         except asyncio.CancelledError:
             if generation == self._generation:
                 self._emit(AnswerCancelled(self._keep(text, parts)))
@@ -302,31 +295,16 @@ class ChatSession:
         answer = "".join(parts)
         self._messages.append(Message("assistant", answer))
         self.proposals.notes.clear()
-        event = AnswerFinished(answer, finished.model or model, finished.usage, len(find_proposals(answer)), finished.reason)
+        return self._finish(AnswerFinished(answer, finished.model or model, finished.usage, reason=finished.reason))
+
+    def _finish(self, event: AnswerFinished) -> AnswerFinished:
+        event = dataclasses.replace(event, proposals=len(self._proposals_in(event)))
         self._emit(event)
         return event
-
-    @staticmethod
-    async def _has_tools(provider: Provider, model: str, mode: Mode) -> bool:
-        """Whether the model gets tools: always to plan and to act; to answer a question only where it knows tools by itself."""
-        if mode in ("plan", "act"):
-            return True
-        if mode != "ask":
-            return False
-        try:
-            return (await provider.capabilities(model)).tools is True
-        except APIError:
-            # The request itself will tell what is wrong, in better words.
-            return False
 
     async def _work_with_tools(
         self, provider: Provider, request: ChatRequest, text: str, mode: Mode, generation: int
     ) -> AnswerFinished | None:
-        def emit(event: SessionEvent) -> None:
-            if generation != self._generation:
-                raise asyncio.CancelledError
-            self._emit(event)
-
         async def propose(proposal: ScriptProposal) -> Decision:
             return await self.proposals.decide(proposal, lambda: generation == self._generation)
 
@@ -335,7 +313,14 @@ class ChatSession:
         request = dataclasses.replace(request, carry_features=mode != "ask")
         try:
             outcome = await run_tools(
-                provider, request, toolbox, limits=self.limits, emit=emit, propose=propose, title=_title_of(text), kept=kept
+                provider,
+                request,
+                toolbox,
+                limits=self.limits,
+                emit=self._emitter(generation),
+                propose=propose,
+                title=_title_of(text),
+                kept=kept,
             )
         finally:
             if generation == self._generation:
@@ -346,35 +331,22 @@ class ChatSession:
             return None
         if outcome.why:
             self._emit(NoticeArrived("limit", outcome.why))
-        found = len(find_proposals(outcome.text))
-        event = AnswerFinished(outcome.text, outcome.model, outcome.usage, found, outcome.reason or "stop", outcome.steps)
-        self._emit(event)
-        return event
+        return self._finish(
+            AnswerFinished(outcome.text, outcome.model, outcome.usage, reason=outcome.reason or "stop", steps=outcome.steps)
+        )
 
-    async def _read(self, provider: Provider, request: ChatRequest, parts: list[str], generation: int) -> Finished:
-        finished: Finished | None = None
-        async for event in provider.stream(request):
+    def _emitter(self, generation: int) -> Callable[[SessionEvent], None]:
+        """Return how an answer tells its events: not any more once a new conversation has begun.
+
+        Events that are decoded already come without a pause in which the cancellation could arrive.
+        """
+
+        def emit(event: SessionEvent) -> None:
             if generation != self._generation:
-                # Events that are decoded already come without a pause in which the cancellation could arrive.
                 raise asyncio.CancelledError
-            if isinstance(event, TextDelta):
-                parts.append(event.text)
-                self._emit(TextArrived(event.text))
-            elif isinstance(event, ReasoningDelta):
-                self._emit(ReasoningArrived(event.text))
-            elif isinstance(event, ModelLoading):
-                self._emit(ModelIsLoading(event.seconds))
-            elif isinstance(event, Notice):
-                self._emit(NoticeArrived(event.kind, event.text))
-            elif isinstance(event, Finished):
-                finished = event
-            elif isinstance(event, StreamStarted):
-                _log.debug("%s answers as %s", provider.name, event.model)
-        if finished is None:
-            raise StreamInterruptedError(
-                "The answer ended early.", provider=provider.name, partial_text="".join(parts), next_step="Ask again."
-            )
-        return finished
+            self._emit(event)
+
+        return emit
 
     def _keep(self, prompt: str, parts: list[str]) -> str:
         """Keep an unfinished answer in the conversation, so that nothing the artist has read is lost."""
@@ -534,5 +506,5 @@ def _unreadable(error: HostError) -> Context:
 
 def _title_of(prompt: str) -> str:
     """Return a name for the undo step: the first line of the request, cut to what an Edit menu shows."""
-    first = prompt.strip().splitlines()[0]
+    first = next(iter(prompt.strip().splitlines()), "script")
     return "AI: " + (first if len(first) <= 60 else first[:57] + "...")

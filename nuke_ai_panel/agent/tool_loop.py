@@ -15,10 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Union
 
+from nuke_ai_panel.agent.answers import told
 from nuke_ai_panel.agent.decision import Decision
 from nuke_ai_panel.agent.limits import Ledger, Limit, Limits
 from nuke_ai_panel.agent.session_events import (
-    ModelIsLoading,
     NoticeArrived,
     ReasoningArrived,
     RoundBegan,
@@ -36,11 +36,7 @@ from nuke_ai_panel.messages import (
     ChatRequest,
     Finished,
     Message,
-    ModelLoading,
-    Notice,
-    ReasoningDelta,
     StreamEvent,
-    TextDelta,
     ToolCall,
     Usage,
 )
@@ -243,18 +239,18 @@ class _Run:
         return finished
 
     def _pass_on(self, event: StreamEvent) -> None:
-        if isinstance(event, TextDelta) and event.choice == 0:
-            self.text.append(event.text)
-            self.emit(TextArrived(event.text))
-        elif isinstance(event, ReasoningDelta) and event.choice == 0:
-            self.thoughts.append(event.text)
-            self.emit(ReasoningArrived(event.text))
-        elif isinstance(event, ModelLoading):
-            self.emit(ModelIsLoading(event.seconds))
-        elif isinstance(event, Notice) and (event.kind, event.text) not in self._told_notices:
+        said = told(event)
+        if isinstance(said, TextArrived):
+            self.text.append(said.text)
+        elif isinstance(said, ReasoningArrived):
+            self.thoughts.append(said.text)
+        elif isinstance(said, NoticeArrived):
             # The same note comes with every round.
-            self._told_notices.add((event.kind, event.text))
-            self.emit(NoticeArrived(event.kind, event.text))
+            if (said.kind, said.text) in self._told_notices:
+                return
+            self._told_notices.add((said.kind, said.text))
+        if said is not None:
+            self.emit(said)
 
     def _named_apart(self, calls: Sequence[ToolCall]) -> list[ToolCall]:
         """Return the calls with an identifier each that no other call of the conversation has."""
