@@ -48,11 +48,12 @@ _OF_MODULES = {
     "json": _words("dumps loads"),
     "collections": _words("Counter defaultdict OrderedDict namedtuple deque"),
     "datetime": _words("datetime date timedelta now today fromtimestamp"),
+    "statistics": _words("mean median mode stdev pstdev fmean variance quantiles"),
     "textwrap": _words("dedent indent wrap fill shorten"),
     "typing": _words("Any Dict List Optional Tuple Set Iterable Union"),
     "path": _words("exists isfile isdir isabs join dirname basename splitext split normpath abspath getsize getmtime sep"),
 }
-_WHOLE = _words("math itertools statistics string")
+_WHOLE = _words("math itertools string")
 _BUILT_INS = _words(
     """
     print len sorted reversed enumerate zip range min max sum abs round any all map filter isinstance issubclass str int
@@ -84,9 +85,12 @@ class _Reads:
         self._made: dict[str, bool] = {}
         self._bound: set[str] = set()
         self._asked_frames: set[int] = set()
+        self._bases: set[int] = set()
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and not node.args and not node.keywords:
                 self._asked_frames.add(id(node.func))
+            if isinstance(node, ast.Attribute):
+                self._bases.add(id(node.value))
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 self._bound.add(node.id)
             elif isinstance(node, ast.arg):
@@ -124,6 +128,10 @@ class _Reads:
             # A name of its own hides the built-in; a built-in that is given another meaning is no longer known.
             is_own = node.id in self._bound
             is_known = node.id in _BUILT_INS or node.id in self._modules
+            is_module = "." not in self._modules.get(node.id, ".")
+            if is_module and id(node) not in self._bases:
+                # Under another name its functions would pass for methods.
+                return False
             return is_own != is_known if isinstance(node.ctx, ast.Load) else not is_known
         if isinstance(node, ast.Attribute) and node.attr == "frame" and id(node) not in self._asked_frames:
             # With a number it goes to that frame.

@@ -135,6 +135,8 @@ READING = [
     "print(nuke.root()['fps'].value(), nuke.frame(), nuke.env['gui'])",
     "k = nuke.toNode('Blur1')['size']\nif k.isAnimated():\n    print([(key.x, key.y) for key in k.animation(0).keys()])",
     "try:\n    print(nuke.selectedNode().metadata())\nexcept ValueError as error:\n    print(error)",
+    "import statistics\nfrom collections import Counter\n"
+    "print(Counter([n.Class() for n in nuke.allNodes()]), statistics.mean(n.xpos() for n in nuke.allNodes()))",
     "def show(node):\n    lines = []\n    lines.append('%s %s' % (node.name(), node.Class()))\n    print('\\n'.join(lines))\n"
     "for n in nuke.selectedNodes():\n    show(n)",
 ]
@@ -175,6 +177,13 @@ CHANGING = [
     "nuke.layers().__init__()",
     "nuke.selectedNode().setSelected(False)",
     "nuke.root().setFrame(3)",
+    "n = nuke\nn.value('[python nuke.scriptClear()]')",
+    "def f(n):\n    return n.expression('[python 1]')\nf(nuke)",
+    "for n in (nuke,):\n    n.frame(3)",
+    "from os import path\nq = path\nprint(q.exists('a'))",
+    "import statistics\nstatistics.sys",
+    "import json\njson.decoder",
+    "lambda: nuke",
 ]
 
 
