@@ -269,4 +269,9 @@ def _refusal(review: Review) -> str:
     if not review.is_sound:
         return review.summary()
     dangerous = [str(effect) for effect in review.effects if effect.kind in NOT_WITHOUT_A_WORD]
-    return dangerous[0] if dangerous else ""
+    if dangerous:
+        return dangerous[0]
+    if review.diff is None:
+        # Nobody is here to read the code, and it would run in this very process.
+        return review.unknown or "What it changes is not known before it runs."
+    return review.notes[0] if review.notes else ""

@@ -102,6 +102,17 @@ def test_a_dangerous_effect_is_not_agreed_to(answered, capsys):
 
 
 @pytest.mark.parametrize(
+    "code", ["try:\n    nuke.sample(nuke.toNode('Blur1'), 'red', 1, 1)\nexcept Exception:\n    pass", "nuke.cacheUsage()"]
+)
+def test_what_could_not_be_tried_is_not_agreed_to(answered, capsys, code):
+    text = f"---\ncatch: checks knob\n---\n```python\nimport nuke\nnuke.toNode('Blur1')['size'].setValue(6)\n{code}\n```\n"
+    assert main(["tasks", str(answered("A1.wrong", text)), "--json"]) == 0
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    assert "not simulated" in run["refusals"][0]
+    assert run["applied"] == []
+
+
+@pytest.mark.parametrize(
     "catch", ["preflight unknown-knob radius", "effect network", "dry run NameError", "no proposal", "checks knob"]
 )
 def test_what_nobody_noticed_fails_the_command(answered, capsys, catch):
