@@ -118,6 +118,15 @@ ANSWERS: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
         + fenced("import nuke\nnuke.nodes.Blur()\n"),
         [("python", "import nuke\nnuke.createNode('Blur')\n", ""), ("python", "import nuke\nnuke.nodes.Blur()\n", "")],
     ),
+    "claude, an alternative with the words of a step": (
+        fenced("import nuke\nnuke.createNode('Blur')\n")
+        + "Alternatively, make it first and then connect it:\n"
+        + fenced("import nuke\nnuke.nodes.Blur().setInput(0, nuke.selectedNode())\n"),
+        [
+            ("python", "import nuke\nnuke.createNode('Blur')\n", ""),
+            ("python", "import nuke\nnuke.nodes.Blur().setInput(0, nuke.selectedNode())\n", ""),
+        ],
+    ),
     "claude, alternatives by number": (
         "**Option 1**\n"
         + fenced("x = nuke.createNode('Blur')\n")
