@@ -85,6 +85,8 @@ class ChatSession:
         self.proposals = Proposals(host, self._emit, records=self._new_records())
         self._settings_store = settings
         self._servers = Servers(credentials)
+        # Kept from prompt to prompt: it learns how much a model's context can hold.
+        self._toolbox = Toolbox(host)
         self._listeners: list[Callable[[SessionEvent], None]] = []
         self._messages: list[Message] = []
         self._turn_start = 0
@@ -309,7 +311,8 @@ class ChatSession:
             return await self.proposals.decide(proposal, lambda: generation == self._generation)
 
         kept: list[Message] = []
-        toolbox = Toolbox(self.host, mode="act" if mode == "act" else "plan" if mode == "plan" else "ask")
+        toolbox = self._toolbox
+        toolbox.mode = "act" if mode == "act" else "plan" if mode == "plan" else "ask"
         request = dataclasses.replace(request, carry_features=mode != "ask")
         try:
             outcome = await run_tools(
@@ -381,6 +384,7 @@ class ChatSession:
 
     def select_model(self, provider: str, model: str) -> None:
         """Use `model` of `provider` from the next prompt on."""
+        self._toolbox = Toolbox(self.host)
         self._servers.provider, self._servers.model = provider, model
 
     async def list_models(self) -> list[ModelChoice]:
