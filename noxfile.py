@@ -46,7 +46,7 @@ MATRIX = [version for version in _present() if version != os.environ.get("MATRIX
 IN_PARALLEL = ("-n", "4")
 
 #: What depends on the Python and on Qt least and takes longest: run on the oldest Python, and by `test`.
-LONG = ("tests/batch", "tests/faults", "tests/files", "tests/nk", "tests/secrets", "tests/serve")
+LONG = ("tests/agent_tools", "tests/batch", "tests/faults", "tests/files", "tests/nk", "tests/secrets", "tests/serve", "tests/tasks")
 EVERYWHERE = ("3.9",)
 
 #: Pythons between two others with the same Qt, and what would tell the same there once more.
