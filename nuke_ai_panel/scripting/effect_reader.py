@@ -24,8 +24,13 @@ class Reading:
 def read_effects(tree: ast.AST) -> list[Reading]:
     """Return what a script does, one entry a kind, in the order it was met."""
     reader = _Reader()
-    reader.visit(tree)
-    reader.visit_uncalled()
+    try:
+        reader.visit(tree)
+        reader.visit_uncalled()
+    except RecursionError:
+        # Nested deeper than it can be followed: what is done is still found, how often is not.
+        reader = _Reader()
+        reader.visit_flat(tree)
     return [Reading(kind, tuple(found), reader.count(kind)) for kind, found in reader.found.items()]
 
 
@@ -184,7 +189,28 @@ class _Reader(ast.NodeVisitor):
                 return True
         return False
 
+    def visit_flat(self, tree: ast.AST) -> None:
+        """Read a tree without going down into it node by node."""
+        self._times = None
+        nodes = list(ast.walk(tree))
+        self._own = {each.name for each in nodes if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
+        # Imports come first: they say what the names in calls mean.
+        for node in nodes:
+            if isinstance(node, ast.Import):
+                self.visit_Import(node)
+            elif isinstance(node, ast.ImportFrom):
+                self.visit_ImportFrom(node)
+        for node in nodes:
+            if isinstance(node, ast.Call):
+                self._call(node)
+            elif isinstance(node, ast.While):
+                self._loop(node)
+
     def visit_While(self, node: ast.While) -> None:
+        self._loop(node)
+        self._visit_times(node, None)
+
+    def _loop(self, node: ast.While) -> None:
         forever = isinstance(node.test, ast.Constant) and bool(node.test.value)
         if (
             forever
@@ -192,9 +218,14 @@ class _Reader(ast.NodeVisitor):
             and not _breaks(node)
         ):
             self._add("may not end", node, "while True")
-        self._visit_times(node, None)
 
     def visit_Call(self, node: ast.Call) -> None:
+        self._call(node)
+        if isinstance(node.func, ast.Name) and node.func.id in self._functions and node.func.id not in self._aliases:
+            self._follow(node.func.id)
+        self.generic_visit(node)
+
+    def _call(self, node: ast.Call) -> None:
         name = self._dotted(node.func)
         if name:
             self._named(name, node)
@@ -211,9 +242,6 @@ class _Reader(ast.NodeVisitor):
                 kind = "disconnects"
             if kind and name not in CALLS:
                 self._add(kind, node, f".{node.func.attr}()")
-        elif isinstance(node.func, ast.Name) and node.func.id in self._functions and node.func.id not in self._aliases:
-            self._follow(node.func.id)
-        self.generic_visit(node)
 
     def _named(self, name: str, node: ast.Call) -> None:
         if name.startswith("nuke.nodes."):

@@ -46,12 +46,12 @@ def _findings(tree: ast.Module, proposal: ScriptProposal, surroundings: Surround
     around = surroundings or Surroundings()
     notes = Notes(proposal.code)
     nodes = list(ast.walk(tree))
-    check_versions(tree, nodes, around.catalogue, notes)
-    # A tool runs among what the start-up files of the studio have defined.
-    check_bound(nodes, notes, "problem" if proposal.kind == "python" else "warning")
-    names = ScriptNames(around.catalogue, around.document, CodeNames(nodes))
     # Code may be nested deeper than it can be followed; then what was found so far is told.
     with contextlib.suppress(RecursionError):
+        check_versions(tree, nodes, around.catalogue, notes)
+        # A tool runs among what the start-up files of the studio have defined.
+        check_bound(nodes, notes, "problem" if proposal.kind == "python" else "warning")
+        names = ScriptNames(around.catalogue, around.document, CodeNames(nodes))
         Flow(names, notes, tree, nodes).run()
     return notes.findings()
 

@@ -64,6 +64,18 @@ def test_nodes_are_counted_where_the_number_is_certain(code, count):
     assert [effect.count for effect in found] == [count]
 
 
+@pytest.mark.parametrize("depth", [300, 600])
+def test_what_is_nested_deeply_is_found_all_the_same(depth):
+    code = "import os as o\nif a:\n    pass\n" + "elif a:\n    pass\n" * depth + "else:\n    o.remove('x')\n"
+    code += "def exit():\n    pass\nexit()\nwhile 1:\n    pass\n"
+    try:
+        found = effects(code)
+    except (RecursionError, MemoryError):
+        pytest.skip("this Python cannot read it")
+    assert {effect.kind for effect in found} == {"deletes files", "may not end"}
+    assert not is_read_only(found, code)
+
+
 def test_a_script_is_told_in_one_line():
     code = "b = nuke.createNode('Blur')\nb['size'].setValue(3)\nb['mix'].setValue(1)\nnuke.execute('Write1', 1, 2)\n"
     assert told(code) == "Creates 1 node, changes 2 knobs, renders"

@@ -256,6 +256,15 @@ def test_deep_loops_and_branches_end():
     assert not [each for each in found("\n".join(lines) + "\n" + "    " * 15 + "pass") if each.severity == "problem"]
 
 
+@pytest.mark.parametrize(
+    "code",
+    ["x = nuke.root()" + ".a" * 800, "x = nuke" + ".root()" * 800, "x = " + "1+" * 800 + "1", "x = " + "not " * 800 + "1"],
+    ids=["names", "calls", "sums", "nots"],
+)
+def test_what_is_nested_deeply_is_no_end_of_the_check(code):
+    check(ScriptProposal("python", f"import requests\nnuke.delete(nuke.toNode('a'))\n{code}"), Surroundings.of(SHOT))
+
+
 # versions
 
 
