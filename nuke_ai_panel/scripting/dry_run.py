@@ -186,6 +186,8 @@ def _made(kind: type[_T], value: object) -> _T:
 def _is_plain_picture(picture: str) -> bool:
     """Whether it is a drawing that shows itself only, and draws nothing in from elsewhere."""
     lower = picture.lower()
+    if lower.startswith("<?xml"):
+        lower = lower.partition("?>")[2].lstrip()
     return lower.startswith("<svg") and len(picture) <= PICTURE_LIMIT and not any(each in lower for each in _NOT_IN_A_PICTURE)
 
 

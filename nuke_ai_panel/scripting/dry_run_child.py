@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import faulthandler
+import gc
 import json
 import os
 import re
@@ -74,6 +75,9 @@ def _get_ready() -> None:
     default_catalogue().find("Grade")
     DocumentHost(nk.new_script()).run_python("import tempfile\nnuke.nodes.Grade()", title="")
     sys.dont_write_bytecode = True
+    # What is loaded now lives as long as the process does; there is no use in looking through it again and again.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _end_with(requests: BinaryIO) -> None:
