@@ -16,11 +16,12 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest, ClientResponse
 from aiohttp.connector import Connection
+from aiohttp.http_writer import StreamWriter
 
 from nuke_ai_panel.net.clocks import TICK, AliveClock, within
 from nuke_ai_panel.net.deadlines import Deadlines
 from nuke_ai_panel.net.lookup import NameLookup
-from nuke_ai_panel.net.payload import StreamedBody
+from nuke_ai_panel.net.payload import Body, StreamedBody
 from nuke_ai_panel.net.pool import Progress
 
 if TYPE_CHECKING:
@@ -31,14 +32,17 @@ __all__ = ["exchange", "open_session"]
 
 T = TypeVar("T")
 
+_AT_ONCE = 32 * 1024
+"""Bytes. Below what a transport takes before it asks its writer to wait (64 kB)."""
+
 
 class _Attempt:
     """What the parts of the HTTP library that a request passes through have to know about it."""
 
-    def __init__(self, progress: Progress, deadlines: Deadlines, streamed: StreamedBody | None) -> None:
+    def __init__(self, data: Body | None, progress: Progress, deadlines: Deadlines) -> None:
+        self.data = data
         self.progress = progress
         self.deadlines = deadlines
-        self.streamed = streamed
         self.watch: _AnswerWatch | None = None
 
 
@@ -64,7 +68,31 @@ class _Request(ClientRequest):
         attempt = self.attempt
         attempt.progress.sent = True
         attempt.watch = _AnswerWatch(conn, attempt)
+        if isinstance(attempt.data, bytes) and len(attempt.data) <= _AT_ONCE and not conn.protocol.writing_paused:
+            return await self._send_at_once(conn.protocol, attempt.data)
         return await super().send(conn)
+
+    async def _send_at_once(self, protocol: ResponseHandler, body: bytes) -> ClientResponse:
+        """Send head and body in one piece that the transport takes without waiting.
+
+        Before Python 3.12 the library starts a task that waits for its turn to do so.
+        """
+        writer = StreamWriter(protocol, self.loop)
+        target = str(self.url) if self.proxy and not self.is_ssl() else self.url.raw_path_qs
+        await writer.write_headers(f"{self.method} {target} HTTP/1.1", self.headers)
+        await writer.write_eof(body)
+        protocol.start_timeout()
+        return ClientResponse(
+            self.method,
+            self.original_url,
+            writer=None,
+            continue100=None,
+            timer=self._timer,
+            request_info=self.request_info,
+            traces=[],
+            loop=self.loop,
+            session=self.session,
+        )
 
 
 class _Connections(aiohttp.TCPConnector):
@@ -141,7 +169,7 @@ async def exchange(
     url: str,
     *,
     headers: Mapping[str, str],
-    data: bytes | StreamedBody | None,
+    data: Body | None,
     proxy: tuple[str, str, str],
     progress: Progress,
     deadlines: Deadlines,
@@ -152,14 +180,13 @@ async def exchange(
         aiohttp.ClientError, OSError: it failed, with ``progress.late`` where a stage took too long.
     """
     address, user, password = proxy
-    streamed = data if isinstance(data, StreamedBody) else None
-    attempt = _Attempt(progress, deadlines, streamed)
+    attempt = _Attempt(data, progress, deadlines)
     before = _current.set(attempt)
     try:
         response = await session.request(
             method,
             url,
-            data=data if streamed is None else streamed.pieces(),
+            data=data.pieces() if isinstance(data, StreamedBody) else data,
             headers=headers,
             allow_redirects=False,
             proxy=address or None,
@@ -183,7 +210,7 @@ class _AnswerWatch:
 
     def __init__(self, connection: Connection, attempt: _Attempt) -> None:
         self._connection = connection
-        self._streamed = attempt.streamed
+        self._streamed = attempt.data if isinstance(attempt.data, StreamedBody) else None
         self._progress = attempt.progress
         self._limit = limit = attempt.deadlines.first_byte
         self._reached: tuple[str, int] = ("", 0)
