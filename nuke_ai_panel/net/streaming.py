@@ -45,6 +45,7 @@ class AnswerStream:
         self._headers = {"Accept": accept, "Accept-Encoding": "identity"}
         self._progress = Progress()
         self._opening: asyncio.Task[bytes] | None = None
+        self._look: asyncio.Future[None] | None = None
         self._first: bytes | None = None
         self._response: aiohttp.ClientResponse | None = None
         self._content: Body | None = None
@@ -54,8 +55,12 @@ class AnswerStream:
         self.pieces = 0
 
     async def __aenter__(self) -> AnswerStream:
-        self._opening = asyncio.ensure_future(self._open())
         return self
+
+    def _wake(self) -> None:
+        """Let :meth:`opened` look."""
+        if self._look is not None and not self._look.done():
+            self._look.set_result(None)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -73,27 +78,21 @@ class AnswerStream:
             self._response.close()
 
     async def opened(self, patience: float) -> float | None:
-        """Wait for the first byte of the answer, at most `patience` seconds.
+        """Wait for the first byte of the answer, at most `patience` seconds; ``math.inf`` costs no task.
 
         Return None once it is there. Otherwise return the seconds that the server has had the request for; call again.
 
         Raises:
             APIError: no connection, a refusal, or no first byte in time.
         """
-        assert self._opening is not None
-        waited = 0.0
-        while not self._opening.done():
-            await asyncio.wait({self._opening}, timeout=TICK)
-            step = self._clock.tick()
-            waited += step
-            self._elapsed += step
-            if self._elapsed >= (self._deadlines.total or math.inf) and not self._opening.done():
-                raise self._out_of_time()
-            if not self._progress.connected:
-                self._clock.seconds = waited = 0.0
-            elif waited >= patience and not self._opening.done():
+        if self._opening is None and patience == math.inf and self._deadlines.total is None:
+            self._first = await self._first_piece()
+        else:
+            if self._opening is None:
+                self._opening = asyncio.ensure_future(self._open())
+            if not await self._is_open(self._opening, patience):
                 return self._clock.seconds
-        self._first = self._opening.result()
+            self._first = self._opening.result()
         if self._response is not None and self._watch is None:
             total = self._deadlines.total
             left = None if total is None else total - self._elapsed
@@ -102,7 +101,35 @@ class AnswerStream:
             self._watch.start()
         return None
 
+    async def _is_open(self, opening: asyncio.Task[bytes], patience: float) -> bool:
+        waited = 0.0
+        loop = asyncio.get_running_loop()
+        while not opening.done():
+            # What ends the opening wakes this up itself: that is sooner than what asyncio calls when a task has ended.
+            self._look = loop.create_future()
+            tick = loop.call_later(TICK, self._wake)
+            try:
+                await self._look
+            finally:
+                tick.cancel()
+            step = self._clock.tick()
+            waited += step
+            self._elapsed += step
+            if self._elapsed >= (self._deadlines.total or math.inf) and not opening.done():
+                raise self._out_of_time()
+            if not self._progress.connected:
+                self._clock.seconds = waited = 0.0
+            elif waited >= patience and not opening.done():
+                return False
+        return True
+
     async def _open(self) -> bytes:
+        try:
+            return await self._first_piece()
+        finally:
+            self._wake()
+
+    async def _first_piece(self) -> bytes:
         endpoint, deadlines = self._session.endpoint, self._deadlines
         response = await self._session.request(
             "POST",

@@ -143,9 +143,13 @@ class Provider(ABC):
     async def aclose(self) -> None:
         """Close the pooled connections. May be called twice."""
 
+    def stream_answer(self, request: ChatRequest, *, deadlines: Deadlines | None = None) -> AsyncIterator[StreamEvent]:
+        """Send `request` and yield its events like :meth:`stream`, but perhaps without ``ModelLoading``, which takes effort."""
+        return self.stream(request, deadlines=deadlines)
+
     async def complete(self, request: ChatRequest, *, deadlines: Deadlines | None = None) -> Completion:
         """Send `request` and return the whole answer; raises what :meth:`stream` raises."""
-        return await collect(self.stream(request, deadlines=deadlines), request.model)
+        return await collect(self.stream_answer(request, deadlines=deadlines), request.model)
 
     async def capabilities(self, model: str) -> Capabilities:
         """Return what `model` can do, as the server says; it may be a few minutes old.

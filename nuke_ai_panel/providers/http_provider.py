@@ -7,6 +7,7 @@ A subclass names its paths, builds the body of a request, and gives the reader o
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable
@@ -208,8 +209,18 @@ class HttpProvider(Provider):
         """Send `request` and yield its events; see :meth:`Provider.stream`."""
         return self._answer(self.chat_path, request, self._body, deadlines)
 
+    def stream_answer(self, request: ChatRequest, *, deadlines: Deadlines | None = None) -> AsyncGenerator[StreamEvent, None]:
+        """Send `request` and yield its events; see :meth:`Provider.stream_answer`."""
+        return self._answer(self.chat_path, request, self._body, deadlines, loading_every=math.inf)
+
     async def _answer(
-        self, path: str, request: ChatRequest, body: Callable[[ChatRequest], object], deadlines: Deadlines | None
+        self,
+        path: str,
+        request: ChatRequest,
+        body: Callable[[ChatRequest], object],
+        deadlines: Deadlines | None,
+        *,
+        loading_every: float = _LOADING_EVERY,
     ) -> AsyncGenerator[StreamEvent, None]:
         """Send the `body` of `request`, once that is ready to be sent, to `path` and yield the events of the answer."""
         if deadlines is not None:
@@ -230,7 +241,7 @@ class HttpProvider(Provider):
             left = _left_of(allowed, time.monotonic() - begun)
             try:
                 async with AnswerStream(self._session, path, body(fitted.request), self.accept, explain, left) as answer:
-                    while (waited := await answer.opened(_LOADING_EVERY)) is not None:
+                    while (waited := await answer.opened(loading_every)) is not None:
                         yield ModelLoading(waited)
                     reader.expect(answer.content_type)
                     first = True
