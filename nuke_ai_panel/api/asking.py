@@ -89,9 +89,9 @@ async def _answered(call: ChatCall) -> ChatResponse:
 
 async def _streamed(call: ChatCall, shape: Shape[C]) -> AsyncStream[C]:
     pool = pool_of_this_loop()
-    lease = await pool.lease(call.place)
+    lease = await pool.lease(call.place, after_settings=True)
     head = Head(_new_id(), call.request.model, int(time.time()), call.place.provider)
-    events = lease.provider.stream(call.request, deadlines=call.place.deadlines)
+    events = lease.provider.stream_answer(call.request, deadlines=call.place.deadlines)
     try:
         return await open_stream(lease, events, head, shape, call.notices)
     except AuthenticationError as error:

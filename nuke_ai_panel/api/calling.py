@@ -35,7 +35,7 @@ async def call_of(model: object, arguments: Mapping[str, object], known: Collect
 async def on_server(place: Place, work: Callable[[Provider], Awaitable[T]]) -> T:
     """Return what `work` gets from the provider that `place` means. A key that the server refuses is read again next time."""
     pool = pool_of_this_loop()
-    lease = await pool.lease(place)
+    lease = await pool.lease(place, after_settings=True)
     try:
         return await work(lease.provider)
     except AuthenticationError as error:

@@ -95,7 +95,7 @@ class _StoredKey:
 
 def _environment() -> tuple[str | None, ...]:
     """Return the variables that decide about settings, so that a change of one is noticed at once."""
-    return tuple(os.environ.get(name) for name in _VARIABLES)
+    return tuple(map(os.environ.get, _VARIABLES))
 
 
 _VARIABLES = (
@@ -123,15 +123,15 @@ class Pool:
         self._keeper: AsyncGenerator[None, None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def lease(self, place: Place) -> Lease:
-        """Return the provider that `place` means.
+    async def lease(self, place: Place, *, after_settings: bool = False) -> Lease:
+        """Return the provider that `place` means; `after_settings` spares a second look at them in one call.
 
         Raises:
             ValidationError: the address cannot be used, is locked by the studio, or leaves this machine with "local only" on.
             SettingsError: a settings file cannot be used.
             AuthenticationError: the key cannot be one.
         """
-        server = await self.server(place)
+        server = await self._server(place, self._read if after_settings else None)
         if self._keeper is None:
             # asyncio.run and its like close the generators of their loop before they close the loop.
             self._keeper = _keep_until_the_loop_ends(self)
@@ -147,9 +147,10 @@ class Pool:
         kept.users.add(lease)
         return lease
 
-    async def server(self, place: Place) -> Server:
-        """Return the address and key that `place` means; raises what :meth:`lease` raises."""
-        read = await self._settings()
+    async def _server(self, place: Place, read: _Read | None) -> Server:
+        """Return the address and key that `place` means by what has been `read`; raises what :meth:`lease` raises."""
+        if read is None:
+            read = await self._settings()
         address = read.addresses.get((place.provider, place.base_url))
         if address is None:
             if place.base_url and f"servers.{place.provider}.base_url" in read.locked:
