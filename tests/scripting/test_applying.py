@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from nuke_ai_panel import nk
-from nuke_ai_panel.errors import HostError
+from nuke_ai_panel.errors import EditionLimitError, HostError, ProposalError
 from nuke_ai_panel.hosts.base import RunResult
 from nuke_ai_panel.hosts.document_host import DocumentHost
+from nuke_ai_panel.hosts.nuke_host import NukeHost
 from nuke_ai_panel.nk import KnobChange, NodeChange
 from nuke_ai_panel.scripting.applying import apply
 from nuke_ai_panel.scripting.proposal import ScriptProposal
@@ -112,3 +113,29 @@ def test_apply_runs_nothing_in_a_host_that_cannot_be_read(script):
     host.ran = True
     with pytest.raises(HostError):
         apply(ScriptProposal("python", "raise SystemExit"), host)
+
+
+NODES = "Blur {\n inputs 0\n size 3\n name Soft1\n}\n"
+
+
+def test_in_an_edition_with_ten_nodes_nodes_go_in_as_one_text_and_all_else_is_refused(script):
+    nuke = nk.emulate(nk.loads(script), non_commercial=True)
+    host = NukeHost(nuke)
+    applied = apply(ScriptProposal("nk", NODES, "AI: blur"), host)
+    assert applied.result.ok, applied.result.error
+    assert "ten nodes" in applied.unknown
+    assert applied.checkpoint == ""
+    document = nuke._session.document
+    assert document.node("Soft1").knobs["size"] == "3"
+    nuke.Undo.undo()
+    assert document.find("Soft1") is None, "it is one step"
+    with pytest.raises(EditionLimitError, match="Script Editor"):
+        apply(ScriptProposal("python", "nuke.createNode('Blur')"), host)
+
+
+def test_nodes_that_cannot_be_read_change_nothing_in_an_edition_with_ten_nodes(script):
+    nuke = nk.emulate(nk.loads(script), non_commercial=True)
+    before = nuke._session.document.to_bytes()
+    with pytest.raises(ProposalError):
+        apply(ScriptProposal("nk", "Blur {\n size 3\n"), NukeHost(nuke))
+    assert nuke._session.document.to_bytes() == before
