@@ -92,6 +92,7 @@ class ChatSession:
         self._turn_start = 0
         self._answering: asyncio.Task[object] | None = None
         self._last_prompt: tuple[str, Mode] | None = None
+        self._target = ""
         self._generation = 0
 
     # listeners
@@ -158,8 +159,10 @@ class ChatSession:
         assert found is not None
         return found
 
-    async def send(self, text: str, *, mode: Mode = "ask") -> None:
+    async def send(self, text: str, *, mode: Mode = "ask", target: str = "") -> None:
         """Ask `text`; events tell the rest. Failures of the answer are an ``AnswerFailed`` event, not an exception.
+
+        `target` is the knob that the question is about (``"Blur1.size"``), for an expression in the answer that names none.
 
         A script in the answer is reviewed; one that fails goes back to the model, at most three times, unless the artist
         sends something else meanwhile. Cancelling the task, or :meth:`cancel`, stops the answer and keeps what came.
@@ -173,6 +176,7 @@ class ChatSession:
         generation = self._generation
         with self._occupied():
             self._last_prompt = (text, mode)
+            self._target = target
             self._turn_start = len(self._messages)
             if self.proposals.records is not None:
                 self.proposals.records.begin_turn()
@@ -191,7 +195,7 @@ class ChatSession:
         self._check_free()
         del self._messages[self._turn_start :]
         text, mode = self._last_prompt
-        await self.send(text, mode=mode)
+        await self.send(text, mode=mode, target=self._target)
 
     async def fix(self, proposal_id: int, applied: Applied | None = None) -> None:
         """Send a proposal that failed back to the model, with the error of its run when it has run.
@@ -243,7 +247,8 @@ class ChatSession:
 
     def _proposals_in(self, finished: AnswerFinished, text: str = "") -> list[ScriptProposal]:
         is_cut = finished.reason == "length"
-        return find_proposals(finished.text, title=_title_of(text), is_cut=is_cut, earlier=self.proposals.earlier())
+        earlier = self.proposals.earlier()
+        return find_proposals(finished.text, title=_title_of(text), is_cut=is_cut, earlier=earlier, target=self._target)
 
     @contextlib.contextmanager
     def _occupied(self) -> Iterator[None]:

@@ -371,3 +371,21 @@ def test_a_proposal_is_saved_as_a_tool_and_as_a_file(qtbot, nuke, choose, contro
     assert "nuke.nodes.Blur(size=3)" in (tmp_path / "soften.py").read_text()
     dialog.reject()
     settle(qtbot, controller)
+
+
+def test_an_expression_that_names_no_knob_is_for_the_one_that_was_asked_about(qtbot, nuke, choose, controller, tmp_path):
+    with DemoServer(pause=0, answer=lambda prompt: "Slowly rising:\n\n```expression\nframe/10\n```\n") as server:
+        controller.store.save({"servers.ollama.base_url": server.url})
+        choose("Generate expression\u2026")
+        form = opened(qtbot, PromptForm)
+        form.fields["knob"].setText("Read1.first")
+        qtbot.keyClicks(form.fields["request"], "rise")
+        qtbot.keyClick(form.fields["request"], Qt.Key.Key_Return)
+        panel = opened_panel(qtbot, nuke)
+        qtbot.waitUntil(lambda: bool(panel.findChildren(ReviewCard)), timeout=LIMIT)
+        card = panel.findChildren(ReviewCard)[0]
+        qtbot.waitUntil(card.run.isVisible, timeout=LIMIT)
+        assert card.title.text() == "Set this expression in Nuke?"
+        settle(qtbot, controller)
+        qtbot.mouseClick(card.run, Qt.MouseButton.LeftButton)
+        assert nuke.toNode("Read1")["first"].hasExpression()

@@ -182,7 +182,7 @@ class PanelController(QtCore.QObject):
         """Whether an answer is on its way."""
         return self._is_starting or (self._session is not None and self._session.is_busy)
 
-    def send(self, text: str, *, mode: Mode | None = None) -> bool:
+    def send(self, text: str, *, mode: Mode | None = None, target: str = "") -> bool:
         """Ask `text` in a mode, by default the chosen one; False (and a notice) when it cannot be sent now.
 
         The field keeps its text then.
@@ -192,7 +192,7 @@ class PanelController(QtCore.QObject):
         if self.is_busy:
             self.notice.emit("An answer is still on its way. Wait for it, or press Esc to stop it.")
             return False
-        self._begin(self.session.send(text, mode=mode or self.mode))
+        self._begin(self.session.send(text, mode=mode or self.mode, target=target))
         return True
 
     def work_off(self, steps: str) -> bool:
@@ -237,6 +237,7 @@ class PanelController(QtCore.QObject):
         self._asking = self.loop.spawn(self._ask(work))
         # A task that is cancelled before its first step runs none of its own lines.
         self._asking.add_done_callback(self._asked)
+        self._asking.add_done_callback(lambda _: work.close())
 
     async def _ask(self, work: Coroutine[Any, Any, None]) -> None:
         try:

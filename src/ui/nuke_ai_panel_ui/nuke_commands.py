@@ -166,7 +166,7 @@ def _send(template: PromptTemplate, values: dict[str, str]) -> None:
     selected = ", ".join(node.path for node in panel_controller.host.selected())
     known = {"selection": selected or "the outputs", "script": panel_controller.host.script_name() or "this script"}
     try:
-        panel_controller.send(template.fill({**known, **values}), mode=template.mode)
+        panel_controller.send(template.fill({**known, **values}), mode=template.mode, target=values.get("knob", "").strip())
     except NukeAIPanelError as error:
         panel_controller.notice.emit(str(error))
 
