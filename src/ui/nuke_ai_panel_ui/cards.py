@@ -23,7 +23,7 @@ _PAGE_WIDTH = 520
 class Card(QtWidgets.QFrame):
     """A framed block with a title, a body of rows, and buttons that wrap. ``kind`` picks the colour of its bar."""
 
-    def __init__(self, kind: Literal["ask", "error", "plain"], title: str) -> None:
+    def __init__(self, kind: Literal["ask", "error", "done", "plain"], title: str) -> None:
         super().__init__()
         self.setObjectName("card")
         self.setProperty("kind", kind)
@@ -36,7 +36,7 @@ class Card(QtWidgets.QFrame):
         self.rows.addWidget(self.title)
         self.buttons = FlowLayout()
 
-    def set_kind(self, kind: Literal["ask", "error", "plain"]) -> None:
+    def set_kind(self, kind: Literal["ask", "error", "done", "plain"]) -> None:
         """Change the colour of the bar."""
         if self.property("kind") != kind:
             self.setProperty("kind", kind)
@@ -172,9 +172,16 @@ class PlanCard(Card):
         noun = "step" if len(steps) == 1 else "steps"
         self.body = label(f"{len(steps)} {noun}. You are asked before each change.", dim=True, wrap=True)
         self.rows.addWidget(self.body)
-        text = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
-        self.begin = button("Begin", lambda: self.agreed.emit(text), name="Work off this plan", primary=True)
+        self.steps = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+        self.begin = button("Begin", lambda: self.agreed.emit(self.steps), name="Work off this plan", primary=True)
         self.add_buttons(self.begin)
+
+    def set_begun(self) -> None:
+        """Say that it is worked off; there is nothing more to agree to."""
+        self.title.setText("This plan was begun")
+        self.setAccessibleName(self.title.text())
+        self.body.setText(self.body.text().split(".")[0] + ".")
+        self.set_past()
 
 
 class _Page(QtWidgets.QScrollArea):

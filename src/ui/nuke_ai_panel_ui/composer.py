@@ -123,13 +123,13 @@ class ModeButton(QtWidgets.QToolButton):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setObjectName("pill")
+        self.setObjectName("mode")
         self.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         menu = QtWidgets.QMenu(self)
-        menu.setToolTipsVisible(True)
         for mode, word, meaning in self.MODES:
             action = QAction(f"{word}: {meaning}", menu)
+            action.setCheckable(True)
             action.triggered.connect(lambda *_, mode=mode: self.chosen.emit(mode))
             menu.addAction(action)
         self.setMenu(menu)
@@ -137,7 +137,8 @@ class ModeButton(QtWidgets.QToolButton):
 
     def show_mode(self, mode: str) -> None:
         """Show a mode as the one in force."""
-        for each, word, meaning in self.MODES:
+        for action, (each, word, meaning) in zip(self.menu().actions(), self.MODES):
+            action.setChecked(each == mode)
             if each == mode:
                 self.setText(f"{word} \u25be")
                 self.setToolTip(meaning)

@@ -42,22 +42,33 @@ class ContextPopup(QtWidgets.QFrame):
         self.text.setObjectName("lines")
         self.text.setReadOnly(True)
         self.text.setTabChangesFocus(True)
-        self.text.setLineWrapMode(QtWidgets.QPlainTextEdit.LineWrapMode.NoWrap)
+        self.text.setLineWrapMode(QtWidgets.QPlainTextEdit.LineWrapMode.WidgetWidth)
         self.text.setAccessibleName("The text as the model gets it")
         rows.addWidget(self.text, 1)
         self.parts: dict[str, QtWidgets.QCheckBox] = {}
+        self._is_fresh = True
 
     def open_above(self, anchor: QtWidgets.QWidget, width: int) -> None:
         """Open above `anchor`, `width` pixels wide."""
         self.resize(width, _HEIGHT)
         show_above(self, anchor)
-        first = next(iter(self.parts.values()), None)
-        (first or self.text).setFocus(Qt.FocusReason.PopupFocusReason)
+        self._focus_first()
+
+    def begin(self) -> None:
+        """Say that the script is being read."""
+        if not self.parts:
+            self.title.setText("Reading the script\u2026")
+
+    def show_problem(self, text: str) -> None:
+        """Say why the script cannot be read."""
+        self.title.setText(text)
+        self.text.clear()
 
     def show_context(self, context: Context, away: frozenset[str]) -> None:
         """Show what would be sent; `away` are the parts that the artist has taken away."""
-        left = f" {context.left_out} nodes do not fit." if context.left_out else ""
-        self.title.setText(f"Sent with your message: about {context.tokens} of {context.budget} tokens.{left}")
+        noun = "1 node does" if context.left_out == 1 else f"{context.left_out:,} nodes do"
+        left = f" {noun} not fit." if context.left_out else ""
+        self.title.setText(f"Sent with your message: about {context.tokens:,} of at most {context.budget:,} tokens.{left}")
         tokens: dict[str, int] = {}
         titles: dict[str, str] = {}
         for part in context.parts:
@@ -65,18 +76,20 @@ class ContextPopup(QtWidgets.QFrame):
             titles.setdefault(part.name, part.title)
         for name in (*tokens, *(name for name in sorted(away) if name not in tokens)):
             box = self.parts.get(name) or self._add(name)
-            words = (
-                f"{_TITLES.get(name, name)}: {titles[name]}, {tokens[name]} tokens"
-                if name in tokens
-                else _TITLES.get(name, name)
-            )
-            box.setText(words)
+            title = _TITLES.get(name, name)
+            if name in tokens:
+                what = titles[name].rstrip(":")
+                title += f", {tokens[name]:,} tokens" if what.lower() == title.lower() else f": {what}, {tokens[name]:,} tokens"
+            box.setText(title)
             box.blockSignals(True)
             box.setChecked(name not in away)
             box.blockSignals(False)
         for name, box in self.parts.items():
             box.setVisible(name in tokens or name in away)
         self.text.setPlainText(context.text)
+        if self.text.hasFocus() and self._is_fresh:
+            self._focus_first()
+        self._is_fresh = False
 
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
         """Close with Esc."""
@@ -89,10 +102,15 @@ class ContextPopup(QtWidgets.QFrame):
         """Leave room for a few nodes."""
         return QtCore.QSize(400, _HEIGHT)
 
+    def _focus_first(self) -> None:
+        boxes = [box for box in self.parts.values() if box.isEnabled() and box.isVisibleTo(self)]
+        (boxes[0] if boxes else self.text).setFocus(Qt.FocusReason.PopupFocusReason)
+
     def _add(self, name: str) -> QtWidgets.QCheckBox:
         box = QtWidgets.QCheckBox()
         # The counts and the settings of the script are what every answer needs.
         box.setEnabled(name != "script")
+        box.setToolTip("" if name != "script" else "Every answer needs this")
         box.toggled.connect(lambda *_: self.changed.emit(self._away()))
         self._boxes.addWidget(box)
         self.parts[name] = box

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from nuke_ai_panel.agent.context import Context, context_steps
 from nuke_ai_panel.agent.session import ChatSession, ModelChoice
 from nuke_ai_panel.agent.session_events import (
     AnswerCancelled,
@@ -50,10 +52,12 @@ if TYPE_CHECKING:
     from nuke_ai_panel.agent.prompts import Mode
     from nuke_ai_panel_ui.settings_dialog import SettingsDialog
 
-__all__ = ["PanelController", "PanelState", "controller"]
+__all__ = ["PanelController", "PanelState", "controller", "plan_prompt"]
 
 _log = logging.getLogger(__name__)
 
+#: Seconds of work on the main thread before the interface gets its turn; a frame has 16 ms.
+_SLICE = 0.006
 _EXPLAIN = "Explain the selected nodes: what they do together, and what stands out in their settings."
 
 
@@ -78,6 +82,7 @@ class PanelController(QtCore.QObject):
     state_changed = Signal()
     settings_changed = Signal()
     host_changed = Signal()
+    mode_changed = Signal()
     notice = Signal(str)
 
     def __init__(self) -> None:
@@ -87,7 +92,7 @@ class PanelController(QtCore.QObject):
         self.settings = Settings()
         self.record = ConversationRecord()
         self.drafted = ""
-        self.mode: Mode = "ask"
+        self._mode: Mode = "ask"
         self._host: Host | None = None
         self._is_in_nuke = True
         self._store: SettingsStore | None = None
@@ -195,9 +200,19 @@ class PanelController(QtCore.QObject):
         self._begin(self.session.send(text, mode=mode or self.mode, target=target))
         return True
 
+    @property
+    def mode(self) -> Mode:
+        """How far the model may go with the next prompt; ``mode_changed`` tells every view."""
+        return self._mode
+
+    @mode.setter
+    def mode(self, mode: Mode) -> None:
+        self._mode = mode
+        self.mode_changed.emit()
+
     def work_off(self, steps: str) -> bool:
         """Have the model work off a plan that the artist agreed to; every change is asked about."""
-        return self.send(f"Work off this plan, step by step:\n{steps}", mode="act")
+        return self.send(plan_prompt(steps), mode="act")
 
     def generate(self, text: str) -> bool:
         """Ask for a script that does `text`."""
@@ -211,10 +226,12 @@ class PanelController(QtCore.QObject):
         return self.send(_EXPLAIN, mode="ask")
 
     def retry(self) -> bool:
-        """Ask the last prompt again."""
+        """Ask the last prompt again; what its answer proposed and nobody has decided on is withdrawn."""
         if self.is_busy:
             self.notice.emit("An answer is still on its way. Wait for it, or press Esc to stop it.")
             return False
+        for number in self.record.open_in_last_turn():
+            self.session.proposals.reject(number, "The question was asked again.", by="model")
         self._is_retry = True
         self._begin(self.session.retry())
         return True
@@ -433,6 +450,19 @@ class PanelController(QtCore.QObject):
         words = f"{title} is ready" if title else "Ready"
         return PanelState("ready", f"{words}, local only" if self.settings.local_only else words)
 
+    async def context(self, question: str) -> Context:
+        """Return what the model would be told with `question`; works in slices, between which the interface goes on."""
+        session = self.session
+        rested = time.perf_counter()
+        found = Context((), "")
+        steps = context_steps(self.host, question, budget=session.context_budget, without=session.context_without)
+        for step in steps:
+            found = step or found
+            if time.perf_counter() - rested > _SLICE:
+                await asyncio.sleep(0)
+                rested = time.perf_counter()
+        return found
+
     def context_line(self) -> str:
         """Return one line on what the model would be told of the script now, "" when the host cannot say."""
         try:
@@ -516,6 +546,11 @@ class PanelController(QtCore.QObject):
         # Whether an answer is on its way changes right after these, when the session lets go of the task.
         if isinstance(event, (AnswerFinished, AnswerFailed, AnswerCancelled)):
             self.loop.call_soon(self.state_changed.emit)
+
+
+def plan_prompt(steps: str) -> str:
+    """Return the message that has a plan worked off."""
+    return f"Work off this plan, step by step:\n{steps}"
 
 
 _controller: PanelController | None = None

@@ -30,7 +30,8 @@ _REFUSED: dict[str, ProposalState] = {"artist": "rejected", "studio": "refused",
 class ProposalRecord:
     """One proposal and what became of it.
 
-    ``note`` is one sentence for the card, ``reason`` why it was not run; ``after`` is the script right after the run.
+    ``note`` is one sentence for the card, ``reason`` why it was not run; ``after`` is the script right after the run,
+    ``edited`` the code as the artist has changed it and not yet had checked.
     """
 
     proposal_id: int
@@ -40,6 +41,7 @@ class ProposalRecord:
     note: str = ""
     reason: str = ""
     after: bytes = b""
+    edited: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,16 @@ class ConversationRecord:
             if isinstance(event, PromptAdded):
                 return event.text.strip().splitlines()[0]
         return ""
+
+    def open_in_last_turn(self) -> list[int]:
+        """Return the proposals since the last prompt that nobody has decided on."""
+        found: list[int] = []
+        for event, _, _ in reversed(self._entries):
+            if isinstance(event, PromptAdded):
+                break
+            if isinstance(event, ProposalReviewed) and self.proposals[event.proposal_id].state in ("open", "failed"):
+                found.append(event.proposal_id)
+        return found[::-1]
 
     def add(self, event: SessionEvent) -> Entry:
         """Keep `event` and return it with its time."""

@@ -9,8 +9,10 @@ from typing import Any
 
 from nuke_ai_panel.errors import NukeAIPanelError
 from nuke_ai_panel.nk.catalogue_index import IndexStep, index_this_nuke
-from nuke_ai_panel_ui.labels import ElidedLabel, button, label
+from nuke_ai_panel_ui.labels import ElidedLabel, button, fit_height, label
+from nuke_ai_panel_ui.panel_style import window_style_sheet
 from nuke_ai_panel_ui.qt import QtCore, QtWidgets
+from nuke_ai_panel_ui.theme import Theme
 
 __all__ = ["IndexDialog"]
 
@@ -26,10 +28,11 @@ class IndexDialog(QtWidgets.QDialog):
         folder: where the index is kept, one file a version.
     """
 
-    def __init__(self, nuke: Any, folder: Path, parent: QtWidgets.QWidget | None = None) -> None:
+    def __init__(self, nuke: Any, folder: Path, parent: QtWidgets.QWidget | None = None, *, theme: Theme | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("indexDialog")
         self.setWindowTitle("Index this Nuke")
+        self.setStyleSheet(window_style_sheet(theme))
         self._begin: Callable[[bool], Iterator[IndexStep]] = lambda force: index_this_nuke(nuke, folder, force=force)
         self._steps: Iterator[IndexStep] | None = None
         rows = QtWidgets.QVBoxLayout(self)
@@ -59,7 +62,7 @@ class IndexDialog(QtWidgets.QDialog):
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._work)
         self.finished.connect(lambda *_: self._stop())
-        self.resize(420, self.sizeHint().height())
+        fit_height(self, 420)
 
     def begin(self, *, force: bool = False) -> None:
         """Begin; with `force` also where an index of this very build is there. Returns at once."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets
 
-__all__ = ["ElidedButton", "ElidedLabel", "button", "heading", "label", "tool_button"]
+__all__ = ["ElidedButton", "ElidedLabel", "button", "fit_height", "heading", "label", "tool_button"]
 
 
 def label(text: str = "", *, dim: bool = False, wrap: bool = False, selectable: bool = False) -> QtWidgets.QLabel:
@@ -74,6 +74,14 @@ class ElidedButton(QtWidgets.QPushButton):
         """Shrink to a few letters."""
         return QtCore.QSize(48, super().minimumSizeHint().height())
 
+    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        """Let Enter press the button that has the focus, and not the one that its window would press."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if not event.isAutoRepeat():
+                self.click()
+            return
+        super().keyPressEvent(event)
+
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         """Paint the button with its words cut to the width."""
         option = QtWidgets.QStyleOptionButton()
@@ -108,3 +116,14 @@ def tool_button(name: str, clicked: Callable[[], object] | None = None) -> QtWid
     if clicked is not None:
         made.clicked.connect(lambda *_: clicked())
     return made
+
+
+def fit_height(window: QtWidgets.QWidget, width: int) -> None:
+    """Make a window `width` pixels wide and as high as its wrapped words need at that width, no higher."""
+    window.ensurePolished()
+    layout = window.layout()
+    if layout is None:
+        return
+    layout.activate()
+    height = layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else layout.totalSizeHint().height()
+    window.resize(width, max(height, layout.totalMinimumSize().height()))

@@ -100,7 +100,9 @@ def index_nuke() -> None:
     """Read which classes and knobs this Nuke really has, in a window with progress."""
     known = _windows.get("index")
     if not isinstance(known, IndexDialog) or not is_valid(known):
-        known = _windows["index"] = IndexDialog(running_nuke(), config_folder() / "catalogue", main_window())
+        known = _windows["index"] = IndexDialog(
+            running_nuke(), config_folder() / "catalogue", main_window(), theme=controller().theme()
+        )
     if known.is_working:
         known.raise_()
         known.activateWindow()
@@ -155,7 +157,7 @@ def _use(prompts: list[PromptTemplate], problems: list[str], name: str, values: 
         return
     form = _forms.get(name)
     if form is None or not is_valid(form):
-        form = _forms[name] = PromptForm(template, main_window())
+        form = _forms[name] = PromptForm(template, main_window(), theme=panel_controller.theme())
         form.filled.connect(lambda _name, filled, template=template: _send(template, filled))
     form.ask(values)
 
@@ -174,7 +176,7 @@ def _send(template: PromptTemplate, values: dict[str, str]) -> None:
 def _list(prompts: list[PromptTemplate], problems: list[str]) -> None:
     known = _windows.get("prompts")
     if not isinstance(known, PromptList) or not is_valid(known):
-        known = _windows["prompts"] = PromptList(main_window())
+        known = _windows["prompts"] = PromptList(main_window(), theme=controller().theme())
         known.chosen.connect(use_prompt)
     known.ask(prompts, problems)
 

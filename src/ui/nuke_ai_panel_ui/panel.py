@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from typing import TYPE_CHECKING, Union
 
@@ -21,18 +22,20 @@ from nuke_ai_panel.agent.session_events import (
     ToolAnswered,
     ToolCalled,
 )
+from nuke_ai_panel.errors import NukeAIPanelError
 from nuke_ai_panel.messages import Usage
 from nuke_ai_panel_ui.cards import EmptyPage, ErrorCard, OnboardingPage, PlanCard, StoppedCard
 from nuke_ai_panel_ui.composer import Composer
 from nuke_ai_panel_ui.context_popup import ContextPopup
-from nuke_ai_panel_ui.controller import PanelController
+from nuke_ai_panel_ui.controller import PanelController, plan_prompt
 from nuke_ai_panel_ui.icons import icon
 from nuke_ai_panel_ui.labels import ElidedLabel, label, tool_button
 from nuke_ai_panel_ui.model_picker import ModelPicker
 from nuke_ai_panel_ui.panel_style import panel_style_sheet
-from nuke_ai_panel_ui.qt import QAction, Qt, QtCore, QtGui, QtWidgets
+from nuke_ai_panel_ui.qt import QAction, Qt, QtCore, QtGui, QtWidgets, is_valid
 from nuke_ai_panel_ui.review import ReviewCard
 from nuke_ai_panel_ui.saving import save_forms
+from nuke_ai_panel_ui.tab_order import tab_step, tab_stops
 from nuke_ai_panel_ui.theme import Theme
 from nuke_ai_panel_ui.tool_words import call_title
 from nuke_ai_panel_ui.transcript.view import TranscriptView
@@ -41,6 +44,12 @@ if TYPE_CHECKING:
     from nuke_ai_panel.agent.prompts import Mode
 
 __all__ = ["Header", "Panel"]
+
+#: How long a notice is shown, and how long where another one waits, in milliseconds.
+_NOTICE_MS = 8000
+_BRIEF_MS = 3000
+#: States of the script that the menu lists; a menu that is longer than the screen helps nobody.
+_MOST_RESTORED = 30
 
 _EndCard = Union[ErrorCard, StoppedCard]
 
@@ -126,6 +135,8 @@ class Panel(QtWidgets.QWidget):
         self._context_note = ""
         self._picker: ModelPicker | None = None
         self._context: ContextPopup | None = None
+        self._preview: asyncio.Task[None] | None = None
+        self._plans: list[PlanCard] = []
         self.setObjectName("nukeAIPanel")
         self.setWindowTitle("AI Panel")
         self.setAccessibleName("AI Panel")
@@ -151,7 +162,8 @@ class Panel(QtWidgets.QWidget):
         rows.addWidget(rule)
         self.pages = QtWidgets.QStackedWidget()
         self.transcript = TranscriptView()
-        self.transcript.set_code_actions(("copy", "run"))
+        # Insert goes to Nuke's Script Editor, which a window of our own has not.
+        self.transcript.set_code_actions(("copy", "insert", "run") if self._controller.is_in_nuke else ("copy", "run"))
         self.empty = EmptyPage()
         self.onboarding = OnboardingPage()
         for page in (self.empty, self.onboarding, self.transcript):
@@ -168,10 +180,10 @@ class Panel(QtWidgets.QWidget):
         self.composer = Composer(self._theme)
         bottom.addWidget(self.composer)
         rows.addLayout(bottom)
+        self._notices: list[str] = []
         self._notice_timer = QtCore.QTimer(self)
         self._notice_timer.setSingleShot(True)
-        self._notice_timer.setInterval(8000)
-        self._notice_timer.timeout.connect(self.notice.hide)
+        self._notice_timer.timeout.connect(self._next_notice)
         menu = QtWidgets.QMenu(self.header.more)
         self.copy_conversation = QAction("Copy conversation", menu)
         self.copy_conversation.triggered.connect(lambda *_: self._copy(self.transcript.markdown()))
@@ -191,6 +203,7 @@ class Panel(QtWidgets.QWidget):
         controller.settings_changed.connect(self._apply_theme)
         controller.host_changed.connect(self._show_context)
         controller.notice.connect(self._show_notice)
+        controller.mode_changed.connect(lambda: composer.mode.show_mode(controller.mode))
         composer.sent.connect(self._send)
         composer.stop_requested.connect(lambda: controller.cancel())
         composer.focused.connect(self._show_context)
@@ -235,7 +248,6 @@ class Panel(QtWidgets.QWidget):
 
     def _choose_mode(self, mode: Mode) -> None:
         self._controller.mode = mode
-        self.composer.mode.show_mode(mode)
 
     def _keep_draft(self) -> None:
         self._controller.drafted = self.composer.text
@@ -256,6 +268,7 @@ class Panel(QtWidgets.QWidget):
         if self._context is None:
             self._context = ContextPopup(self)
             self._context.changed.connect(self._take_context_away)
+        self._context.begin()
         self._show_preview()
         self._context.open_above(self.composer, min(520, max(260, self.width() - 16)))
 
@@ -264,13 +277,25 @@ class Panel(QtWidgets.QWidget):
         self._show_preview()
 
     def _show_preview(self) -> None:
-        session = self._controller.session
-        if self._context is not None:
-            self._context.show_context(session.preview(self.composer.text), session.context_without)
+        if self._preview is not None:
+            self._preview.cancel()
+        self._preview = self._controller.loop.spawn(self._describe())
+
+    async def _describe(self) -> None:
+        try:
+            found = await self._controller.context(self.composer.text)
+        except NukeAIPanelError as error:
+            if is_valid(self) and self._context is not None:
+                self._context.show_problem(str(error))
+            return
+        if is_valid(self) and self._context is not None:
+            self._context.show_context(found, self._controller.session.context_without)
 
     def _on_code_action(self, action: str, code: str, language: str) -> None:
         if action == "run":
             self._controller.desk.propose(code, language)
+        elif action == "insert":
+            self._controller.desk.insert(code)
 
     def _on_message_action(self, action: str, number: int) -> None:
         asked = [text for at, text in self._prompts if at <= number]
@@ -292,7 +317,7 @@ class Panel(QtWidgets.QWidget):
 
     def _replay(self) -> None:
         for entry in self._controller.record.entries():
-            self._show_event(entry.event, entry.at)
+            self._show_event(entry.event, entry.at, is_replay=True)
         self.composer.mode.show_mode(self._controller.mode)
         if self._controller.drafted:
             self.composer.set_text(self._controller.drafted)
@@ -301,7 +326,7 @@ class Panel(QtWidgets.QWidget):
     def _on_event(self, event: SessionEvent) -> None:
         self._show_event(event, datetime.datetime.now())
 
-    def _show_event(self, event: SessionEvent, at: datetime.datetime) -> None:
+    def _show_event(self, event: SessionEvent, at: datetime.datetime, *, is_replay: bool = False) -> None:
         view = self.transcript
         if isinstance(event, TextArrived):
             self._end_thought(at)
@@ -312,6 +337,9 @@ class Panel(QtWidgets.QWidget):
             view.append_to_fold(self._thought[0], event.text)
         elif isinstance(event, PromptAdded):
             self._let_go_of_end_card(is_retry=False)
+            for plan in self._plans:
+                if event.text == plan_prompt(plan.steps):
+                    plan.set_begun()
             self._prompts.append((view.add_message("user", event.text, "You"), event.text))
             self.composer.prompt.remember(event.text)
             self._show_page()
@@ -324,9 +352,10 @@ class Panel(QtWidgets.QWidget):
             self._show_meter(event.usage)
             if event.steps:
                 plan = PlanCard(event.steps)
-                plan.agreed.connect(lambda steps, plan=plan: self._begin_plan(plan, steps))
+                plan.agreed.connect(self._controller.work_off)
+                self._plans.append(plan)
                 view.add_widget(plan)
-            if event.reason == "length":
+            if event.reason == "length" and not is_replay:
                 self._show_notice("The answer was cut: the model reached its longest answer. Ask it to go on.")
         elif isinstance(event, NoticeArrived):
             if event.kind == "context":
@@ -357,17 +386,13 @@ class Panel(QtWidgets.QWidget):
         """List the states that this conversation's changes began from."""
         self._restore.clear()
         desk = self._controller.desk
-        for checkpoint in desk.checkpoints():
+        for checkpoint in desk.checkpoints()[:_MOST_RESTORED]:
             at = datetime.datetime.fromtimestamp(checkpoint.time)
             title = checkpoint.title.replace("&", "&&")
             action = QAction(f"{at:%H:%M}  before \u201c{title}\u201d", self._restore)
             action.triggered.connect(lambda *_, number=checkpoint.id: desk.restore(number))
             self._restore.addAction(action)
         self._restore.setEnabled(bool(self._restore.actions()))
-
-    def _begin_plan(self, plan: PlanCard, steps: str) -> None:
-        if self._controller.work_off(steps):
-            plan.set_past()
 
     def _end_answer(self, at: datetime.datetime) -> None:
         self._end_thought(at)
@@ -422,6 +447,7 @@ class Panel(QtWidgets.QWidget):
         card.save_requested.connect(desk.save)
         card.revise_requested.connect(desk.revise)
         card.copy_requested.connect(self._copy)
+        card.left.connect(self._focus_next_question)
         self._cards[proposal_id] = card
         self.transcript.add_widget(card)
         self._show_page()
@@ -431,6 +457,31 @@ class Panel(QtWidgets.QWidget):
         if card is not None:
             card.show_record()
 
+    def _focus_next_question(self) -> None:
+        """Give the keyboard to the next script that waits for a decision, or else to the message field."""
+        for number, card in self._cards.items():
+            if self._controller.record.proposals[number].state == "open" and card.isVisible():
+                card.focus_first()
+                return
+        self.composer.prompt.setFocus()
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Go through the panel as it is seen, from top to bottom, and leave it at the ends (called by Qt for Tab)."""
+        return tab_step(self, self._stops(), forward) or super().focusNextPrevChild(forward)
+
+    def _stops(self) -> list[QtWidgets.QWidget]:
+        page = self.pages.currentWidget()
+        composer = self.composer
+        bottom = (composer.prompt, composer.send, composer.model, composer.mode, composer.sees)
+        return [*tab_stops(self.header), *([page] if page is self.transcript else []), *tab_stops(page), *bottom]
+
+    def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
+        """Go back to the message field with Esc, from wherever nothing else takes it."""
+        if event.key() == Qt.Key.Key_Escape and not self.composer.prompt.hasFocus():
+            self.composer.prompt.setFocus()
+            return
+        super().keyPressEvent(event)
+
     def _clear(self) -> None:
         self._cards.clear()
         self._end_card = None
@@ -438,6 +489,7 @@ class Panel(QtWidgets.QWidget):
         self._thought = None
         self._prompts.clear()
         self._calls.clear()
+        self._plans.clear()
         self.transcript.clear()
         self.composer.show_meter("")
         self._show_page()
@@ -476,9 +528,25 @@ class Panel(QtWidgets.QWidget):
             self.composer.show_context(self._controller.context_line())
 
     def _show_notice(self, text: str) -> None:
+        """Show a sentence for a moment; one that is shown already has its time first."""
+        if self.notice.isVisibleTo(self) and self._notice_timer.isActive():
+            if text not in (self.notice.text(), *self._notices):
+                self._notices.append(text)
+                self._notice_timer.start(min(_BRIEF_MS, self._notice_timer.remainingTime()))
+            return
+        self._put_notice(text)
+
+    def _next_notice(self) -> None:
+        if self._notices:
+            self._put_notice(self._notices.pop(0))
+        else:
+            self.notice.hide()
+
+    def _put_notice(self, text: str) -> None:
         self.notice.setText(text)
+        self.notice.setAccessibleDescription(text)
         self.notice.show()
-        self._notice_timer.start()
+        self._notice_timer.start(_BRIEF_MS if self._notices else _NOTICE_MS)
 
     def _show_meter(self, usage: Usage) -> None:
         total = usage.prompt_tokens + usage.completion_tokens

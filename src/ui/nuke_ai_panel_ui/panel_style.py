@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nuke_ai_panel_ui.qt import QtGui
+from nuke_ai_panel_ui.qt import QtGui, QtWidgets
 from nuke_ai_panel_ui.theme import Theme, style_sheet
 
-__all__ = ["panel_style_sheet", "panel_theme"]
+__all__ = ["panel_style_sheet", "panel_theme", "window_style_sheet"]
+
+
+#: As in the settings, where nobody has chosen another size.
+_FONT_PX = 13
 
 
 def panel_theme(palette: QtGui.QPalette, font: QtGui.QFont, font_px: int) -> Theme:
     """Return the theme of a host's palette with the artist's font size, in pixels."""
     return replace(Theme.from_palette(palette, font), font_px=font_px)
+
+
+def window_style_sheet(theme: Theme | None = None) -> str:
+    """Return the style sheet of a window that stands alone; without a theme, that of the application's palette."""
+    application = QtWidgets.QApplication
+    return panel_style_sheet(theme or panel_theme(application.palette(), application.font(), _FONT_PX))
 
 
 def panel_style_sheet(theme: Theme) -> str:
@@ -48,7 +58,19 @@ QLineEdit {{ background: {theme.field}; border: 1px solid {theme.line}; border-r
     color: {theme.text}; selection-background-color: {theme.accent}; selection-color: {theme.on_accent}; }}
 QLineEdit:focus {{ border-color: {theme.accent}; }}
 QLineEdit:disabled {{ color: {theme.dim}; background: {theme.background}; }}
+QListWidget#entries {{ background: {theme.field}; border: 1px solid {theme.line}; border-radius: 3px; outline: none;
+    color: {theme.text}; }}
+QListWidget#entries::item {{ padding: 4px 6px; }}
+QListWidget#entries::item:selected {{ background: {theme.selection}; color: {theme.text}; }}
+QDialog QPlainTextEdit {{ background: {theme.field}; border: 1px solid {theme.line}; border-radius: 3px; padding: 2px 3px;
+    color: {theme.text}; selection-background-color: {theme.accent}; selection-color: {theme.on_accent}; }}
+QDialog QPlainTextEdit:focus {{ border-color: {theme.accent}; }}
+QProgressBar {{ background: {theme.field}; border: 1px solid {theme.line}; border-radius: 3px; max-height: 6px; }}
+QProgressBar::chunk {{ background: {theme.accent}; }}
+QToolButton#mode {{ padding: 3px 6px; }}
 QCheckBox {{ color: {theme.text}; spacing: 6px; }}
+QCheckBox:focus {{ color: {theme.accent}; }}
+QCheckBox:disabled {{ color: {theme.dim}; }}
 QCheckBox#section {{ font-weight: 600; }}
 QDialog, QMainWindow {{ background: {theme.background}; }}
 """

@@ -6,15 +6,20 @@ from collections.abc import Mapping, Sequence
 
 from nuke_ai_panel.agent.prompt_library import PromptTemplate
 from nuke_ai_panel_ui.labels import button, label
+from nuke_ai_panel_ui.panel_style import window_style_sheet
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets, Signal
+from nuke_ai_panel_ui.theme import Theme
 
 __all__ = ["PromptForm", "PromptList"]
 
 #: What is written in sentences gets a field of several lines.
 _LONG = frozenset({"request", "error"})
+#: An example for a blank of a shipped prompt.
 _PLACEHOLDERS = {
-    "request": "Add a Grade after every Read, named after its file",
-    "error": "Paste the message or the traceback",
+    "generate_script.request": "Add a Grade after every Read, named after its file",
+    "generate_expression.request": "Drift slowly between 0.9 and 1.1",
+    "generate_blink.request": "Soft clip above a threshold, with a knee",
+    "explain_error.error": "Paste the message or the traceback",
 }
 
 
@@ -26,9 +31,12 @@ class PromptForm(QtWidgets.QDialog):
 
     filled = Signal(str, object)
 
-    def __init__(self, template: PromptTemplate, parent: QtWidgets.QWidget | None = None) -> None:
+    def __init__(
+        self, template: PromptTemplate, parent: QtWidgets.QWidget | None = None, *, theme: Theme | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("promptForm")
+        self.setStyleSheet(window_style_sheet(theme))
         self.setWindowTitle(template.title)
         self._template = template
         self.fields: dict[str, QtWidgets.QPlainTextEdit | QtWidgets.QLineEdit] = {}
@@ -39,7 +47,7 @@ class PromptForm(QtWidgets.QDialog):
             if variable.name in _LONG:
                 field = QtWidgets.QPlainTextEdit()
                 field.setTabChangesFocus(True)
-                field.setPlaceholderText(_PLACEHOLDERS.get(variable.name, ""))
+                field.setPlaceholderText(_PLACEHOLDERS.get(f"{template.name}.{variable.name}", ""))
             else:
                 field = QtWidgets.QLineEdit()
                 field.setPlaceholderText(variable.default or "")
@@ -115,9 +123,10 @@ class PromptList(QtWidgets.QDialog):
 
     chosen = Signal(str)
 
-    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+    def __init__(self, parent: QtWidgets.QWidget | None = None, *, theme: Theme | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("promptList")
+        self.setStyleSheet(window_style_sheet(theme))
         self.setWindowTitle("Prompt library")
         rows = QtWidgets.QVBoxLayout(self)
         self.search = QtWidgets.QLineEdit()
@@ -128,6 +137,7 @@ class PromptList(QtWidgets.QDialog):
         self.search.installEventFilter(self)
         rows.addWidget(self.search)
         self.list = QtWidgets.QListWidget()
+        self.list.setObjectName("entries")
         self.list.setAccessibleName("Prompts")
         self.list.itemActivated.connect(lambda *_: self._choose())
         rows.addWidget(self.list, 1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nuke_ai_panel import nk
 from nuke_ai_panel.errors import NukeAIPanelError
 from nuke_ai_panel.scripting.finding import find_proposals
-from nuke_ai_panel.scripting.proposal import ScriptProposal
+from nuke_ai_panel.scripting.proposal import ProposalKind, ScriptProposal
 from nuke_ai_panel_ui import script_editor
 from nuke_ai_panel_ui.conversation import ConversationRecord
 from nuke_ai_panel_ui.qt import QtCore, QtWidgets, Signal
@@ -23,6 +23,17 @@ if TYPE_CHECKING:
     from nuke_ai_panel_ui.host_loop import HostLoop
 
 __all__ = ["ProposalDesk"]
+
+_KINDS: dict[str, ProposalKind] = {
+    "tcl": "tcl",
+    "nk": "nk",
+    "nuke": "nk",
+    "gizmo": "gizmo",
+    "blink": "blink",
+    "blinkscript": "blink",
+    "expression": "expression",
+    "expr": "expression",
+}
 
 
 class ProposalDesk(QtCore.QObject):
@@ -58,12 +69,13 @@ class ProposalDesk(QtCore.QObject):
     def propose(self, code: str, language: str = "") -> None:
         """Check a block of the transcript that the artist wants to run; its review card follows.
 
-        What kind of work it is, is found out as in an answer; a block that looks like none is taken for Python.
+        What kind of work it is, is found out as in an answer; a block that looks like none is what its language says.
         """
         title = "AI: from the conversation"
-        found = find_proposals(f"```{language}\n{code}\n```\n", title=title)
+        fence = "`" * (3 + code.count("```"))
+        found = find_proposals(f"{fence}{language}\n{code}\n{fence}\n", title=title)
         text = code if code.endswith("\n") else code + "\n"
-        self.check(found[0] if found else ScriptProposal("python", text, title))
+        self.check(found[0] if found else ScriptProposal(_KINDS.get(language.lower(), "python"), text, title))
 
     def check(self, proposal: ScriptProposal) -> None:
         """Check a proposal that did not come from the model, such as a saved tool; its review card follows."""
@@ -97,8 +109,8 @@ class ProposalDesk(QtCore.QObject):
         """Run a reviewed proposal in the host; its record tells what came of it."""
         record = self._record.proposals[proposal_id]
         session = self._session()
-        title = record.review.proposal.title or "The script"
-        window = RunningWindow(f"{title} is running.", session.proposals.stop_running, self._window())
+        title = record.review.proposal.title.replace("AI: ", "") or "The script"
+        window = RunningWindow(f"Running: {title}", session.proposals.stop_running, self._window())
         session.proposals.on_tick = window.tick
         try:
             with self._loop().held():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from nuke_ai_panel.nk.graph_diff import GraphDiff
+from nuke_ai_panel.scripting.review import Review
 from nuke_ai_panel_ui.cards import Card, Fold
 from nuke_ai_panel_ui.conversation import ProposalRecord
 from nuke_ai_panel_ui.labels import button, label
-from nuke_ai_panel_ui.qt import QAction, QtWidgets, Signal
+from nuke_ai_panel_ui.qt import QAction, Qt, QtWidgets, Signal
 from nuke_ai_panel_ui.review_parts import CodeFold, GraphPicture, ReasonField
 from nuke_ai_panel_ui.theme import Theme
 
@@ -28,7 +31,8 @@ class ReviewCard(Card):
     """Show one proposal through its life: asked, run, taken back, rejected, mended.
 
     The card decides nothing: its signals say which button was pressed, and `show_record` shows what became of it.
-    ``run_requested`` carries how far the artist's yes goes, ``revise_requested`` the code as it was edited.
+    ``run_requested`` carries how far the artist's yes goes, ``revise_requested`` the code as it was edited. ``left`` says that
+    the keyboard has nothing more to do here: what it stood on is gone.
     """
 
     run_requested = Signal(int, str)
@@ -40,6 +44,7 @@ class ReviewCard(Card):
     save_requested = Signal(int, str, str)
     copy_requested = Signal(str)
     resized = Signal()
+    left = Signal()
 
     def __init__(
         self,
@@ -57,19 +62,27 @@ class ReviewCard(Card):
         self._question, self._done = _QUESTIONS.get(review.proposal.kind, ("Run this", "Ran"))
         self.summary = label("", dim=True, wrap=True, selectable=True)
         self.rows.addWidget(self.summary)
-        if review.proposal.note:
-            self.rows.addWidget(label(review.proposal.note, dim=True, wrap=True))
+        self.aside = label("", wrap=True, selectable=True)
+        self.aside.setObjectName("warning")
+        self.rows.addWidget(self.aside)
+        self.remark = label(review.proposal.note, dim=True, wrap=True)
+        self.remark.setVisible(bool(review.proposal.note))
+        self.rows.addWidget(self.remark)
         shown_already = review.problems[:1] if review.summary() in review.problems else ()
-        self._say("problem", review.problems[len(shown_already) :], "")
-        self.warnings = self._say("warning", review.warnings, "Careful: ")
+        self.findings = self._say("problem", review.problems[len(shown_already) :], "")
+        self.findings += self._say("warning", _careful(review), "Careful: ")
+        self.findings += self._say("dim", _plain_effects(review), "")
         self.picture = GraphPicture(review.picture, review.summary(), theme)
+        self.picture.opened.connect(self._on_picture)
         self.rows.addWidget(self.picture)
         self.fold = Fold("Show changes", "", theme)
         self.fold.toggled.connect(self._on_fold)
         self.rows.addWidget(self.fold)
         self.code = CodeFold(review.proposal.code, review.proposal.kind, theme)
         self.code.toggled.connect(lambda *_: self.resized.emit())
-        self.code.edited.connect(self.show_record)
+        if record.edited:
+            self.code.lines.setPlainText(record.edited)
+        self.code.edited.connect(self._on_edited)
         self.rows.addWidget(self.code)
         self.reason = ReasonField()
         self.reason.given.connect(lambda text: self.reject_requested.emit(record.proposal_id, text))
@@ -93,7 +106,7 @@ class ReviewCard(Card):
         self.insert = button("Insert", lambda: self.insert_requested.emit(self.code.code), name="Insert into the Script Editor")
         self.insert.setToolTip("Put it into the Script Editor, without running it")
         self.copy = button("Copy", lambda: self.copy_requested.emit(self.code.code), name="Copy the script")
-        self.save = button("Save", lambda: None, name="Save the script")
+        self.save = button("Save \u25be", lambda: None, name="Save the script")
         menu = QtWidgets.QMenu(self.save)
         for form, words in saves_as:
             action = QAction(words, menu)
@@ -101,14 +114,17 @@ class ReviewCard(Card):
             menu.addAction(action)
         self.save.setMenu(menu)
         self.reject = button("Reject\u2026", lambda: self._ask_reason(True), name="Reject the script")
-        self.add_buttons(self.run, self.run_always, self.fix, self.undo, self.insert, self.copy, self.save, self.reject)
+        for quiet in (self.insert, self.copy, self.save):
+            quiet.setObjectName("quiet")
+        # What decides comes first; where there is something to mend, mending comes before running it all the same.
+        self.add_buttons(self.fix, self.run, self.run_always, self.reject, self.undo, self.insert, self.copy, self.save)
         self._can_insert, self._can_save = can_insert, bool(saves_as)
 
     def _say(self, name: str, texts: tuple[str, ...], prefix: str) -> list[QtWidgets.QLabel]:
         shown = [prefix + text for text in texts[:_MOST_SAID]]
         if len(texts) > _MOST_SAID:
             shown.append(f"and {len(texts) - _MOST_SAID} more")
-        labels = [label(text, wrap=True, selectable=True) for text in shown]
+        labels = [label(text, wrap=True, selectable=True) for text in shown if text]
         for each in labels:
             each.setObjectName(name)
             self.rows.addWidget(each)
@@ -128,6 +144,22 @@ class ReviewCard(Card):
             self.reason.line.setFocus()
         else:
             self.reject.setFocus()
+
+    def _on_edited(self) -> None:
+        self._record.edited = self.code.code if self.code.is_edited else ""
+        self.show_record()
+
+    def _on_picture(self) -> None:
+        if not self.picture.is_loaded:
+            self.picture.hide()
+        self.resized.emit()
+
+    def focus_first(self) -> None:
+        """Give the keyboard to the first thing to look at; it runs nothing."""
+        for each in (self.picture, self.fold.switch, self.code.switch, self.fix, self.run, self.copy):
+            if each.isVisibleTo(self) and each.isEnabled():
+                each.setFocus(Qt.FocusReason.OtherFocusReason)
+                return
 
     def _on_fold(self, opened: bool) -> None:
         self.fold.switch.setText(self._fold_title(opened))
@@ -166,80 +198,100 @@ class ReviewCard(Card):
         """Return the title, the summary and how the summary is painted."""
         record, review, applied = self._record, self._record.review, self._record.applied
         if record.state == "applied" and applied is not None:
-            summary = applied.unknown or applied.diff.summary() + ", 1 undo step"
-            if applied.deviation:
-                return f"{self._done} {self._place}", f"{summary}\n{applied.deviation}", "warning"
-            return f"{self._done} {self._place}", summary, "dim"
+            return f"{self._done} {self._place}", applied.unknown or f"{applied.diff.summary()}, 1 undo step", "dim"
         if record.state == "failed" and applied is not None:
-            last = applied.result.error.strip().splitlines()[-1]
             left = f"what it had done stayed: {applied.diff.summary().lower()}" if applied.diff else "nothing was changed"
             how = "It was stopped" if applied.was_stopped else "It stopped with an error"
-            return f"{how}; {left}", last, "problem"
+            return f"{how}; {left}", _last_line(applied.result.error), "dim" if applied.was_stopped else "problem"
         if record.state == "undone":
             return "Taken back", "The script is as it was before the run.", "dim"
         if record.state == "rejected":
-            return "Rejected", "It was not run. The model is told with your next message.", "dim"
+            said = f"You said: {record.reason}\n" if record.reason else ""
+            return "Rejected", f"{said}It was not run. The model is told with your next message.", "dim"
         if record.state == "replaced":
             return "Replaced", record.reason or "A corrected one follows.", "dim"
         if record.state == "refused":
             return "Your studio does not allow this", record.reason, "problem"
-        if not review.can_run:
-            return (
-                ("This is not offered to run" if review.proposal.doubt else "This script cannot run"),
-                review.summary(),
-                "problem",
-            )
         if self.code.is_edited:
             return "Check your changes?", "The code was edited. It is checked on a copy before it can run.", "dim"
+        if not review.can_run:
+            title = "This is not offered to run" if review.proposal.doubt else "This script cannot run"
+            return title, review.summary(), "problem"
         return f"{self._question} {self._place}?", review.summary(), "dim" if review.is_sound else "problem"
+
+    def _kind(self) -> Literal["ask", "error", "done", "plain"]:
+        state = self._record.state
+        if state == "open":
+            return "ask" if self._record.review.can_run or self.code.is_edited else "plain"
+        return "error" if state in ("failed", "refused") else "done" if state == "applied" else "plain"
 
     def show_record(self) -> None:
         """Show the proposal's present state; call it whenever the record has changed."""
-        record, review = self._record, self._record.review
+        record = self._record
         state, edited = record.state, self.code.is_edited
+        focused = self._focused()
         title, summary, name = self._words()
-        if record.note:
-            summary = f"{summary}\n{record.note}"
         self.title.setText(title)
         self.setAccessibleName(title)
+        self.setAccessibleDescription(summary)
         self.summary.setText(summary)
         self._name(self.summary, name)
+        deviation = record.applied.deviation if record.applied is not None and state in ("applied", "failed") else ""
+        self.aside.setText("\n".join(filter(None, (deviation, record.note))))
+        self.aside.setVisible(bool(self.aside.text()))
         is_open = state in ("open", "failed")
-        self.set_kind("ask" if state == "open" and review.can_run else "error" if state in ("failed", "refused") else "plain")
-        for warning in self.warnings:
-            warning.setVisible(is_open)
+        self.set_kind(self._kind())
+        for finding in self.findings:
+            finding.setVisible(state == "open")
+        self.remark.setVisible(bool(self.remark.text()) and is_open)
         text = self._fold_text() if state not in ("rejected", "undone", "replaced", "refused") else ""
         if text != self.fold.lines.toPlainText():
             self.fold.set_text(text)
         self.fold.setVisible(bool(text))
         self.fold.switch.setText(self._fold_title(self.fold.switch.isChecked()))
         self.fold.switch.setAccessibleName(self.fold.switch.text())
-        self.picture.setVisible(self.picture.is_loaded and state in ("open", "applied"))
+        self.picture.setVisible(self.picture.has_picture and state in ("open", "applied"))
         self.code.set_editable(is_open)
-        self._show_buttons(is_open and not self.reason.isVisibleTo(self), edited)
         if not is_open:
             self.reason.hide()
+        self._show_buttons(is_open and not self.reason.isVisibleTo(self), edited)
         self.updateGeometry()
         self.resized.emit()
+        if focused is not None and not focused.isVisibleTo(self):
+            self._pass_focus()
+
+    def _focused(self) -> QtWidgets.QWidget | None:
+        """Return what of this card has the keyboard."""
+        widget = QtWidgets.QApplication.focusWidget()
+        return widget if widget is not None and self.isAncestorOf(widget) else None
+
+    def _pass_focus(self) -> None:
+        """Give the keyboard to what comes next, now that what it stood on is gone."""
+        for each in (self.reason.line, self.undo, self.fix, self.run):
+            if each.isVisibleTo(self) and each.isEnabled():
+                each.setFocus(Qt.FocusReason.OtherFocusReason)
+                return
+        self.left.emit()
 
     def _show_buttons(self, is_open: bool, edited: bool) -> None:
         record, review = self._record, self._record.review
         failed = record.state == "failed"
-        self.run.setVisible(is_open)
-        words = "Check again" if edited else "Run again" if failed else "Run" if review.is_sound else "Run anyway"
-        self.run.setText(words)
+        can_mend = is_open and not edited and (failed or not review.is_sound)
+        self.run.setVisible(is_open and (review.can_run or edited))
+        self.run.setText("Check again" if edited else "Run again" if failed else "Run" if review.is_sound else "Run anyway")
         self.run.setEnabled(review.can_run or edited)
-        self.run.setToolTip("" if self.run.isEnabled() else review.summary())
         # What is doubtful, or reaches beyond the node graph, is not waved through for the rest of a conversation.
         is_plain = review.is_sound and review.diff is not None and not review.warnings
         self.run_always.setVisible(is_open and not edited and not failed and is_plain)
-        self.fix.setVisible(is_open and not edited and (failed or not review.is_sound))
+        self.fix.setVisible(can_mend)
+        self._name(self.fix, "primary" if can_mend else "")
+        self._name(self.run, "" if can_mend else "primary")
         self.reject.setVisible(is_open)
         self.undo.setVisible(record.state == "applied")
         is_asking = self.reason.isVisibleTo(self)
         self.insert.setVisible(self._can_insert and not is_asking)
         self.copy.setVisible(not is_asking)
-        self.save.setVisible(self._can_save and not is_asking)
+        self.save.setVisible(self._can_save and not is_asking and record.state not in ("replaced", "refused"))
 
     @staticmethod
     def _name(widget: QtWidgets.QWidget, name: str) -> None:
@@ -247,3 +299,22 @@ class ReviewCard(Card):
             widget.setObjectName(name)
             widget.style().unpolish(widget)
             widget.style().polish(widget)
+
+
+def _careful(review: Review) -> tuple[str, ...]:
+    """Return what to look at before running it, in words."""
+    found = [str(finding) for finding in review.findings if finding.severity == "warning"]
+    return (*found, *(str(effect) for effect in review.effects if effect.is_warning))
+
+
+def _plain_effects(review: Review) -> tuple[str, ...]:
+    """Return in one line what the code says it does to the graph, where nothing better is known."""
+    if review.diff is not None or review.proposal.doubt or not review.can_run:
+        return ()
+    said = [str(effect) for effect in review.effects if not effect.is_warning]
+    return (f"By its code it {'; '.join(text[:1].lower() + text[1:] for text in said)}",) if said else ()
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "It says no more."

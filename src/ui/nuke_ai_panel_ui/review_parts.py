@@ -16,8 +16,10 @@ __all__ = ["CodeFold", "GraphPicture", "ReasonField"]
 _log = logging.getLogger(__name__)
 
 #: A picture of more bytes takes longer than a frame to paint; it is shown when it is asked for.
-_SHOWN_AT_ONCE = 60_000
-_MOST_HEIGHT = 240
+_SHOWN_AT_ONCE = 40_000
+_MOST_HEIGHT = 300
+#: Smaller than this no name can be read.
+_SMALLEST = 0.55
 
 _LANGUAGES = {"tcl": "tcl", "nk": "nk", "gizmo": "nk", "expression": "text", "blink": "cpp"}
 
@@ -64,16 +66,24 @@ class CodeFold(Fold):
 
 
 class GraphPicture(QtWidgets.QWidget):
-    """A small picture of the changed part of the node graph, never wider than its room; a click shows it in full."""
+    """A picture of the changed part of the node graph, as large as it can be read; a click shows it in full.
+
+    A large graph is cut and not made small: names of six pixels help nobody. A very large one is drawn when it is asked for.
+    ``opened`` says that it was, or could not be.
+    """
+
+    opened = Signal()
 
     def __init__(self, svg: str, words: str, theme: Theme) -> None:
         super().__init__()
         self._svg = svg
         self._image = QtGui.QImage()
+        self._drawn = QtGui.QPixmap()
+        self._dim = QtGui.QColor(theme.dim)
         self._edge = QtGui.QColor(theme.line)
+        self._focus = QtGui.QColor(theme.accent)
         self._window: QtWidgets.QScrollArea | None = None
         self.setAccessibleName(f"Picture of the change: {words}")
-        self.setToolTip("Click to see it in full")
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         policy = QtWidgets.QSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
@@ -81,28 +91,39 @@ class GraphPicture(QtWidgets.QWidget):
         self.setSizePolicy(policy)
         if len(svg) <= _SHOWN_AT_ONCE:
             self.load()
+        self.setToolTip("Click to see it in full" if self.is_loaded else "Click to draw it")
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether there is a picture, drawn already or not."""
+        return bool(self._svg)
 
     @property
     def is_loaded(self) -> bool:
-        """Whether there is a picture to show."""
+        """Whether it is drawn."""
         return not self._image.isNull()
 
     def load(self) -> bool:
-        """Read the picture; False where this Qt has no plug-in for SVG."""
+        """Draw the picture; False where this Qt has no plug-in for SVG."""
         if not self.is_loaded and self._svg and not self._image.loadFromData(QtCore.QByteArray(self._svg.encode()), "SVG"):
             _log.info("This Qt cannot show SVG; the change is told in words only")
+            self._svg = ""
         return self.is_loaded
 
     def hasHeightForWidth(self) -> bool:
         """Keep the proportions."""
         return True
 
+    def _scale(self, width: int) -> float:
+        """Return how large it is drawn: so that all of it fits, but never too small to read."""
+        fits = min((width - 2) / max(1, self._image.width()), _MOST_HEIGHT / max(1, self._image.height()))
+        return min(1.0, max(_SMALLEST, fits))
+
     def heightForWidth(self, width: int) -> int:
         """Return the height at a width, in pixels."""
         if not self.is_loaded:
-            return 0
-        scale = min(1.0, (width - 2) / max(1, self._image.width()), _MOST_HEIGHT / max(1, self._image.height()))
-        return int(self._image.height() * scale) + 2
+            return self.fontMetrics().lineSpacing() + 14 if self._svg else 0
+        return min(_MOST_HEIGHT, int(self._image.height() * self._scale(width))) + 2
 
     def sizeHint(self) -> QtCore.QSize:
         """Fill the width that there is."""
@@ -111,34 +132,75 @@ class GraphPicture(QtWidgets.QWidget):
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         """Ask for another height at another width."""
         super().resizeEvent(event)
+        self._drawn = QtGui.QPixmap()
         if self.maximumHeight() != self.heightForWidth(self.width()):
             self.setFixedHeight(self.heightForWidth(self.width()))
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
-        """Paint the picture at the left, and a ring where it has the focus."""
-        if not self.is_loaded:
-            return
+        """Paint the picture on a band of its own colour, and a ring where it has the focus."""
         painter = QtGui.QPainter(self)
-        painter.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform)
-        height = self.height() - 2
-        width = int(self._image.width() * height / max(1, self._image.height()))
-        painter.drawImage(QtCore.QRect(1, 1, width, height), self._image)
-        if self.hasFocus():
-            painter.setPen(self.palette().highlight().color())
-            painter.drawRect(QtCore.QRect(0, 0, width + 1, height + 1))
+        inner = self.rect().adjusted(0, 0, -1, -1)
+        if self.is_loaded:
+            if self._drawn.isNull():
+                self._draw()
+            painter.fillRect(inner, self._image.pixelColor(0, 0))
+            ratio = self._drawn.devicePixelRatio()
+            size = QtCore.QSize(round(self._drawn.width() / ratio), round(self._drawn.height() / ratio))
+            painter.drawPixmap(max(1, (self.width() - size.width()) // 2), 1, self._drawn)
+        else:
+            painter.setPen(self._dim)
+            painter.drawText(inner, int(Qt.AlignmentFlag.AlignCenter), "Show the change as a picture")
+        painter.setPen(self._focus if self.hasFocus() else self._edge)
+        painter.drawRect(inner)
+        painter.end()
+
+    def _draw(self) -> None:
+        """Bring the picture to the size it is seen in, once: scaling it at every paint would cost as much as drawing it."""
+        ratio, scale = self.devicePixelRatioF(), self._scale(self.width())
+        room = QtCore.QSize(int((self.width() - 2) / scale), int((self.height() - 2) / scale))
+        left = max(0, (self._image.width() - room.width()) // 2)
+        seen = self._image.copy(QtCore.QRect(QtCore.QPoint(left, 0), room.boundedTo(self._image.size())))
+        drawn = seen.scaled(
+            seen.size() * scale * ratio, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+        )
+        drawn.setDevicePixelRatio(ratio)
+        self._drawn = QtGui.QPixmap.fromImage(drawn)
+        if seen.size() != self._image.size():
+            self._fade(drawn.size() / ratio)
+
+    def _fade(self, size: QtCore.QSize) -> None:
+        """Let the cut edge run out, so that it is seen that there is more."""
+        colour = self._image.pixelColor(0, 0)
+        clear = QtGui.QColor(colour)
+        clear.setAlpha(0)
+        shade = QtGui.QLinearGradient(0, size.height() - 36, 0, size.height())
+        shade.setColorAt(0, clear)
+        shade.setColorAt(1, colour)
+        painter = QtGui.QPainter(self._drawn)
+        painter.fillRect(QtCore.QRect(0, size.height() - 36, size.width(), 36), shade)
         painter.end()
 
     def mouseReleaseEvent(self, event: QtGui.QMouseEvent) -> None:
         """Show the picture in full."""
         super().mouseReleaseEvent(event)
-        self.show_in_full()
+        self._press()
 
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
         """Show the picture in full with the keys that press a button."""
         if event.key() in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.show_in_full()
+            self._press()
             return
         super().keyPressEvent(event)
+
+    def _press(self) -> None:
+        if self.is_loaded:
+            self.show_in_full()
+            return
+        self.load()
+        self.setToolTip("Click to see it in full")
+        self.setFixedHeight(self.heightForWidth(self.width()))
+        self.update()
+        self.opened.emit()
 
     def show_in_full(self) -> None:
         """Open the picture in a window of its own."""

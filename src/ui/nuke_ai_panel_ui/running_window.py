@@ -11,7 +11,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from nuke_ai_panel_ui.labels import button, label
+from nuke_ai_panel_ui.labels import button, fit_height, label
+from nuke_ai_panel_ui.panel_style import window_style_sheet
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets
 
 __all__ = ["RunningWindow"]
@@ -32,23 +33,31 @@ class RunningWindow(QtWidgets.QDialog):
         self.setWindowModality(Qt.WindowModality.ApplicationModal)
         self._call = stop
         self._began = time.monotonic()
+        self._title = title
         self._is_over = False
-        rows = QtWidgets.QVBoxLayout(self)
-        rows.addWidget(label(title, wrap=True))
+        self._is_built = False
         self.words = label("", dim=True)
+        self.stop = button("Stop", self.request_stop, name="Stop the script and take back what it did")
+
+    def _build(self) -> None:
+        """Make what is seen; most scripts are done before anything is, and should not wait for a style sheet."""
+        self._is_built = True
+        self.setStyleSheet(window_style_sheet())
+        rows = QtWidgets.QVBoxLayout(self)
+        rows.setSpacing(8)
+        rows.addWidget(label(self._title, wrap=True))
         rows.addWidget(self.words)
         self.bar = QtWidgets.QProgressBar()
         self.bar.setRange(0, 0)
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Running")
         rows.addWidget(self.bar)
-        self.stop = button("Stop", self.request_stop, name="Stop the script and take back what it did")
         self.stop.setObjectName("stop")
         row = QtWidgets.QHBoxLayout()
         row.addStretch(1)
         row.addWidget(self.stop)
         rows.addLayout(row)
-        self.resize(360, self.sizeHint().height())
+        fit_height(self, 360)
 
     def tick(self) -> None:
         """Show the window when it is time, and look after its button. Called on the main thread, many times."""
@@ -56,9 +65,12 @@ class RunningWindow(QtWidgets.QDialog):
         if self._is_over or seconds < _PATIENCE:
             return
         if not self.isVisible():
+            if not self._is_built:
+                self._build()
             self.show()
             self.stop.setFocus()
-        self.words.setText(f"{seconds:.0f} s so far")
+        if self.stop.isEnabled():
+            self.words.setText(f"{seconds:.0f} s so far")
         QtCore.QCoreApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.ExcludeSocketNotifiers, _TURN)
 
     def request_stop(self) -> None:

@@ -11,7 +11,8 @@ from nuke_ai_panel.scripting.kinds import kind_info
 from nuke_ai_panel.scripting.proposal import ScriptProposal
 from nuke_ai_panel.scripting.tool_files import file_name, save_proposal, save_tool
 from nuke_ai_panel.settings import config_folder
-from nuke_ai_panel_ui.labels import button, label
+from nuke_ai_panel_ui.labels import button, fit_height, label
+from nuke_ai_panel_ui.panel_style import window_style_sheet
 from nuke_ai_panel_ui.qt import QtWidgets, Signal
 
 __all__ = ["Saver", "ToolForm", "save_forms", "tools_folder"]
@@ -40,6 +41,7 @@ class ToolForm(QtWidgets.QDialog):
     def __init__(self, title: str, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("toolForm")
+        self.setStyleSheet(window_style_sheet())
         self.setWindowTitle("Save as a tool")
         rows = QtWidgets.QVBoxLayout(self)
         form = QtWidgets.QFormLayout()
@@ -64,12 +66,13 @@ class ToolForm(QtWidgets.QDialog):
         buttons.addWidget(self.save)
         rows.addLayout(buttons)
         self.name.selectAll()
-        self.resize(400, self.sizeHint().height())
+        fit_height(self, 400)
 
     def show_problem(self, text: str) -> None:
         """Say why it was not saved; what was typed stays."""
         self.problem.setText(text)
         self.problem.show()
+        fit_height(self, self.width())
         self.name.setFocus()
 
     def _save(self) -> None:

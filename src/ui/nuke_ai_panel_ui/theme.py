@@ -195,11 +195,15 @@ QPushButton#stop:hover {{ background: {_mix(danger, theme.error, 0.25)}; }}
 QFrame#composer {{ background: {theme.field}; border: 1px solid {theme.line}; border-radius: 6px; }}
 QFrame#composer[focus="true"] {{ border-color: {theme.accent}; }}
 QPlainTextEdit#prompt {{ background: transparent; border: none; color: {theme.text}; }}
-QFrame#card {{ background: {theme.panel}; border: 1px solid {theme.line}; border-radius: 4px; }}
-QFrame#card[kind="ask"] {{ border-left: 3px solid {theme.accent}; border-top-left-radius: 0;
-    border-bottom-left-radius: 0; }}
-QFrame#card[kind="error"] {{ border-left: 3px solid {theme.error}; border-top-left-radius: 0;
-    border-bottom-left-radius: 0; }}
+QPushButton#quiet {{ background: transparent; border-color: transparent; color: {theme.dim}; padding: 4px 6px; }}
+QPushButton#quiet:hover {{ background: {hover}; color: {theme.text}; }}
+QPushButton#quiet:focus {{ border-color: {theme.accent}; color: {theme.text}; }}
+QPushButton::menu-indicator {{ image: none; width: 0; }}
+QFrame#card {{ background: {theme.panel}; border: 1px solid {theme.line}; border-radius: 4px;
+    border-left: 3px solid {theme.handle}; border-top-left-radius: 0; border-bottom-left-radius: 0; }}
+QFrame#card[kind="ask"] {{ border-left-color: {theme.accent}; }}
+QFrame#card[kind="error"] {{ border-left-color: {theme.error}; }}
+QFrame#card[kind="done"] {{ border-left-color: {theme.ok}; }}
 QFrame#chip {{ background: {theme.user_band}; border: 1px solid {edge}; border-radius: 8px; }}
 QLabel#dim {{ color: {theme.dim}; }}
 QScrollBar:vertical {{ background: {theme.panel}; width: 10px; margin: 0; border: none; }}

@@ -23,9 +23,13 @@ _MESSAGE_ACTIONS = {
 }
 
 
+_PYTHON = frozenset({"python", "py", "python3"})
+_OTHER_WORK = frozenset({"tcl", "nk", "nuke", "gizmo", "blink", "blinkscript", "expression", "expr"})
+
+
 def runs_in_nuke(language: str) -> bool:
-    """Tell whether code of `language` can be run from the transcript."""
-    return language in ("python", "py", "python3")
+    """Tell whether code of `language` can be run from the transcript; what it really is, its review finds out."""
+    return language.lower() in _PYTHON | _OTHER_WORK
 
 
 def _button(parent: QtWidgets.QWidget, text: str, tip: str) -> QtWidgets.QToolButton:
@@ -36,6 +40,13 @@ def _button(parent: QtWidgets.QWidget, text: str, tip: str) -> QtWidgets.QToolBu
     button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     button.setCursor(Qt.CursorShape.PointingHandCursor)
     return button
+
+
+def _is_offered(action: str, language: str) -> bool:
+    if action == "insert":
+        # The Script Editor takes Python and nothing else.
+        return language.lower() in _PYTHON
+    return action != "run" or runs_in_nuke(language)
 
 
 class _Bar(QtWidgets.QWidget):
@@ -56,7 +67,7 @@ class _Bar(QtWidgets.QWidget):
 
 
 class CodeBar(_Bar):
-    """The header of a code block: its language, and Copy, Insert and Run for Python."""
+    """The header of a code block: its language, and Copy, Insert (Python) and Run (what Nuke runs)."""
 
     #: Emits the action's name.
     action_requested = Signal(str)
@@ -89,7 +100,7 @@ class CodeBar(_Bar):
         is_whole = row.block.closed
         for action, button in self.buttons.items():
             button.setFont(look.small)
-            button.setVisible(action in actions and (action != "run" or runs_in_nuke(language)))
+            button.setVisible(action in actions and _is_offered(action, language))
             # Half a script is not to be run or inserted.
             button.setEnabled(is_whole or action == "copy")
             button.setAccessibleName(f"{button.text().rstrip('…')} {language or 'text'} code block")

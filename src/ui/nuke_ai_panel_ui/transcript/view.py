@@ -165,7 +165,7 @@ class TranscriptView(ReadingArea):
     # Buttons ------------------------------------------------------------------------------------------------------------
 
     def set_code_actions(self, actions: Sequence[str]) -> None:
-        """Choose the buttons of code blocks: any of copy, insert and run. Run is offered for Python only."""
+        """Choose the buttons of code blocks: any of copy, insert and run. Each is offered where it means something."""
         self._code_actions = tuple(actions)
         self._refresh_soon()
 
