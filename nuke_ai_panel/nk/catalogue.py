@@ -30,6 +30,7 @@ __all__ = [
     "KnobInfo",
     "NodeClass",
     "default_catalogue",
+    "index_folder",
     "index_path",
     "parse_version",
     "use_index_folder",
@@ -324,6 +325,11 @@ def use_index_folder(folder: Union[str, os.PathLike[str], None]) -> None:
     A new index is found by itself: each time a catalogue is asked for, the file's time and size are looked at.
     """
     _indexes.folder = None if folder is None else Path(folder)
+
+
+def index_folder() -> Optional[Path]:
+    """Return the folder that :func:`use_index_folder` named."""
+    return _indexes.folder
 
 
 class _Indexes:

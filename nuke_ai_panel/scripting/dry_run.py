@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Optional, TypeVar
 
 from nuke_ai_panel.errors import ProposalError
+from nuke_ai_panel.nk.catalogue import index_folder
 from nuke_ai_panel.nk.graph_diff import ConnectionChange, GraphDiff, KnobChange, NodeChange, NodeRename
 from nuke_ai_panel.scripting.effects import Effect
 from nuke_ai_panel.scripting.findings import Finding, Preflight
@@ -100,6 +101,7 @@ class _Running:
                 "output_limit": OUTPUT_LIMIT,
                 "picture_limit": PICTURE_LIMIT,
                 "home": os.path.expanduser("~"),
+                "index_folder": str(index_folder() or ""),
             }
             frames = trial.ask(request, self._snapshot, timeout=self._timeout)
             return self._told(trial, frames)

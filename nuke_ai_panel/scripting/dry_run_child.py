@@ -88,13 +88,14 @@ def _end_with(requests: BinaryIO) -> None:
 def _serve(request: dict[str, Any], snapshot: bytes, answers: _Answers) -> None:
     from nuke_ai_panel import nk
     from nuke_ai_panel.errors import NkError, ProposalError
-    from nuke_ai_panel.nk.catalogue import Catalogue
+    from nuke_ai_panel.nk.catalogue import Catalogue, use_index_folder
     from nuke_ai_panel.scripting.kinds import runnable
     from nuke_ai_panel.scripting.preflight import preflight
     from nuke_ai_panel.scripting.proposal import ScriptProposal
     from nuke_ai_panel.scripting.surroundings import Surroundings
 
     proposal = ScriptProposal(**request["proposal"])
+    use_index_folder(request["index_folder"] or None)
     unreadable = ""
     before: Document | None = None
     try:
@@ -135,6 +136,7 @@ def _try(request: dict[str, Any], proposal: ScriptProposal, code: str, before: D
     notes = [f"On the copy this was not possible: the script {words}." for words in guard.refused]
     notes += [f"On the copy this was not possible: {words}" for words in unsimulated]
     notes += [f"The script pastes code, which Nuke runs and the copy does not: {found.where}." for found in host.not_run]
+    notes += list(host.session_notes)
     if result.error:
         unknown = _why_unknown(result.error, guard, unsimulated)
         if unknown:

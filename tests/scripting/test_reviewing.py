@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from nuke_ai_panel.nk import ConnectionChange, KnobChange, NodeChange
+from nuke_ai_panel.nk.catalogue import index_path, use_index_folder
+from nuke_ai_panel.nk.catalogue_store import resource
 from nuke_ai_panel.scripting.dry_run import dry_run
 from nuke_ai_panel.scripting.interpreter import clean_environment, find_python
 from nuke_ai_panel.scripting.proposal import ScriptProposal
@@ -325,3 +327,22 @@ def test_review_names_the_code_that_pasted_nodes_carry(reviewed):
     found = reviewed(code)
     assert found.diff is not None
     assert [text for text in found.warnings if "Soft.onCreate" in text]
+
+
+def test_review_tells_what_a_script_leaves_in_the_session(reviewed):
+    found = reviewed("import nuke\nnuke.menu('Nuke').addCommand('Tools/Mine', 'print(1)', 'ctrl+alt+d')\n")
+    assert any("Tools/Mine" in note and "ctrl+alt+d" in note for note in found.notes)
+
+
+def test_review_knows_the_classes_of_the_indexed_nuke(reviewed, tmp_path):
+    text = resource("node_classes.json").read_text(encoding="utf-8")
+    assert '"Blur"' in text
+    path = index_path(tmp_path, "15.1v3")
+    path.write_text(text.replace('"Blur"', '"StudioBlur"'), encoding="utf-8")
+    code = "import nuke\nnuke.createNode('StudioBlur')\n"
+    assert any("StudioBlur" in finding.text for finding in reviewed(code).findings)
+    use_index_folder(tmp_path)
+    try:
+        assert not any("StudioBlur" in finding.text for finding in reviewed(code).findings)
+    finally:
+        use_index_folder(None)
