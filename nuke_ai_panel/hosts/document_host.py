@@ -15,7 +15,7 @@ from nuke_ai_panel.errors import HostError, KnobNotFoundError, NkError, NodeNotF
 from nuke_ai_panel.hosts.base import NodeInfo, RunResult, WatchesScript
 from nuke_ai_panel.hosts.output import ScriptOutput, captured
 from nuke_ai_panel.nk.document import Document, load, new_script
-from nuke_ai_panel.nk.emulation import emulate
+from nuke_ai_panel.nk.emulation import emulate, script_errors
 from nuke_ai_panel.nk.emulation.content import replace_content
 from nuke_ai_panel.nk.emulation.module import session_of
 from nuke_ai_panel.nk.emulation.session import NotRun
@@ -237,7 +237,7 @@ def _namespace(nuke: types.ModuleType) -> dict[str, Any]:
                 panels: types.ModuleType = library.panels
                 return panels
             if name.split(".")[0] in ("nuke", "nukescripts", "hiero"):
-                raise NotSimulatedError(f"The module {name} is not simulated.")
+                raise script_errors.NotSimulatedError(f"The module {name} is not simulated.")
         return builtins.__import__(name, globals, locals, fromlist, level)
 
     library: types.ModuleType = session_of(nuke).library

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nuke_ai_panel import nk
-from nuke_ai_panel.errors import HostError, ScriptChangedError
+from nuke_ai_panel.errors import HostError, KnobNotFoundError, NotSimulatedError, ScriptChangedError
 from nuke_ai_panel.hosts.base import Host
 from nuke_ai_panel.hosts.document_host import DocumentHost
 from tests.host_contract.host_contract import SCRIPT, HostContract
@@ -116,3 +116,27 @@ nuke.tprint('said')
     result = DocumentHost().run_python(code, title="x")
     assert result.output == "own\nsaid\n"
     assert capsys.readouterr().out == "other\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ('nuke.createNode("Grade")["gamma_r"]', "NameError: knob gamma_r does not exist"),
+        ("nuke.nodes.Grade(gamma_r=2)", "NameError: knob gamma_r does not exist"),
+        ('nuke.execute("Write1", 1, 1)', "NotSimulatedError: nuke.execute is not simulated."),
+        ("import hiero.core", "NotSimulatedError: The module hiero.core is not simulated."),
+        ('nuke.createNode("Grade")["white"].fromScript("{{{")', "RuntimeError: the word at offset 0 is not closed"),
+    ],
+)
+def test_a_traceback_names_exceptions_as_nuke_does(code: str, words: str) -> None:
+    error = DocumentHost().run_python(code, title="x").error
+    assert error.rstrip().splitlines()[-1] == words
+
+
+def test_exceptions_of_scripts_are_those_of_the_package_too() -> None:
+    nuke = nk.emulate(nk.loads(b""))
+    with pytest.raises(KnobNotFoundError) as missing:
+        nuke.createNode("Grade")["gamma_r"]
+    assert isinstance(missing.value, NameError)
+    with pytest.raises(NotSimulatedError):
+        nuke.memory()

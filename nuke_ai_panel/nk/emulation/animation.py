@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.curves import Component, Curve, Interpolation, Key, parse_component
 from nuke_ai_panel.nk.emulation.api import absent_method
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 
 if TYPE_CHECKING:
     from nuke_ai_panel.nk.emulation.array_knobs import Array_Knob

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nuke_ai_panel.errors import NotSimulatedError
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 
 __all__ = ["Api", "absent_class", "absent_function", "absent_method", "api"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.curves import Component, Curve, Key, parse_component
 from nuke_ai_panel.nk.emulation.animation import AnimationCurve
 from nuke_ai_panel.nk.emulation.knob import Knob, Value
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.values import array_text, elements, expression_element, matrix_text, number_text, same_elements
 from nuke_ai_panel.nk.words import DamagedWordError, list_words, word_end
 

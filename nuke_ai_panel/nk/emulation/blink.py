@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.knob import Knob
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.text_knobs import EvalString_Knob, Script_Knob, String_Knob
 
 __all__ = ["BLINK_BUTTONS", "BlinkEditorKnob"]

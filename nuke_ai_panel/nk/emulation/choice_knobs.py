@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.catalogue import KnobFacts
 from nuke_ai_panel.nk.emulation.array_knobs import Array_Knob, Unsigned_Knob
 from nuke_ai_panel.nk.emulation.knob import Knob, Value
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 
 __all__ = [
     "Bitmask_Knob",

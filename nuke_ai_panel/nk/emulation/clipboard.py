@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nuke_ai_panel.errors import NkError, NotSimulatedError
+from nuke_ai_panel.errors import NkError
 from nuke_ai_panel.nk.emulation.code_in_text import code_in
 from nuke_ai_panel.nk.emulation.finding import Finding
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.session import Session
 from nuke_ai_panel.nk.emulation.user_knobs import indented
 from nuke_ai_panel.nk.node import Node as ScriptNode

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.creating import Creating, knob_pairs
 from nuke_ai_panel.nk.emulation.nodes import Node
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.session import Session
 from nuke_ai_panel.nk.layout import place
 from nuke_ai_panel.nk.node import Node as ScriptNode

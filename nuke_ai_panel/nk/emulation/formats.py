@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.api import absent_method
 from nuke_ai_panel.nk.emulation.knob import Knob, Value
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 from nuke_ai_panel.nk.words import written
 
 __all__ = ["STANDARD_FORMATS", "Format", "Format_Knob"]

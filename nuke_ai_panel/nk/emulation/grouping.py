@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from nuke_ai_panel.errors import NkError, NotSimulatedError
+from nuke_ai_panel.errors import NkError
 from nuke_ai_panel.nk.document import loads
 from nuke_ai_panel.nk.emulation.clipboard import copy_into
 from nuke_ai_panel.nk.emulation.finding import Finding
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.session import Session
 from nuke_ai_panel.nk.node import Node
 

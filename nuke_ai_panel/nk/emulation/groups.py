@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.formats import Format
 from nuke_ai_panel.nk.emulation.knob import Knob
 from nuke_ai_panel.nk.emulation.nodes import Node
 from nuke_ai_panel.nk.emulation.placing import enclosed
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.text_knobs import String_Knob
 from nuke_ai_panel.nk.node import Node as ScriptNode
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Union
 
-from nuke_ai_panel.errors import NkError, NotSimulatedError
+from nuke_ai_panel.errors import NkError
 from nuke_ai_panel.nk.catalogue import KnobFacts
 from nuke_ai_panel.nk.emulation.api import absent_method
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.user_knobs import TYPE_IDS, UserKnob, with_definition, with_user_value
 from nuke_ai_panel.nk.emulation.values import plain_text
 from nuke_ai_panel.nk.words import quote as quoted
@@ -269,11 +270,11 @@ class Knob:
             word = quoted(text) if scalar else written(text)
             document.set_body(holder, with_user_value(holder.text, name, word, document.newline))
             return
-        if not is_user_knob and name not in _PLACE and name != "selected" and self._is_default(text):
-            document.clear_knob(node, name)
-            return
         try:
-            document.set_knob(node, name, text, scalar=scalar)
+            if not is_user_knob and name not in _PLACE and name != "selected" and self._is_default(text):
+                document.clear_knob(node, name)
+            else:
+                document.set_knob(node, name, text, scalar=scalar)
         except NkError as error:
             raise RuntimeError(str(error)) from error
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.knob import Knob, Value
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 
 __all__ = ["ChannelMask_Knob", "Channel_Knob", "Link_Knob"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from nuke_ai_panel.errors import KnobNotFoundError, NotSimulatedError
 from nuke_ai_panel.nk.emulation.knob import Knob
 from nuke_ai_panel.nk.emulation.knobs import make_knob
+from nuke_ai_panel.nk.emulation.script_errors import KnobNotFoundError, NotSimulatedError
 from nuke_ai_panel.nk.emulation.session import DETACHED
 from nuke_ai_panel.nk.emulation.text_knobs import Tab_Knob
 from nuke_ai_panel.nk.emulation.user_knobs import UserKnob, with_definition, without_spans

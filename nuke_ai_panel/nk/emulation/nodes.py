@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nuke_ai_panel.errors import NkError, NotSimulatedError
+from nuke_ai_panel.errors import NkError
 from nuke_ai_panel.nk.emulation.api import absent_method
 from nuke_ai_panel.nk.emulation.formats import Format
 from nuke_ai_panel.nk.emulation.node_knobs import NodeKnobs
 from nuke_ai_panel.nk.emulation.picture_sizes import format_of
 from nuke_ai_panel.nk.emulation.placing import size
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 from nuke_ai_panel.nk.expressions import Reference, references, referring_nodes, rename_edits
 from nuke_ai_panel.nk.layout import place
 from nuke_ai_panel.nk.node import Node as ScriptNode

@@ -5,9 +5,9 @@ from __future__ import annotations
 import types
 from typing import Any
 
-from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.knob import Knob
 from nuke_ai_panel.nk.emulation.menus import Menus
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.session import PanelRecord, Session
 
 __all__ = ["panel_library"]

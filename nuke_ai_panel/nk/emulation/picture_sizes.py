@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.formats import Format
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 from nuke_ai_panel.nk.node import Node
 
 __all__ = ["format_of"]

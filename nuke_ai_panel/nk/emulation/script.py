@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from nuke_ai_panel.errors import HostError, NkError, NotSimulatedError
+from nuke_ai_panel.errors import HostError, NkError
 from nuke_ai_panel.nk.document import new_script
 from nuke_ai_panel.nk.emulation.code_in_text import code_in
 from nuke_ai_panel.nk.emulation.content import replace_content
@@ -14,6 +14,7 @@ from nuke_ai_panel.nk.emulation.finding import Finding
 from nuke_ai_panel.nk.emulation.formats import Format
 from nuke_ai_panel.nk.emulation.frame_ranges import FrameRange, FrameRanges
 from nuke_ai_panel.nk.emulation.nodes import Node, root_of
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.session import Session
 from nuke_ai_panel.nk.expressions import Evaluation, evaluate, run_tcl
 from nuke_ai_panel.nk.node import Node as ScriptNode

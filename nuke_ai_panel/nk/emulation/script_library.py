@@ -5,10 +5,10 @@ from __future__ import annotations
 import types
 from typing import Any
 
-from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.menus import Menus
 from nuke_ai_panel.nk.emulation.panels import panel_library
 from nuke_ai_panel.nk.emulation.placing import bounds
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.session import Session
 from nuke_ai_panel.nk.node import Node, Scope
 

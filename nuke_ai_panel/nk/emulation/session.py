@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.catalogue import Catalogue, KnobFacts, NodeClass
 from nuke_ai_panel.nk.catalogue_gizmos import user_knob_info
 from nuke_ai_panel.nk.curves import Component
 from nuke_ai_panel.nk.document import Document
 from nuke_ai_panel.nk.emulation.formats import STANDARD_FORMATS, Format
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 from nuke_ai_panel.nk.node import Node as ScriptNode
 
 if TYPE_CHECKING:

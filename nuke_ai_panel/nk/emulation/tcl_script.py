@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nuke_ai_panel.errors import KnobNotFoundError, NkError, NotSimulatedError
+from nuke_ai_panel.errors import NkError
 from nuke_ai_panel.nk.emulation.creating import Creating
+from nuke_ai_panel.nk.emulation.script_errors import KnobNotFoundError, NotSimulatedError
 from nuke_ai_panel.nk.emulation.session import NotRun
 from nuke_ai_panel.nk.emulation.tcl_knobs import TclKnobs
 from nuke_ai_panel.nk.emulation.tcl_lists import LIST_COMMANDS

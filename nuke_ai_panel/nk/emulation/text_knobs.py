@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from nuke_ai_panel.errors import NotSimulatedError
 from nuke_ai_panel.nk.emulation.knob import Knob, Value
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 
 __all__ = [
     "BeginTabGroup_Knob",

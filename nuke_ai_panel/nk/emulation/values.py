@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nuke_ai_panel.errors import NotSimulatedError
+from nuke_ai_panel.nk.emulation.script_errors import NotSimulatedError
 from nuke_ai_panel.nk.words import list_words, quote, unquote, word_end, written
 
 __all__ = [
