@@ -28,6 +28,7 @@ __all__ = ["Proposals", "Scope"]
 
 #: How far the artist's yes goes.
 Scope = Literal["once", "conversation"]
+_NEVER = "You have said that this is not to be done in this conversation."
 #: Seconds that a script may run, where the studio does not say.
 _DEADLINE = 300.0
 
@@ -88,6 +89,8 @@ class Proposals:
         refusal = self.consents.policy.refusal(found)
         if refusal:
             self.reject(number, refusal, by="studio")
+        elif found.can_run and self.consents.answer(found) == "refuse":
+            self.reject(number, _NEVER)
         return number, found
 
     def follow_consent(self, number: int) -> None:
@@ -114,7 +117,8 @@ class Proposals:
             return Decision(reason="A new conversation was begun.", stop=True)
         number, found = reviewed
         if not self.is_open(number):
-            return Decision(reason=self.consents.policy.refusal(found), by="studio")
+            refusal = self.consents.policy.refusal(found)
+            return Decision(reason=refusal or _NEVER, by="studio" if refusal else "artist")
         if not found.is_sound:
             self.reject(number, "It did not pass its check, and the model was told.", by="model")
             return Decision(reason=failure(found), by="check")
@@ -177,10 +181,22 @@ class Proposals:
         self._running.press()
         return True
 
-    def reject(self, number: int, reason: str = "", *, by: Literal["artist", "studio", "model", "edit"] = "artist") -> None:
-        """Do not run a proposal; `reason` reaches the model with the next prompt."""
+    def reject(
+        self,
+        number: int,
+        reason: str = "",
+        *,
+        by: Literal["artist", "studio", "model", "edit"] = "artist",
+        never: bool = False,
+    ) -> None:
+        """Do not run a proposal; `reason` reaches the model with the next prompt.
+
+        With `never` the like of it is turned down by itself for the rest of the conversation.
+        """
         entry = self._open(number)
         entry.is_decided = True
+        if never:
+            self.consents.remember(entry.review, "never")
         if by in ("artist", "studio"):
             who = "The artist rejected the script" if by == "artist" else "The studio's rules forbid the script"
             self.notes.append(who + (f": {reason}" if reason else "."))

@@ -491,9 +491,12 @@ class ChatSession:
 
     # deciding
 
-    def reject(self, proposal_id: int, reason: str = "") -> None:
-        """Do not run a proposal; `reason` reaches the model with the next prompt."""
-        self.proposals.reject(proposal_id, reason)
+    def reject(self, proposal_id: int, reason: str = "", *, never: bool = False) -> None:
+        """Do not run a proposal; `reason` reaches the model with the next prompt.
+
+        With `never` the like of it is turned down by itself for the rest of the conversation.
+        """
+        self.proposals.reject(proposal_id, reason, never=never)
 
     def clear(self) -> None:
         """Begin a new conversation; an answer on its way is stopped."""

@@ -196,3 +196,21 @@ def test_a_script_that_does_not_end_is_stopped_from_its_tick(converse):
     talk.run(work)
     assert talk.host.snapshot() == before
     assert not session.proposals.stop_running()
+
+
+def test_never_turns_down_the_like_by_itself_for_the_conversation(converse):
+    talk = converse(white(2), white(3))
+
+    async def work() -> None:
+        await talk.session.send("Brighter")
+        talk.session.reject(1, never=True)
+        await talk.session.send("Brighter still")
+        assert not talk.session.proposals.is_open(2)
+        talk.session.clear()
+        await talk.session.send("Brighter after all")
+
+    talk.run(work)
+    first, second = talk.of(ProposalRejected)
+    assert (first.by, second.by) == ("artist", "artist")
+    assert "not to be done" in second.reason
+    assert talk.session.proposals.is_open(3)

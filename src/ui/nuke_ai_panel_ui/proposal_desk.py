@@ -187,10 +187,10 @@ class ProposalDesk(QtCore.QObject):
             applied[-1].after, applied[-1].note = self._session().host.snapshot(), ""
             self.changed.emit(applied[-1].proposal_id)
 
-    def reject(self, proposal_id: int, reason: str = "") -> None:
-        """Do not run a proposal; the model is told with the next prompt."""
+    def reject(self, proposal_id: int, reason: str = "", never: bool = False) -> None:
+        """Do not run a proposal, and with `never` nothing like it in this conversation; the model is told."""
         try:
-            self._session().reject(proposal_id, reason)
+            self._session().reject(proposal_id, reason, never=never)
         except NukeAIPanelError as error:
             self._record.proposals[proposal_id].note = str(error)
         self.changed.emit(proposal_id)

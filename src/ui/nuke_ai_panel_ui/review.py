@@ -36,7 +36,7 @@ class ReviewCard(Card):
     """
 
     run_requested = Signal(int, str)
-    reject_requested = Signal(int, str)
+    reject_requested = Signal(int, str, bool)
     undo_requested = Signal(int)
     fix_requested = Signal(int)
     revise_requested = Signal(int, str)
@@ -85,7 +85,7 @@ class ReviewCard(Card):
         self.code.edited.connect(self._on_edited)
         self.rows.addWidget(self.code)
         self.reason = ReasonField()
-        self.reason.given.connect(lambda text: self.reject_requested.emit(record.proposal_id, text))
+        self.reason.given.connect(lambda text, never: self.reject_requested.emit(record.proposal_id, text, never))
         self.reason.left.connect(lambda: self._ask_reason(False))
         self.reason.hide()
         self.rows.addWidget(self.reason)

@@ -219,9 +219,12 @@ class GraphPicture(QtWidgets.QWidget):
 
 
 class ReasonField(QtWidgets.QWidget):
-    """One line for what should be different. Enter rejects with it, Esc goes back; both are emitted, neither decides."""
+    """One line for what should be different. Enter rejects with it, Esc goes back; both are emitted, neither decides.
 
-    given = Signal(str)
+    ``given`` carries the line, and whether the like of it is never wanted in this conversation.
+    """
+
+    given = Signal(str, bool)
     left = Signal()
 
     def __init__(self) -> None:
@@ -234,6 +237,10 @@ class ReasonField(QtWidgets.QWidget):
         self.line.setAccessibleName("Why it is rejected")
         self.line.returnPressed.connect(self._give)
         rows.addWidget(self.line)
+        self.never = QtWidgets.QCheckBox("Never here")
+        self.never.setToolTip("Turn down what does the same by itself, in this conversation")
+        self.never.setAccessibleDescription(self.never.toolTip())
+        rows.addWidget(self.never)
         self.reject = button("Reject", self._give, name="Reject the script", primary=True)
         self.back = button("Back", self.left.emit, name="Do not reject it")
         row = FlowLayout()
@@ -249,4 +256,4 @@ class ReasonField(QtWidgets.QWidget):
         super().keyPressEvent(event)
 
     def _give(self) -> None:
-        self.given.emit(self.line.text().strip())
+        self.given.emit(self.line.text().strip(), self.never.isChecked())
