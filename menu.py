@@ -106,14 +106,15 @@ def _install_nuke_ai_panel() -> None:
         library.addCommand(title, command("use_prompt", name))
     library.addSeparator()
     library.addCommand("All prompts\u2026", command("prompt_library"))
-    saved = tools()
-    if saved:
-        shelf = menu.addMenu("My tools")
-        for path, title, shortcut, kind in saved:
-            if kind == "tool":
-                set_up(path)
-            else:
-                shelf.addCommand(title, command("run_tool", path), shortcut)
+    shelf = menu.addMenu("My tools")
+    for path, title, shortcut, kind in tools():
+        if kind == "tool":
+            set_up(path)
+        else:
+            shelf.addCommand(title, command("run_tool", path), shortcut)
+    # Where the studio's tools lie is a setting, which nothing reads while Nuke starts.
+    shelf.addSeparator()
+    shelf.addCommand("All tools\u2026", command("tool_library"))
     menu.addSeparator()
     menu.addCommand("Index this Nuke\u2026", command("index_nuke"))
     menu.addCommand("Settings\u2026", command("open_settings"))

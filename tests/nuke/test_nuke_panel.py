@@ -23,7 +23,7 @@ from nuke_ai_panel_ui.controller import PanelController
 from nuke_ai_panel_ui.host_loop import attach
 from nuke_ai_panel_ui.index_dialog import IndexDialog
 from nuke_ai_panel_ui.panel import Panel
-from nuke_ai_panel_ui.prompt_form import PromptForm, PromptList
+from nuke_ai_panel_ui.prompt_form import EntryList, PromptForm, PromptList
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtWidgets, is_valid
 from nuke_ai_panel_ui.review import ReviewCard
 from tests.host_contract.host_contract import SCRIPT
@@ -248,7 +248,7 @@ def test_every_command_of_the_menu_ends_in_the_panel_or_a_window(qtbot, nuke, ch
     """None of them fails, none is modal, and each is reached by its name alone."""
     names = [item.name() for item in nuke.menu("Nuke").findItem("AI").items() if item.name()]
     for name in names:
-        if name != "Prompt library":
+        if name not in ("Prompt library", "My tools"):
             choose(name)
             settle(qtbot, controller)
     assert not any(each.isModal() for each in QtWidgets.QApplication.topLevelWidgets() if isinstance(each, QtWidgets.QDialog))
@@ -342,6 +342,28 @@ def test_a_saved_tool_is_in_the_menu_and_ends_in_a_card(qtbot, nuke, window, con
     card = panel.findChildren(ReviewCard)[0]
     qtbot.waitUntil(card.run.isVisible, timeout=LIMIT)
     assert "Creates 1 node" in card.summary.text()
+    settle(qtbot, controller)
+
+
+def test_all_tools_lists_the_studios_too_and_checks_the_one_chosen(
+    qtbot, nuke, window, choose, controller, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("NUKE_AI_PANEL_CONFIG_DIR", str(tmp_path / "config"))
+    code = "import nuke\nnuke.nodes.Blur(name='FromTool')\n"
+    save_tool(ScriptProposal("python", code, "x"), saving.tools_folder(), title="Soft focus")
+    save_tool(ScriptProposal("python", code, "x"), tmp_path / "house", title="House despill")
+    controller.store.save({"tools_folder": str(tmp_path / "house")})
+    nuke.menu("Nuke").findItem("AI").findItem("My tools").findItem("All tools\u2026").invoke()
+    shown = opened(qtbot, EntryList)
+    assert [shown.list.item(row).text() for row in range(shown.list.count())] == ["Soft focus", "Studio \u203a House despill"]
+    qtbot.keyClicks(shown.search, "nothing of the kind")
+    assert shown.status.text() == "No tools match."
+    shown.search.clear()
+    qtbot.keyClicks(shown.search, "house")
+    qtbot.keyClick(shown.search, Qt.Key.Key_Return)
+    panel = opened_panel(qtbot, nuke)
+    qtbot.waitUntil(lambda: bool(panel.findChildren(ReviewCard)), timeout=LIMIT)
+    assert "House despill" in panel.findChildren(ReviewCard)[0]._record.review.proposal.title
     settle(qtbot, controller)
 
 

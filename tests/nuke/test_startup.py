@@ -47,6 +47,7 @@ def test_start_up_adds_the_menu_and_the_pane(start_nuke):
         "Fix last error",
         "Document this script",
         "Prompt library",
+        "My tools",
         "Index this Nuke\u2026",
         "Settings\u2026",
     ]

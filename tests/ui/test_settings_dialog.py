@@ -120,6 +120,50 @@ def test_setting_of_the_studio_cannot_be_changed(qtbot, controller, tmp_path, st
     assert store.load().local_only is True
 
 
+def test_fixing_and_folders_are_saved(qtbot, dialog, store, tmp_path):
+    assert dialog.auto_fix.isChecked()
+    dialog.auto_fix.click()
+    _type(qtbot, dialog.paths["prompts_folder"], str(tmp_path))
+    _saved(qtbot, dialog)
+    on_disk = json.loads(store.path.read_text())
+    assert on_disk["auto_fix"] is False
+    assert on_disk["prompts_folder"] == str(tmp_path)
+    assert "tools_folder" not in on_disk
+
+
+def test_a_folder_is_chosen_in_a_dialog_that_blocks_nothing(qtbot, dialog, tmp_path):
+    button = next(
+        each for each in dialog.findChildren(QtWidgets.QToolButton) if each.accessibleName() == "Choose: prompts folder"
+    )
+    _click(qtbot, button)
+    browser = dialog.findChild(QtWidgets.QFileDialog)
+    assert browser.isVisible()
+    browser.fileSelected.emit(str(tmp_path))
+    browser.close()
+    assert dialog.paths["prompts_folder"].text() == str(tmp_path)
+
+
+def test_the_studios_rules_can_be_read_and_not_changed(qtbot, controller, tmp_path, store):
+    studio = tmp_path / "studio.json"
+    studio.write_text(
+        json.dumps({"policy_file": "/studio/rules.json", "auto_fix": False, "locked": ["policy_file", "auto_fix"]})
+    )
+    store._environ = {"NUKE_AI_PANEL_STUDIO_SETTINGS": str(studio)}
+    controller.refresh_models()
+    qtbot.waitUntil(lambda: not controller.is_looking, timeout=LIMIT)
+    made = SettingsDialog(controller)
+    made.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+    qtbot.addWidget(made)
+    made.show()
+    rules = made.paths["policy_file"]
+    assert (rules.text(), rules.isReadOnly(), rules.toolTip()) == ("/studio/rules.json", True, "Set by your studio")
+    assert not made.auto_fix.isEnabled()
+    assert not made.auto_fix.isChecked()
+    made.font_size.setValue(15)
+    _saved(qtbot, made)
+    assert set(json.loads(store.path.read_text())) == {"font_size", "servers.ollama.base_url", "servers.openrouter.enabled"}
+
+
 def test_default_model_is_chosen_from_the_live_list(qtbot, dialog, store):
     _click(qtbot, dialog.model)
     picker = dialog.findChildren(QtWidgets.QFrame, "popup")[0]

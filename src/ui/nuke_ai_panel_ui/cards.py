@@ -92,6 +92,7 @@ class Fold(QtWidgets.QWidget):
         self.lines.setLineWrapMode(QtWidgets.QPlainTextEdit.LineWrapMode.NoWrap)
         self.lines.setAccessibleName(title)
         self.lines.hide()
+        self.lines.blockCountChanged.connect(lambda *_: self._fit())
         rows.addWidget(self.lines)
         self.set_text(text)
 
@@ -107,6 +108,10 @@ class Fold(QtWidgets.QWidget):
 
     def _fit(self) -> None:
         count = min(self.MAX_LINES, self.lines.blockCount())
+        policy = Qt.ScrollBarPolicy
+        self.lines.setVerticalScrollBarPolicy(
+            policy.ScrollBarAsNeeded if self.lines.blockCount() > self.MAX_LINES else policy.ScrollBarAlwaysOff
+        )
         # The bar is counted when a line is too long, and not by whether it shows now: its showing depends on this height.
         longest = self.lines.document().size().width() if self.lines.isVisible() else 0
         bar = self.lines.horizontalScrollBar().sizeHint().height() if longest > self.lines.viewport().width() else 0

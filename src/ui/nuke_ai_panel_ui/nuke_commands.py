@@ -13,14 +13,16 @@ from typing import Any
 
 from nuke_ai_panel.agent.prompt_library import PromptTemplate, Source, load_prompts, shipped_folder
 from nuke_ai_panel.errors import NukeAIPanelError
+from nuke_ai_panel.scripting.kinds import kind_info
 from nuke_ai_panel.scripting.proposal import ScriptProposal
 from nuke_ai_panel.scripting.tool_files import list_tools, load_tool
 from nuke_ai_panel.settings import Settings, config_folder
 from nuke_ai_panel_ui.controller import PanelController, controller
 from nuke_ai_panel_ui.index_dialog import IndexDialog
 from nuke_ai_panel_ui.nuke_panel import main_window, running_nuke, show_panel
-from nuke_ai_panel_ui.prompt_form import PromptForm, PromptList
+from nuke_ai_panel_ui.prompt_form import EntryList, ListEntry, PromptForm, PromptList
 from nuke_ai_panel_ui.qt import QtWidgets, is_valid
+from nuke_ai_panel_ui.saving import tools_folder
 
 __all__ = [
     "explain_error",
@@ -30,6 +32,7 @@ __all__ = [
     "open_settings",
     "prompt_library",
     "run_tool",
+    "tool_library",
     "use_prompt",
 ]
 
@@ -94,6 +97,42 @@ def run_tool(path: str) -> None:
 
     show_panel()
     panel_controller.loop.spawn(read())
+
+
+def tool_library() -> None:
+    """Open the list of all saved tools, the artist's and those of the studio's folder; a worker reads them."""
+    panel_controller = controller()
+
+    async def read() -> None:
+        try:
+            tools, problems = await panel_controller.loop.run_in_executor(None, _read_tools, panel_controller)
+        except NukeAIPanelError as error:
+            panel_controller.notice.emit(str(error))
+            return
+        known = _windows.get("tools")
+        if not isinstance(known, EntryList) or not is_valid(known):
+            known = _windows["tools"] = EntryList("My tools", "tools", main_window(), theme=panel_controller.theme())
+            known.chosen.connect(run_tool)
+        known.ask(tools, problems)
+
+    panel_controller.loop.spawn(read())
+
+
+def _read_tools(panel_controller: PanelController) -> tuple[list[ListEntry], list[str]]:
+    studio = panel_controller.store.load().tools_folder
+    folders = [("", tools_folder()), *([("Studio", Path(studio))] if studio else [])]
+    found: list[ListEntry] = []
+    problems: list[str] = []
+    for group, folder in folders:
+        try:
+            tools = list_tools(folder)
+        except (NukeAIPanelError, OSError) as error:
+            problems.append(f"{folder}: {error}")
+            continue
+        for tool in tools:
+            detail = " \u00b7 ".join(filter(None, (kind_info(tool.kind).words, tool.shortcut, tool.saved)))
+            found.append(ListEntry(str(tool.path), tool.title, group, detail))
+    return sorted(found, key=lambda each: (bool(each.group), each.title.lower())), problems
 
 
 def index_nuke() -> None:
@@ -178,7 +217,7 @@ def _list(prompts: list[PromptTemplate], problems: list[str]) -> None:
     if not isinstance(known, PromptList) or not is_valid(known):
         known = _windows["prompts"] = PromptList(main_window(), theme=controller().theme())
         known.chosen.connect(use_prompt)
-    known.ask(prompts, problems)
+    known.ask_for(prompts, problems)
 
 
 def _last_error(panel_controller: PanelController) -> str:

@@ -173,7 +173,7 @@ class Panel(QtWidgets.QWidget):
         bottom.setContentsMargins(8, 6, 8, 8)
         bottom.setSpacing(6)
         self.notice = label("", wrap=True)
-        self.notice.setObjectName("warning")
+        self.notice.setObjectName("notice")
         self.notice.setAccessibleName("Notice")
         self.notice.hide()
         bottom.addWidget(self.notice)

@@ -36,7 +36,9 @@ QWidget {{ font-size: {size}px; }}
 QLabel#heading {{ font-size: {round(size * 1.45)}px; color: {theme.text}; }}
 QLabel#title {{ font-weight: 600; color: {theme.text}; }}
 QLabel#small {{ font-size: {small}px; color: {theme.dim}; }}
-QLabel#warning {{ color: {theme.accent}; }}
+QLabel#warning {{ color: {theme.warning}; }}
+QLabel#notice {{ color: {theme.text}; background: {theme.user_band}; border: 1px solid {theme.line}; border-radius: 3px;
+    padding: 5px 8px; }}
 QLabel#problem {{ color: {theme.error}; }}
 QLabel#good {{ color: {theme.ok}; }}
 QFrame#rule {{ background: {theme.line}; border: none; }}

@@ -1,8 +1,9 @@
-"""A small window that asks for what a prompt still needs: what a menu command opens. And the list of all prompts."""
+"""A small window that asks for what a prompt still needs: what a menu command opens. And a list to choose from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from nuke_ai_panel.agent.prompt_library import PromptTemplate
 from nuke_ai_panel_ui.labels import button, label
@@ -10,7 +11,7 @@ from nuke_ai_panel_ui.panel_style import window_style_sheet
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets, Signal
 from nuke_ai_panel_ui.theme import Theme
 
-__all__ = ["PromptForm", "PromptList"]
+__all__ = ["EntryList", "ListEntry", "PromptForm", "PromptList"]
 
 #: What is written in sentences gets a field of several lines.
 _LONG = frozenset({"request", "error"})
@@ -118,38 +119,51 @@ class PromptForm(QtWidgets.QDialog):
         self.send_button.setEnabled(self._is_complete())
 
 
-class PromptList(QtWidgets.QDialog):
-    """All prompts of the library, searched by typing. ``chosen`` carries the name of one; Escape closes."""
+@dataclass(frozen=True)
+class ListEntry:
+    """One line of a list to choose from: its constant ``key``, and what is shown and searched."""
+
+    key: str
+    title: str
+    group: str = ""
+    detail: str = ""
+
+
+class EntryList(QtWidgets.QDialog):
+    """A list that is searched by typing. ``chosen`` carries the key of one entry; Enter chooses, Escape closes."""
 
     chosen = Signal(str)
 
-    def __init__(self, parent: QtWidgets.QWidget | None = None, *, theme: Theme | None = None) -> None:
+    def __init__(self, title: str, noun: str, parent: QtWidgets.QWidget | None = None, *, theme: Theme | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("promptList")
+        self.setObjectName("entryList")
         self.setStyleSheet(window_style_sheet(theme))
-        self.setWindowTitle("Prompt library")
+        self.setWindowTitle(title)
+        self._noun = noun
         rows = QtWidgets.QVBoxLayout(self)
         self.search = QtWidgets.QLineEdit()
-        self.search.setPlaceholderText("Search prompts")
-        self.search.setAccessibleName("Search prompts")
+        self.search.setPlaceholderText(f"Search {noun}")
+        self.search.setAccessibleName(f"Search {noun}")
         self.search.textChanged.connect(lambda *_: self._fill())
         self.search.returnPressed.connect(self._choose)
         self.search.installEventFilter(self)
         rows.addWidget(self.search)
         self.list = QtWidgets.QListWidget()
         self.list.setObjectName("entries")
-        self.list.setAccessibleName("Prompts")
+        self.list.setAccessibleName(title)
         self.list.itemActivated.connect(lambda *_: self._choose())
         rows.addWidget(self.list, 1)
+        self.status = label("", dim=True, wrap=True)
+        rows.addWidget(self.status)
         self.problems = label("", wrap=True, selectable=True)
         self.problems.setObjectName("problem")
         rows.addWidget(self.problems)
-        self._templates: tuple[PromptTemplate, ...] = ()
+        self._entries: tuple[ListEntry, ...] = ()
         self.resize(380, 420)
 
-    def ask(self, templates: Sequence[PromptTemplate], problems: Sequence[str]) -> None:
-        """Show the window with `templates`; `problems` name the files that cannot be used."""
-        self._templates = tuple(templates)
+    def ask(self, entries: Sequence[ListEntry], problems: Sequence[str]) -> None:
+        """Show the window with `entries`; `problems` name the files that cannot be used."""
+        self._entries = tuple(entries)
         self.problems.setText("\n".join(problems))
         self.problems.setVisible(bool(problems))
         self.search.clear()
@@ -162,6 +176,7 @@ class PromptList(QtWidgets.QDialog):
     def eventFilter(self, watched: QtCore.QObject, event: QtCore.QEvent) -> bool:
         """Move through the list while the search field has the keys."""
         if watched is self.search and event.type() == QtCore.QEvent.Type.KeyPress:
+            assert isinstance(event, QtGui.QKeyEvent)
             step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(event.key())
             if step is not None:
                 row = self.list.currentRow() + step
@@ -172,17 +187,33 @@ class PromptList(QtWidgets.QDialog):
     def _fill(self) -> None:
         words = self.search.text().casefold().split()
         self.list.clear()
-        for each in self._templates:
-            searched = f"{each.title} {each.menu} {each.name}".casefold()
+        for each in self._entries:
+            searched = f"{each.title} {each.group} {each.key}".casefold()
             if all(word in searched for word in words):
-                item = QtWidgets.QListWidgetItem(f"{each.menu} \u203a {each.title}" if each.menu else each.title)
-                item.setData(int(Qt.ItemDataRole.UserRole), each.name)
-                item.setToolTip(each.text[:600])
+                item = QtWidgets.QListWidgetItem(f"{each.group} \u203a {each.title}" if each.group else each.title)
+                item.setData(int(Qt.ItemDataRole.UserRole), each.key)
+                item.setToolTip(each.detail)
                 self.list.addItem(item)
         self.list.setCurrentRow(0)
+        none = f"There are no {self._noun} yet." if not self._entries else f"No {self._noun} match."
+        self.status.setText(none)
+        self.status.setVisible(not self.list.count())
 
     def _choose(self) -> None:
         item = self.list.currentItem()
         if item is not None:
             self.accept()
             self.chosen.emit(str(item.data(int(Qt.ItemDataRole.UserRole))))
+
+
+class PromptList(EntryList):
+    """All prompts of the library. ``chosen`` carries the name of one."""
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None, *, theme: Theme | None = None) -> None:
+        super().__init__("Prompt library", "prompts", parent, theme=theme)
+        self.setObjectName("promptList")
+
+    def ask_for(self, templates: Sequence[PromptTemplate], problems: Sequence[str]) -> None:
+        """Show the window with `templates`; `problems` name the files that cannot be used."""
+        found = [ListEntry(each.name, each.title, each.menu, each.text[:600]) for each in templates]
+        self.ask(sorted(found, key=lambda each: (each.group, each.title)), problems)

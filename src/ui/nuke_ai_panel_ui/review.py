@@ -24,7 +24,7 @@ _QUESTIONS = {
     "tool": ("Try this tool", "Ran"),
 }
 #: Problems and warnings that are shown one by one; the rest is counted.
-_MOST_SAID = 5
+_MOST_SAID = 4
 
 
 class ReviewCard(Card):
@@ -120,15 +120,32 @@ class ReviewCard(Card):
         self.add_buttons(self.fix, self.run, self.run_always, self.reject, self.undo, self.insert, self.copy, self.save)
         self._can_insert, self._can_save = can_insert, bool(saves_as)
 
-    def _say(self, name: str, texts: tuple[str, ...], prefix: str) -> list[QtWidgets.QLabel]:
+    def _say(self, name: str, texts: tuple[str, ...], prefix: str) -> list[QtWidgets.QWidget]:
         shown = [prefix + text for text in texts[:_MOST_SAID]]
-        if len(texts) > _MOST_SAID:
-            shown.append(f"and {len(texts) - _MOST_SAID} more")
-        labels = [label(text, wrap=True, selectable=True) for text in shown if text]
+        labels: list[QtWidgets.QWidget] = [label(text, wrap=True, selectable=True) for text in shown]
         for each in labels:
             each.setObjectName(name)
             self.rows.addWidget(each)
+        rest = texts[_MOST_SAID:]
+        if rest:
+            more = button(f"and {len(rest)} more", lambda: None, name=f"Show {len(rest)} more findings")
+            more.setObjectName("fold")
+            more.clicked.connect(lambda *_: self._say_all(more, name, rest))
+            self.rows.addWidget(more, 0, Qt.AlignmentFlag.AlignLeft)
+            labels.append(more)
         return labels
+
+    def _say_all(self, more: QtWidgets.QWidget, name: str, texts: tuple[str, ...]) -> None:
+        """Put what was only counted in the place of the button that counts it."""
+        said = label("\n".join(texts), wrap=True, selectable=True)
+        said.setObjectName(name)
+        self.rows.replaceWidget(more, said)
+        self.findings[self.findings.index(more)] = said
+        said.show()
+        self.focus_first()
+        more.hide()
+        more.deleteLater()
+        self.resized.emit()
 
     def _press_run(self) -> None:
         number = self._record.proposal_id

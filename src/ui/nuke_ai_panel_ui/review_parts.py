@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 _SHOWN_AT_ONCE = 40_000
 _MOST_HEIGHT = 300
 #: Smaller than this no name can be read.
-_SMALLEST = 0.55
+_SMALLEST = 0.5
 
 _LANGUAGES = {"tcl": "tcl", "nk": "nk", "gizmo": "nk", "expression": "text", "blink": "cpp"}
 
@@ -165,7 +165,7 @@ class GraphPicture(QtWidgets.QWidget):
         )
         drawn.setDevicePixelRatio(ratio)
         self._drawn = QtGui.QPixmap.fromImage(drawn)
-        if seen.size() != self._image.size():
+        if seen.height() < self._image.height():
             self._fade(drawn.size() / ratio)
 
     def _fade(self, size: QtCore.QSize) -> None:

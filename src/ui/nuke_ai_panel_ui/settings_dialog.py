@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["ServerForm", "SettingsDialog"]
 
 _FIRST = "The first that answers"
+#: Setting, its words, and what it is for.
+_PATHS = (
+    ("prompts_folder", "Prompts folder", "A folder of prompts beside your own"),
+    ("tools_folder", "Tools folder", "A folder of saved tools beside your own"),
+    ("policy_file", "Studio rules", "A file of rules for generated scripts"),
+)
 
 
 class ServerForm(QtWidgets.QWidget):
@@ -323,7 +329,38 @@ class SettingsDialog(QtWidgets.QDialog):
         form.addWidget(label("Font size"), 1, 0)
         form.addWidget(self.font_size, 1, 1)
         form.addWidget(self.local_only, 2, 0, 1, 2)
+        self.auto_fix = QtWidgets.QCheckBox("Let the model fix its own scripts when a check fails")
+        self.auto_fix.setToolTip("At most three tries for each script; you see every one, and nothing runs")
+        self.auto_fix.setAccessibleName("Let the model fix its own scripts")
+        self.auto_fix.setAccessibleDescription(self.auto_fix.toolTip())
+        form.addWidget(self.auto_fix, 3, 0, 1, 2)
+        self.paths: dict[str, QtWidgets.QLineEdit] = {}
+        self._browse: dict[str, QtWidgets.QToolButton] = {}
+        for number, (key, words, hint) in enumerate(_PATHS):
+            form.addWidget(label(words), 4 + number, 0)
+            form.addLayout(self._path_row(key, words, hint), 4 + number, 1)
         return form
+
+    def _path_row(self, key: str, words: str, hint: str) -> QtWidgets.QHBoxLayout:
+        field = self.paths[key] = QtWidgets.QLineEdit()
+        field.setAccessibleName(words)
+        field.setPlaceholderText(hint)
+        field.setToolTip(hint)
+        browse = self._browse[key] = tool_button(f"Choose: {words.lower()}", lambda: self._choose_path(key, words))
+        browse.setIcon(icon("folder", self._theme.dim))
+        row = QtWidgets.QHBoxLayout()
+        row.setSpacing(4)
+        row.addWidget(field, 1)
+        row.addWidget(browse)
+        return row
+
+    def _choose_path(self, key: str, words: str) -> None:
+        dialog = QtWidgets.QFileDialog(self, words, self.paths[key].text())
+        modes = QtWidgets.QFileDialog.FileMode
+        dialog.setFileMode(modes.ExistingFile if key == "policy_file" else modes.Directory)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self.paths[key].setText)
+        dialog.open()
 
     def _footer(self) -> QtWidgets.QHBoxLayout:
         footer = QtWidgets.QHBoxLayout()
@@ -350,9 +387,21 @@ class SettingsDialog(QtWidgets.QDialog):
         self._set_default(*self._default)
         self.font_size.setValue(self._settings.font_size)
         self.local_only.setChecked(self._settings.local_only)
+        self.auto_fix.setChecked(self._settings.auto_fix)
+        for key, path in self.paths.items():
+            path.setText(getattr(self._settings, key))
+            reason = _why_fixed(store, key)
+            if reason:
+                # It can be read and copied, and not changed.
+                path.setReadOnly(True)
+                path.setToolTip(reason)
+                path.setPlaceholderText(reason)
+                path.setAccessibleDescription(reason)
+            self._browse[key].setEnabled(not reason)
         fixed: tuple[tuple[QtWidgets.QWidget, str], ...] = (
             (self.font_size, "font_size"),
             (self.local_only, "local_only"),
+            (self.auto_fix, "auto_fix"),
             (self.model, "model"),
             (self.model, "provider"),
         )
@@ -389,6 +438,11 @@ class SettingsDialog(QtWidgets.QDialog):
             changes["font_size"] = self.font_size.value()
         if self.local_only.isEnabled() and self.local_only.isChecked() != now.local_only:
             changes["local_only"] = self.local_only.isChecked()
+        if self.auto_fix.isEnabled() and self.auto_fix.isChecked() != now.auto_fix:
+            changes["auto_fix"] = self.auto_fix.isChecked()
+        for key, path in self.paths.items():
+            if not path.isReadOnly() and path.text().strip() != getattr(now, key):
+                changes[key] = path.text().strip()
         if self.model.isEnabled() and self._default != (now.provider, now.model):
             changes["provider"], changes["model"] = self._default
         for form in self.servers.values():

@@ -66,6 +66,7 @@ class Theme:
     handle: str
     link: str
     error: str
+    warning: str
     ok: str
     selection: str
     syntax_keyword: str
@@ -113,6 +114,7 @@ class Theme:
             handle=_mix(background, text, 0.27),
             link=link,
             error="#e0645c" if dark else "#b3261e",
+            warning="#f0a04b" if dark else "#8a5200",
             ok="#7fb069" if dark else "#3c7a2a",
             selection=_mix(background, accent, 0.45),
             syntax_keyword=_mix(accent, text, 0.25),
