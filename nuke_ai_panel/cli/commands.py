@@ -8,31 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import os
 import sys
 from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from nuke_ai_panel.agent.prompts import Mode
 from nuke_ai_panel.agent.session import ChatSession, ModelChoice
-from nuke_ai_panel.agent.session_events import SessionEvent
+from nuke_ai_panel.cli.asking import ask, host_for, outcome, report, session_for, settings_for
 from nuke_ai_panel.cli.batch import batch
 from nuke_ai_panel.cli.demo_server import MODEL, DemoServer
 from nuke_ai_panel.cli.exit_codes import ExitCode
+from nuke_ai_panel.cli.generating import generate
 from nuke_ai_panel.cli.nk_commands import nk
 from nuke_ai_panel.cli.pull import pull
-from nuke_ai_panel.cli.screen import Screen, error_as_json, review_as_json
+from nuke_ai_panel.cli.screen import Screen, error_as_json
 from nuke_ai_panel.cli.serve import serve
 from nuke_ai_panel.cli.tasks import tasks
-from nuke_ai_panel.credentials import Credentials
 from nuke_ai_panel.errors import ConnectionFailedError, NukeAIPanelError, ValidationError
-from nuke_ai_panel.hosts.base import Host
 from nuke_ai_panel.hosts.document_host import DocumentHost
 from nuke_ai_panel.providers import registry
 from nuke_ai_panel.providers.diagnosis import STEP_TITLES, Step, diagnose
-from nuke_ai_panel.settings import Settings, SettingsStore, Value
+from nuke_ai_panel.settings import Settings
 
 __all__ = [
     "DEMO_PROMPT",
@@ -89,33 +85,17 @@ def png_of(svg: bytes) -> bytes:
 def chat(arguments: Namespace) -> int:
     """Ask once and show the answer; nothing is changed."""
     screen = Screen(as_json=arguments.json)
-    session = _session(arguments, _host(arguments.script))
-    asyncio.run(_ask(session, screen, arguments.prompt, "ask"))
-    code = _outcome(session, screen)
-    screen.result(_report(session, screen))
-    return code
-
-
-def generate(arguments: Namespace) -> int:
-    """Ask for a script, show what it would change, and apply it to a copy when agreed."""
-    screen = Screen(as_json=arguments.json)
-    session = _session(arguments, _host(arguments.script))
-    asyncio.run(_ask(session, screen, arguments.prompt, "generate"))
-    code = _outcome(session, screen)
-    applied: list[int] = []
-    if code == ExitCode.OK:
-        code = _apply(session, screen, arguments, applied)
-    report = _report(session, screen)
-    for number, proposal in zip(screen.reviews, report["proposals"]):
-        proposal["applied"] = number in applied
-    screen.result({**report, "out": arguments.out if applied and code == ExitCode.OK else None})
+    session = session_for(arguments, host_for(arguments.script))
+    asyncio.run(ask(session, screen, arguments.prompt, "ask"))
+    code = outcome(session, screen)
+    screen.result(report(session, screen))
     return code
 
 
 def models(arguments: Namespace) -> int:
     """List the models that can be reached."""
     screen = Screen(as_json=arguments.json)
-    session = _session(arguments, DocumentHost())
+    session = session_for(arguments, DocumentHost())
     choices = [choice for choice in asyncio.run(_list_models(session)) if arguments.provider in ("", choice.provider)]
     found = [choice for choice in choices if choice.name]
     for choice in choices:
@@ -131,12 +111,12 @@ def models(arguments: Namespace) -> int:
 def test_connection(arguments: Namespace) -> int:
     """Test a server step by step, from its address to the first token."""
     screen = Screen(as_json=arguments.json)
-    settings = _settings(arguments).load()
+    settings = settings_for(arguments).load()
     name = arguments.name or arguments.provider or settings.provider or next(iter(registry.PROVIDERS))
     if name not in registry.PROVIDERS:
         raise ValidationError(f"There is no provider {name!r}. Known: {', '.join(registry.PROVIDERS)}.")
     screen.note(f"Testing {registry.PROVIDERS[name].title}")
-    session = _session(arguments, DocumentHost())
+    session = session_for(arguments, DocumentHost())
     steps = asyncio.run(_diagnose(session, settings, screen, name, arguments.model))
     screen.result([asdict(step) for step in steps])
     return ExitCode.FAILED if any(step.state in ("failed", "cancelled") for step in steps) else ExitCode.OK
@@ -145,7 +125,14 @@ def test_connection(arguments: Namespace) -> int:
 def demo(arguments: Namespace) -> int:
     """Do one job from prompt to saved script with the demo model."""
     with DemoServer() as server:
-        chosen = {"provider": "ollama", "model": MODEL, "base_url": server.url, "script": str(DEMO_SCRIPT), "yes": True}
+        chosen = {
+            "provider": "ollama",
+            "model": MODEL,
+            "base_url": server.url,
+            "script": str(DEMO_SCRIPT),
+            "yes": True,
+            "records": "",
+        }
         prompt = arguments.prompt or DEMO_PROMPT
         print(f"Prompt: {prompt}", file=sys.stderr, flush=True)
         return generate(Namespace(**{**vars(arguments), **chosen, "prompt": prompt}))
@@ -157,54 +144,6 @@ def demo_server(arguments: Namespace) -> int:
         print(f"The demo model (no AI) answers as Ollama at {server.url}; Ctrl+C ends it.", file=sys.stderr, flush=True)
         server.join()
     return ExitCode.OK
-
-
-def _settings(arguments: Namespace) -> SettingsStore:
-    if arguments.base_url and not arguments.provider:
-        raise ValidationError("--base-url needs --provider: which protocol does the server speak?")
-    if arguments.provider and arguments.provider not in registry.PROVIDERS:
-        raise ValidationError(f"There is no provider {arguments.provider!r}. Known: {', '.join(registry.PROVIDERS)}.")
-    overrides: dict[str, Value] = {}
-    if arguments.base_url:
-        overrides[f"servers.{arguments.provider}.base_url"] = arguments.base_url
-    settings = SettingsStore(overrides=overrides)
-    settings.load()
-    locked = [key for key in overrides if key in settings.locked_keys]
-    if locked:
-        raise ValidationError(f"--base-url cannot be used: your studio has set {locked[0]!r}.")
-    return settings
-
-
-def _session(arguments: Namespace, host: Host) -> ChatSession:
-    session = ChatSession(host, _settings(arguments), Credentials())
-    session.select_model(arguments.provider, arguments.model)
-    return session
-
-
-def _host(script: str | None) -> Host:
-    if not script:
-        return DocumentHost()
-    if not Path(script).is_file():
-        raise ValidationError(f"There is no script {script!r}.")
-    return DocumentHost.open(script)
-
-
-async def _ask(session: ChatSession, screen: Screen, prompt: str, mode: Mode) -> None:
-    def show(event: SessionEvent) -> None:
-        was_deserted = screen.is_deserted
-        screen(event)
-        if screen.is_deserted and not was_deserted:
-            session.cancel()
-
-    session.subscribe(show)
-    try:
-        await session.send(prompt, mode=mode)
-    except asyncio.CancelledError:
-        if screen.is_deserted:
-            raise BrokenPipeError from None
-        raise
-    finally:
-        await session.aclose()
 
 
 async def _list_models(session: ChatSession) -> list[ModelChoice]:
@@ -226,67 +165,6 @@ async def _diagnose(session: ChatSession, settings: Settings, screen: Screen, na
         if step.next_step and step.state in ("failed", "warning"):
             screen.write(f"{'':<15} {step.next_step}\n")
     return ended
-
-
-def _outcome(session: ChatSession, screen: Screen) -> ExitCode:
-    if screen.failure is None:
-        return ExitCode.OK
-    unreachable = isinstance(screen.failure.error, ConnectionFailedError) or not session.model
-    return ExitCode.NO_MODEL if unreachable else ExitCode.FAILED
-
-
-def _report(session: ChatSession, screen: Screen) -> dict[str, Any]:
-    failure = screen.failure
-    answer = screen.answer
-    return {
-        "provider": session.provider,
-        "model": answer.model if answer else session.model,
-        "text": answer.text if answer else failure.partial_text if failure else "",
-        "usage": asdict(answer.usage) if answer else None,
-        "proposals": [review_as_json(review) for review in screen.reviews.values()],
-        "error": error_as_json(failure.error) if failure else None,
-    }
-
-
-def _apply(session: ChatSession, screen: Screen, arguments: Namespace, applied: list[int]) -> ExitCode:
-    """Ask for each proposal, apply what is agreed to, and save; add the numbers of what went in to `applied`."""
-    if not screen.reviews:
-        screen.note(
-            "The answer holds no script for Nuke, so nothing was written. Say what should change, or try another model."
-        )
-        return ExitCode.NO_PROPOSAL
-    runnable = [number for number, review in screen.reviews.items() if review.can_run and not review.error]
-    if not runnable:
-        screen.note("The proposed script cannot run, so nothing was written.")
-        return ExitCode.FAILED
-    for number in runnable:
-        if not arguments.yes and not _is_agreed(screen, arguments):
-            continue
-        result = session.apply(number).result
-        if not result.ok:
-            screen.note(f"The script failed and was rolled back; nothing was written.\n{result.error.rstrip()}")
-            applied.clear()
-            return ExitCode.FAILED
-        applied.append(number)
-    if not applied:
-        screen.note("Nothing was applied and nothing was written.")
-        return ExitCode.NOT_AGREED
-    screen.note(f"Saved {session.host.save(os.path.abspath(arguments.out))}")
-    return ExitCode.OK
-
-
-def _is_agreed(screen: Screen, arguments: Namespace) -> bool:
-    if screen.as_json or not sys.stdin.isatty():
-        screen.note("Nobody can be asked here. Read the proposal above, then run again with --yes to apply it.")
-        return False
-    overwrites = " (the file exists and is replaced)" if os.path.exists(arguments.out) else ""
-    try:
-        return input(f"Apply this to {arguments.script} and save as {arguments.out}{overwrites}? [y/N] ").strip().lower() in (
-            "y",
-            "yes",
-        )
-    except EOFError:
-        return False
 
 
 def failed(error: NukeAIPanelError, *, as_json: bool) -> int:

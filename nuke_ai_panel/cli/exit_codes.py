@@ -25,5 +25,7 @@ class ExitCode(IntEnum):
     SOME_FAILED = 6
     #: A batch stopped at its limit of costs.
     COST_LIMIT = 7
+    #: The studio's rules forbid what was proposed.
+    FORBIDDEN = 8
     #: Stopped with Ctrl+C (128 + SIGINT).
     INTERRUPTED = 130

@@ -27,6 +27,7 @@ exit codes:
     5  the answer held no script to apply
     6  a batch is done, and some of its requests failed
     7  a batch stopped at its limit of costs
+    8  the studio's rules (policy_file in the settings) forbid what was proposed
   130  stopped with Ctrl+C
 
 nk and its commands tell 1 and 2 apart as diff and grep do; see nk --help.
@@ -113,7 +114,12 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("prompt", metavar="PROMPT")
     generate.add_argument("--script", required=True, metavar="IN.nk", help="the script to start from; it is not touched")
     generate.add_argument("--out", required=True, metavar="OUT.nk", help="where the changed script is saved")
-    generate.add_argument("--yes", action="store_true", help="apply without asking")
+    generate.add_argument(
+        "--yes", action="store_true", help="apply without asking: what passed its check, and of alternatives the first"
+    )
+    generate.add_argument(
+        "--records", default="", metavar="FOLDER", help="keep the script before the change there, and a log of what ran"
+    )
 
     commands.add_parser("models", parents=[server], help="list the models that can be reached")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from nuke_ai_panel.agent.session_events import (
@@ -14,11 +15,14 @@ from nuke_ai_panel.agent.session_events import (
     AnswerStarted,
     ModelIsLoading,
     NoticeArrived,
+    ProposalRejected,
     ProposalReviewed,
+    RoundBegan,
     SessionEvent,
     TextArrived,
 )
 from nuke_ai_panel.errors import APIError, NukeAIPanelError
+from nuke_ai_panel.scripting.kinds import kind_info
 from nuke_ai_panel.scripting.review import Review
 
 __all__ = ["Screen", "error_as_json", "review_as_json"]
@@ -36,6 +40,8 @@ class Screen:
         self.answer: AnswerFinished | None = None
         self.failure: AnswerFailed | None = None
         self.reviews: dict[int, Review] = {}
+        #: Proposals that were decided on without the person at the terminal: by the studio's rules, or by a better one.
+        self.rejected: dict[int, ProposalRejected] = {}
         #: Whether whoever read standard output has gone, as ``head`` does.
         self.is_deserted = False
         self._in_answer = False
@@ -62,7 +68,12 @@ class Screen:
             self._end_answer()
         elif isinstance(event, ProposalReviewed):
             self.reviews[event.proposal_id] = event.review
-            self.write("\n".join(_review_lines(event.review)) + "\n")
+            self.write("\n".join(_review_lines(event.proposal_id, event.review)) + "\n")
+        elif isinstance(event, ProposalRejected):
+            self.rejected[event.proposal_id] = event
+            self.write(f"  Not offered: {event.reason}\n")
+        elif isinstance(event, RoundBegan) and event.reason == "fix":
+            self.note(f"The model is asked to mend it, round {event.number} of at most {event.limit}: {event.detail}")
 
     def write(self, text: str) -> None:
         """Show a piece of the outcome to a person, at once."""
@@ -89,25 +100,48 @@ class Screen:
         self._in_answer = False
 
 
-def _review_lines(review: Review) -> list[str]:
-    lines = ["", f"Proposal: {review.summary()}"]
-    lines += [f"  Problem: {problem}" for problem in review.problems]
-    lines += [f"  Note: {warning}" for warning in review.warnings]
+def _review_lines(number: int, review: Review) -> list[str]:
+    proposal = review.proposal
+    aim = f" for {proposal.target}" if proposal.target else ""
+    lines = ["", f"Proposal {number} ({kind_info(proposal.kind).words}{aim}): {review.summary()}"]
+    if proposal.is_alternative:
+        lines.append("  It is another way of what was proposed before.")
+    for finding in review.findings:
+        if finding.severity in ("fatal", "problem"):
+            lines.append(f"  Problem: {finding}")
+            lines += [f"    {line}" for line in finding.excerpt.splitlines()]
+    lines += [f"  Warning: {warning}" for warning in review.warnings]
     if review.diff is not None:
         lines += [f"  {line}" for line in review.diff.lines()]
     if review.output:
         lines += ["  Output of the dry run:", *(f"    {line}" for line in review.output.splitlines())]
+    if review.error:
+        lines += ["  Error of the dry run:", *(f"    {line}" for line in review.error.splitlines())]
     return lines
 
 
-def review_as_json(review: Review) -> dict[str, Any]:
-    """Return a review as JSON values; ``diff`` is a list of readable lines, or null where it could not be known."""
+def review_as_json(number: int, review: Review, rejected: ProposalRejected | None = None) -> dict[str, Any]:
+    """Return a review as JSON values; ``diff`` is a list of readable lines, or null where it could not be known.
+
+    ``refused`` says why it is not offered: the studio's rules forbid it, or a later one takes its place.
+    """
+    proposal = review.proposal
     return {
-        "code": review.proposal.code,
+        "number": number,
+        "kind": proposal.kind,
+        "target": proposal.target,
+        "note": proposal.note,
+        "is_alternative": proposal.is_alternative,
+        "code": proposal.code,
         "summary": review.summary(),
+        "can_run": review.can_run,
+        "refused": rejected.reason if rejected is not None else "",
         "problems": list(review.problems),
         "warnings": list(review.warnings),
+        "findings": [asdict(finding) for finding in review.findings],
+        "effects": [str(effect) for effect in review.effects],
         "diff": None if review.diff is None else review.diff.lines(),
+        "unknown": review.unknown,
         "output": review.output,
         "error": review.error,
     }

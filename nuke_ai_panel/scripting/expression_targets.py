@@ -21,6 +21,13 @@ _KNOB_OF = re.compile(
     rf"slider|property|input field)[ \t]+)?"
     rf"(?:knob[ \t]+)?(?:of|on|in|for|at)[ \t]+(?:the[ \t]+|your[ \t]+)?(?:node[ \t]+)?({_NODE})\b"
 )
+# A node of any name is one only where it is marked: "U.S.A" and "Grade.The" are prose.
+_MARKED_DOTTED = re.compile(
+    rf"(?:`|\*\*)((?:[A-Za-z_]\w*\.)*[A-Z_]\w*\.{_KNOB}(?:\.(?:[a-z]|\d))?)(?:`|\*\*)"
+    rf"|(?:`|\*\*)([A-Z_]\w*)(?:`|\*\*)(?:'s|\u2019s)?[ \t]+(?:`|\*\*)({_KNOB})(?:`|\*\*)"
+    rf"|(?:`|\*\*)({_KNOB})(?:`|\*\*)[ \t]+(?:(?:knob|parameter|slider)[ \t]+)?(?:of|on|in|for)[ \t]+(?:the[ \t]+)?"
+    r"(?:node[ \t]+)?(?:`|\*\*)([A-Z_]\w*)(?:`|\*\*)"
+)
 _NODE_NAME = re.compile(r"\b[A-Z][A-Za-z_]*\d{1,4}\b")
 _MARKED = re.compile(rf"(?:`|\*\*)({_KNOB})(?:`|\*\*)")
 _MARKUP = re.compile(r"[`*\"\u201c\u201d]+|(?<!\w)'|'(?!\w)")
@@ -87,7 +94,15 @@ def _spoken(texts: list[str]) -> str:
         for match in _KNOB_OF.finditer(plain):
             if match.group(1).split(" ")[0] not in _NO_KNOB:
                 best = max(best, (match.start(), f"{match.group(2)}.{_dotted(match.group(1))}"))
-    return best[1]
+    return best[1] or _spoken_of_marked(texts)
+
+
+def _spoken_of_marked(texts: list[str]) -> str:
+    found = [match for text in texts for match in _MARKED_DOTTED.finditer(text)]
+    if not found:
+        return ""
+    whole, node, knob, knob_of, of_node = found[-1].groups()
+    return str(whole or f"{node or of_node}.{knob or knob_of}")
 
 
 def _apart(before: str) -> str:

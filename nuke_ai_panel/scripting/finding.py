@@ -252,6 +252,7 @@ def _belonging_together(pieces: Sequence[_Piece]) -> list[ScriptProposal]:
         if scripts and scripts[-1].goes_on_with(made, piece.before[-_PROSE:]):
             scripts[-1].join(made)
         else:
+            made.is_alternative = bool(scripts) and _ALTERNATIVE.search(piece.before[-_PROSE:]) is not None
             scripts.append(made)
     scripts = [script for script in scripts if not script.is_weak]
     return [
@@ -267,6 +268,7 @@ class _Script:
     def __init__(self, piece: _Piece) -> None:
         self.first = piece.proposal
         self.is_weak = piece.is_weak
+        self.is_alternative = False
         self.doubt = piece.proposal.doubt
         self.note = piece.proposal.note
         self.parts = [piece.proposal.code]
@@ -305,9 +307,9 @@ class _Script:
 
     def proposal(self) -> ScriptProposal:
         if len(self.parts) == 1:
-            return self.first
+            return replace(self.first, is_alternative=True) if self.is_alternative else self.first
         code = "\n\n".join(part.rstrip() for part in self.parts) + "\n"
-        return replace(self.first, code=code, doubt=self.doubt, note=self.note)
+        return replace(self.first, code=code, doubt=self.doubt, note=self.note, is_alternative=self.is_alternative)
 
 
 def _last_line(prose: str) -> str:

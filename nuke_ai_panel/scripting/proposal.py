@@ -20,6 +20,7 @@ class ScriptProposal:
 
     ``title`` names the undo step. ``doubt`` says in one sentence why it is shown and not offered to run: it is cut off, or it
     only looks like a script; "" where there is no doubt. ``note`` is what the model said about it in one sentence, or "".
+    ``is_alternative``: the answer offers it in the place of an earlier one, so that running both would do the work twice.
     """
 
     kind: ProposalKind
@@ -28,3 +29,4 @@ class ScriptProposal:
     target: str = ""
     doubt: str = ""
     note: str = ""
+    is_alternative: bool = False

@@ -1,0 +1,99 @@
+"""Asking a model from the command line: which settings, script and server, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import Namespace
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from nuke_ai_panel.agent.prompts import Mode
+from nuke_ai_panel.agent.session import ChatSession
+from nuke_ai_panel.agent.session_events import SessionEvent
+from nuke_ai_panel.cli.exit_codes import ExitCode
+from nuke_ai_panel.cli.screen import Screen, error_as_json, review_as_json
+from nuke_ai_panel.credentials import Credentials
+from nuke_ai_panel.errors import ConnectionFailedError, ValidationError
+from nuke_ai_panel.hosts.base import Host
+from nuke_ai_panel.hosts.document_host import DocumentHost
+from nuke_ai_panel.providers import registry
+from nuke_ai_panel.settings import SettingsStore, Value
+
+__all__ = ["ask", "host_for", "outcome", "report", "session_for", "settings_for"]
+
+
+def settings_for(arguments: Namespace) -> SettingsStore:
+    """Return the settings with what the arguments say about the server. Raises: ValidationError."""
+    if arguments.base_url and not arguments.provider:
+        raise ValidationError("--base-url needs --provider: which protocol does the server speak?")
+    if arguments.provider and arguments.provider not in registry.PROVIDERS:
+        raise ValidationError(f"There is no provider {arguments.provider!r}. Known: {', '.join(registry.PROVIDERS)}.")
+    overrides: dict[str, Value] = {}
+    if arguments.base_url:
+        overrides[f"servers.{arguments.provider}.base_url"] = arguments.base_url
+    settings = SettingsStore(overrides=overrides)
+    settings.load()
+    locked = [key for key in overrides if key in settings.locked_keys]
+    if locked:
+        raise ValidationError(f"--base-url cannot be used: your studio has set {locked[0]!r}.")
+    return settings
+
+
+def session_for(arguments: Namespace, host: Host) -> ChatSession:
+    """Return a conversation with the model that the arguments name; ``records`` in them is a folder to keep what ran in."""
+    records = getattr(arguments, "records", "")
+    session = ChatSession(host, settings_for(arguments), Credentials(), records_folder=Path(records) if records else None)
+    session.select_model(arguments.provider, arguments.model)
+    return session
+
+
+def host_for(script: str | None) -> Host:
+    """Return a host with the script in the file `script`, or with a new one. Raises: ValidationError, HostError."""
+    if not script:
+        return DocumentHost()
+    if not Path(script).is_file():
+        raise ValidationError(f"There is no script {script!r}.")
+    return DocumentHost.open(script)
+
+
+async def ask(session: ChatSession, screen: Screen, prompt: str, mode: Mode) -> None:
+    """Ask, show what comes, and close the connections. Raises: BrokenPipeError when nobody reads the output any more."""
+
+    def show(event: SessionEvent) -> None:
+        was_deserted = screen.is_deserted
+        screen(event)
+        if screen.is_deserted and not was_deserted:
+            session.cancel()
+
+    session.subscribe(show)
+    try:
+        await session.send(prompt, mode=mode)
+    except asyncio.CancelledError:
+        if screen.is_deserted:
+            raise BrokenPipeError from None
+        raise
+    finally:
+        await session.aclose()
+
+
+def outcome(session: ChatSession, screen: Screen) -> ExitCode:
+    """Return how asking ended."""
+    if screen.failure is None:
+        return ExitCode.OK
+    unreachable = isinstance(screen.failure.error, ConnectionFailedError) or not session.model
+    return ExitCode.NO_MODEL if unreachable else ExitCode.FAILED
+
+
+def report(session: ChatSession, screen: Screen) -> dict[str, Any]:
+    """Return the answer, its proposals and its error as JSON values."""
+    failure = screen.failure
+    answer = screen.answer
+    return {
+        "provider": session.provider,
+        "model": answer.model if answer else session.model,
+        "text": answer.text if answer else failure.partial_text if failure else "",
+        "usage": asdict(answer.usage) if answer else None,
+        "proposals": [review_as_json(number, review, screen.rejected.get(number)) for number, review in screen.reviews.items()],
+        "error": error_as_json(failure.error) if failure else None,
+    }
