@@ -46,12 +46,24 @@ MATRIX = [version for version in _present() if version != os.environ.get("MATRIX
 IN_PARALLEL = ("-n", "4")
 
 #: What depends on the Python and on Qt least and takes longest: run on the oldest Python, and by `test`.
-LONG = ("tests/agent_tools", "tests/batch", "tests/faults", "tests/files", "tests/nk", "tests/secrets", "tests/serve", "tests/tasks")
+LONG = (
+    "tests/agent_tools",
+    "tests/batch",
+    "tests/faults",
+    "tests/faults_of_proposals",
+    "tests/files",
+    "tests/nk",
+    "tests/secrets",
+    "tests/serve",
+    "tests/tasks",
+)
 EVERYWHERE = ("3.9",)
+#: Of the long ones, those that tell nothing about the oldest Python that the others do not.
+SAME_EVERYWHERE = ("tests/agent_tools", "tests/faults_of_proposals", "tests/secrets", "tests/tasks")
 
 #: Pythons between two others with the same Qt, and what would tell the same there once more.
 BETWEEN = ("3.10", "3.12")
-SAME_BETWEEN = ("tests/house", "tests/providers", "tests/transcript")
+SAME_BETWEEN = ("tests/cli", "tests/credentials", "tests/hosts_document", "tests/house", "tests/providers", "tests/transcript")
 
 
 def _requirements(extras: str) -> list[str]:
@@ -98,7 +110,7 @@ def matrix(session: nox.Session) -> None:
     """Run the tests on each Python that is here: 3.9 and 3.10 with PySide2, newer ones with PySide6."""
     _install(session, "qt,test,test-qt")
     # The real host application brings its own Python and Qt: `test` has met it once, and it is the same one here.
-    left_out = ["tests/hosts", *(() if session.python in EVERYWHERE else LONG)]
+    left_out = ["tests/hosts", *(SAME_EVERYWHERE if session.python in EVERYWHERE else LONG)]
     left_out += SAME_BETWEEN if session.python in BETWEEN else ()
     session.run("pytest", "-q", *IN_PARALLEL, *(session.posargs or ["tests", *(f"--ignore={path}" for path in left_out)]))
 
