@@ -252,6 +252,7 @@ def test_the_card_shows_a_picture_of_the_change_in_the_room_it_has(qtbot, panel,
     server.answer = [BLUR]
     _ask(qtbot, panel, "soften it")
     card = _review(qtbot, panel)
+    qtbot.waitUntil(lambda: card.picture.is_loaded or not card.picture.has_picture, timeout=LIMIT)
     if not card.picture.is_loaded:
         pytest.skip("this Qt has no SVG plug-in, or no picture was made")
     assert card.picture.isVisible()
@@ -582,6 +583,36 @@ def test_a_plan_is_worked_off_when_the_artist_agrees(qtbot, panel, controller, s
     assert not plan.begin.isVisible()
 
 
+def test_new_conversation_lets_go_of_an_open_question(qtbot, panel, controller, server, host):
+    server.capabilities = ["completion", "tools"]
+    server.answer = [[_call("set_knob", node="Grade1", knob="white", value="2")]]
+    before = host.snapshot()
+    _choose(panel, "act")
+    _ask(qtbot, panel, "brighter")
+    _review(qtbot, panel)
+    _click(qtbot, panel.header.new)
+    _idle(qtbot, controller)
+    assert panel._cards == {}
+    assert len(controller.record) == 0
+    server.answer = ["Hello."]
+    _ask(qtbot, panel, "hi")
+    qtbot.waitUntil(lambda: "Hello." in _said(panel), timeout=LIMIT)
+    assert host.snapshot() == before
+
+
+def test_asking_again_withdraws_what_the_first_answer_proposed(qtbot, panel, controller, server, host):
+    server.answer = [BLUR]
+    _ask(qtbot, panel, "soften it")
+    card = _review(qtbot, panel)
+    _idle(qtbot, controller)
+    assert controller.retry()
+    again = _review(qtbot, panel, 2)
+    assert (card.title.text(), card.summary.text()) == ("Replaced", "The question was asked again.")
+    _idle(qtbot, controller)
+    _click(qtbot, again.run)
+    assert host.node("Soft").class_name == "Blur"
+
+
 # what is sent
 
 
@@ -650,6 +681,7 @@ def test_the_script_can_be_brought_back_to_any_state_of_the_conversation(qtbot, 
     _click(qtbot, _review(qtbot, panel, 2).run)
     menu = panel.header.more.menu()
     menu.aboutToShow.emit()
+    qtbot.waitUntil(lambda: len(panel._restore.actions()) == 2, timeout=LIMIT)
     newest, oldest = panel._restore.actions()
     assert "brighter still" in newest.text()
     oldest.trigger()

@@ -189,8 +189,11 @@ def test_many_warnings_are_counted_and_all_of_them_can_be_seen(qtbot, panel):
 @pytest.mark.parametrize(("width", "height", "cut"), [(300, 120, False), (264, 9000, True), (5000, 200, True)])
 def test_a_picture_is_cut_rather_than_made_too_small_to_read(qtbot, panel, width, height, cut):
     card = _put(qtbot, panel, dataclasses.replace(SOUND, picture=PICTURE.format(width, height)))
+    room = card.picture.height()
+    qtbot.waitUntil(lambda: card.picture.is_loaded or not card.picture.has_picture, timeout=LIMIT)
     if not card.picture.is_loaded:
         pytest.skip("this Qt has no SVG plug-in")
+    assert card.picture.height() == room
     qtbot.waitUntil(lambda: card.picture.height() > 20, timeout=LIMIT)
     card.picture.grab()
     drawn = card.picture._drawn

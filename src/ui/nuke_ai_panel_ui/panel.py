@@ -190,7 +190,8 @@ class Panel(QtWidgets.QWidget):
         menu.addAction(self.copy_conversation)
         self._restore = QtWidgets.QMenu("Restore the script", menu)
         menu.addMenu(self._restore)
-        menu.aboutToShow.connect(self._list_checkpoints)
+        self._restore.setEnabled(False)
+        menu.aboutToShow.connect(lambda: self._controller.loop.spawn(self._list_checkpoints()) and None)
         self.header.more.setMenu(menu)
         self.setFocusProxy(self.composer.prompt)
 
@@ -382,11 +383,14 @@ class Panel(QtWidgets.QWidget):
         elif isinstance(event, SessionCleared):
             self._clear()
 
-    def _list_checkpoints(self) -> None:
+    async def _list_checkpoints(self) -> None:
         """List the states that this conversation's changes began from."""
-        self._restore.clear()
         desk = self._controller.desk
-        for checkpoint in desk.checkpoints()[:_MOST_RESTORED]:
+        found = await desk.checkpoints()
+        if not is_valid(self):
+            return
+        self._restore.clear()
+        for checkpoint in found[:_MOST_RESTORED]:
             at = datetime.datetime.fromtimestamp(checkpoint.time)
             title = checkpoint.title.replace("&", "&&")
             action = QAction(f"{at:%H:%M}  before \u201c{title}\u201d", self._restore)

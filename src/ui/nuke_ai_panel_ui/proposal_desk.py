@@ -127,10 +127,10 @@ class ProposalDesk(QtCore.QObject):
     def _window() -> QtWidgets.QWidget | None:
         return QtWidgets.QApplication.activeWindow()
 
-    def checkpoints(self) -> list[Checkpoint]:
-        """Return the states of the script that can be restored, the newest first. Reads a few small files."""
+    async def checkpoints(self) -> list[Checkpoint]:
+        """Return the states of the script that can be restored, the newest first; a worker reads them."""
         try:
-            return self._session().checkpoints()[::-1]
+            return (await self._loop().run_in_executor(None, self._session().checkpoints))[::-1]
         except (NukeAIPanelError, OSError) as error:
             self.notice.emit(f"The checkpoints cannot be read: {error}")
             return []

@@ -167,7 +167,7 @@ class ReviewCard(Card):
         self.show_record()
 
     def _on_picture(self) -> None:
-        if not self.picture.is_loaded:
+        if not self.picture.has_picture:
             self.picture.hide()
         self.resized.emit()
 

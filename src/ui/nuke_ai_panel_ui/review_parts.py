@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 from nuke_ai_panel_ui.cards import Fold
 from nuke_ai_panel_ui.flow_layout import FlowLayout
@@ -17,6 +18,7 @@ _log = logging.getLogger(__name__)
 
 #: A picture of more bytes takes longer than a frame to paint; it is shown when it is asked for.
 _SHOWN_AT_ONCE = 40_000
+_SIZE = re.compile(r'<svg\b[^>]{0,400}?\bwidth="([\d.]+)"[^>]{0,200}?\bheight="([\d.]+)"')
 _MOST_HEIGHT = 300
 #: Smaller than this no name can be read.
 _SMALLEST = 0.5
@@ -78,6 +80,8 @@ class GraphPicture(QtWidgets.QWidget):
         super().__init__()
         self._svg = svg
         self._image = QtGui.QImage()
+        self._size = _size_of(svg)
+        self._is_wanted = bool(svg) and len(svg) <= _SHOWN_AT_ONCE
         self._drawn = QtGui.QPixmap()
         self._dim = QtGui.QColor(theme.dim)
         self._edge = QtGui.QColor(theme.line)
@@ -89,9 +93,7 @@ class GraphPicture(QtWidgets.QWidget):
         policy = QtWidgets.QSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
-        if len(svg) <= _SHOWN_AT_ONCE:
-            self.load()
-        self.setToolTip("Click to see it in full" if self.is_loaded else "Click to draw it")
+        self.setToolTip("Click to see it in full" if self._is_wanted else "Click to draw it")
 
     @property
     def has_picture(self) -> bool:
@@ -105,10 +107,28 @@ class GraphPicture(QtWidgets.QWidget):
 
     def load(self) -> bool:
         """Draw the picture; False where this Qt has no plug-in for SVG."""
-        if not self.is_loaded and self._svg and not self._image.loadFromData(QtCore.QByteArray(self._svg.encode()), "SVG"):
-            _log.info("This Qt cannot show SVG; the change is told in words only")
-            self._svg = ""
+        if not self.is_loaded and self._svg:
+            if self._image.loadFromData(QtCore.QByteArray(self._svg.encode()), "SVG"):
+                self._size = self._image.size()
+            else:
+                _log.info("This Qt cannot show SVG; the change is told in words only")
+                self._svg = ""
         return self.is_loaded
+
+    def _load_wanted(self) -> None:
+        """Draw it after its card is seen: both in one turn would take longer than a frame."""
+        if not self.is_loaded and self._svg:
+            height = self.height()
+            self.load()
+            self._fit()
+            self.update()
+            if self.height() != height or not self._svg:
+                self.opened.emit()
+
+    def _fit(self) -> None:
+        height = self.heightForWidth(self.width())
+        if self.maximumHeight() != height or self.minimumHeight() != height:
+            self.setFixedHeight(height)
 
     def hasHeightForWidth(self) -> bool:
         """Keep the proportions."""
@@ -116,14 +136,14 @@ class GraphPicture(QtWidgets.QWidget):
 
     def _scale(self, width: int) -> float:
         """Return how large it is drawn: so that all of it fits, but never too small to read."""
-        fits = min((width - 2) / max(1, self._image.width()), _MOST_HEIGHT / max(1, self._image.height()))
+        fits = min((width - 2) / max(1, self._size.width()), _MOST_HEIGHT / max(1, self._size.height()))
         return min(1.0, max(_SMALLEST, fits))
 
     def heightForWidth(self, width: int) -> int:
         """Return the height at a width, in pixels."""
-        if not self.is_loaded:
+        if not self.is_loaded and not self._is_wanted:
             return self.fontMetrics().lineSpacing() + 14 if self._svg else 0
-        return min(_MOST_HEIGHT, int(self._image.height() * self._scale(width))) + 2
+        return min(_MOST_HEIGHT, int(self._size.height() * self._scale(width))) + 2
 
     def sizeHint(self) -> QtCore.QSize:
         """Fill the width that there is."""
@@ -133,8 +153,7 @@ class GraphPicture(QtWidgets.QWidget):
         """Ask for another height at another width."""
         super().resizeEvent(event)
         self._drawn = QtGui.QPixmap()
-        if self.maximumHeight() != self.heightForWidth(self.width()):
-            self.setFixedHeight(self.heightForWidth(self.width()))
+        self._fit()
 
     def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         """Paint the picture on a band of its own colour, and a ring where it has the focus."""
@@ -147,6 +166,8 @@ class GraphPicture(QtWidgets.QWidget):
             ratio = self._drawn.devicePixelRatio()
             size = QtCore.QSize(round(self._drawn.width() / ratio), round(self._drawn.height() / ratio))
             painter.drawPixmap(max(1, (self.width() - size.width()) // 2), 1, self._drawn)
+        elif self._is_wanted:
+            QtCore.QTimer.singleShot(0, self._load_wanted)
         else:
             painter.setPen(self._dim)
             painter.drawText(inner, int(Qt.AlignmentFlag.AlignCenter), "Show the change as a picture")
@@ -198,7 +219,7 @@ class GraphPicture(QtWidgets.QWidget):
             return
         self.load()
         self.setToolTip("Click to see it in full")
-        self.setFixedHeight(self.heightForWidth(self.width()))
+        self._fit()
         self.update()
         self.opened.emit()
 
@@ -216,6 +237,12 @@ class GraphPicture(QtWidgets.QWidget):
         window.resize(min(self._image.width() + 24, room.width() - 100), min(self._image.height() + 24, room.height() - 100))
         window.show()
         self._window = window
+
+
+def _size_of(svg: str) -> QtCore.QSize:
+    """Return how large a picture says it is, so that its room is there before it is drawn."""
+    found = _SIZE.search(svg[:2000])
+    return QtCore.QSize(round(float(found.group(1))), round(float(found.group(2)))) if found else QtCore.QSize(264, 120)
 
 
 class ReasonField(QtWidgets.QWidget):
