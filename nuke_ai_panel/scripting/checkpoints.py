@@ -80,9 +80,16 @@ class CheckpointStore:
             self.prune(spare=name)
         return made
 
-    def of(self, conversation: str) -> list[Checkpoint]:
-        """Return the checkpoints of a conversation, the oldest first; those that cannot be read are left out."""
-        found = [self._read_note(path) for path in self._notes(self._folder_of(conversation))]
+    def of(self, conversation: str, *, newest: Union[int, None] = None) -> list[Checkpoint]:
+        """Return the checkpoints of a conversation, the oldest first; those that cannot be read are left out.
+
+        With `newest` at most that many of the newest; the files of others are not read.
+        """
+        notes = list(self._notes(self._folder_of(conversation)))
+        if newest is not None:
+            # Names begin with the time, to the second.
+            notes = sorted(notes)[-newest:] if newest > 0 else []
+        found = [self._read_note(path) for path in notes]
         return sorted((each for each in found if each is not None), key=lambda each: (each.time, each.id))
 
     def find(self, checkpoint_id: str) -> Checkpoint:

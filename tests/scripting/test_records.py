@@ -81,6 +81,21 @@ def test_a_log_that_is_large_is_put_aside_and_old_ones_go(tmp_path):
     assert log.path.stat().st_size <= 1500
 
 
+def test_the_newest_checkpoints_are_read_without_the_others(tmp_path):
+    store = CheckpointStore(tmp_path)
+    made = [store.take(b"x", conversation="a", turn=number) for number in range(5)]
+    for number, each in enumerate(made):
+        # As if a second lay between them, which is what their names tell.
+        for path in [store.path(each.id), store.path(each.id).with_suffix(".json")]:
+            name = f"20260101-00000{number}{each.id[15:]}"
+            text = path.read_bytes().replace(each.id.encode(), name.encode())
+            path.with_name(f"{name}{path.suffix}").write_bytes(text)
+            path.unlink()
+    assert [each.turn for each in store.of("a", newest=2)] == [3, 4]
+    assert store.of("a", newest=0) == []
+    assert len(store.of("a")) == 5
+
+
 def test_old_and_too_large_checkpoints_go_and_the_new_one_stays(tmp_path):
     store = CheckpointStore(tmp_path, keep_days=1, keep_bytes=2500)
     made = [store.take(b"x" * 1000, conversation="a", turn=number) for number in range(2)]

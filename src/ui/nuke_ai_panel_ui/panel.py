@@ -386,11 +386,11 @@ class Panel(QtWidgets.QWidget):
     async def _list_checkpoints(self) -> None:
         """List the states that this conversation's changes began from."""
         desk = self._controller.desk
-        found = await desk.checkpoints()
+        found = await desk.checkpoints(_MOST_RESTORED)
         if not is_valid(self):
             return
         self._restore.clear()
-        for checkpoint in found[:_MOST_RESTORED]:
+        for checkpoint in found:
             at = datetime.datetime.fromtimestamp(checkpoint.time)
             title = checkpoint.title.replace("&", "&&")
             action = QAction(f"{at:%H:%M}  before \u201c{title}\u201d", self._restore)

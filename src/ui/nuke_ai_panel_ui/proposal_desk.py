@@ -127,10 +127,14 @@ class ProposalDesk(QtCore.QObject):
     def _window() -> QtWidgets.QWidget | None:
         return QtWidgets.QApplication.activeWindow()
 
-    async def checkpoints(self) -> list[Checkpoint]:
-        """Return the states of the script that can be restored, the newest first; a worker reads them."""
+    async def checkpoints(self, newest: int) -> list[Checkpoint]:
+        """Return at most that many states of the script that can be restored, the newest first; a worker reads them."""
+        records = self._session().proposals.records
+        if records is None or records.checkpoints is None:
+            return []
+        store, conversation = records.checkpoints, records.conversation
         try:
-            return (await self._loop().run_in_executor(None, self._session().checkpoints))[::-1]
+            return (await self._loop().run_in_executor(None, lambda: store.of(conversation, newest=newest)))[::-1]
         except (NukeAIPanelError, OSError) as error:
             self.notice.emit(f"The checkpoints cannot be read: {error}")
             return []

@@ -223,7 +223,7 @@ class ReviewCard(Card):
         if record.state == "undone":
             return "Taken back", "The script is as it was before the run.", "dim"
         if record.state == "rejected":
-            said = f"You said: {record.reason}\n" if record.reason else ""
+            said = f"Why: {record.reason}\n" if record.reason else ""
             return "Rejected", f"{said}It was not run. The model is told with your next message.", "dim"
         if record.state == "replaced":
             return "Replaced", record.reason or "A corrected one follows.", "dim"
