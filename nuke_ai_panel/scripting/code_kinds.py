@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from nuke_ai_panel.scripting.code_cleaning import parse_python
 from nuke_ai_panel.scripting.proposal import ProposalKind
 
-__all__ = ["PYTHON_TAGS", "is_work", "kind_of", "own_names"]
+__all__ = ["PYTHON_TAGS", "is_risky", "is_work", "kind_of", "names_nuke", "own_names"]
 
 PYTHON_TAGS = frozenset({"python", "py", "python3", "py3", "python2", "pycon", "nukepython", "nuke-python", "ipython"})
 _OTHER_TAGS = frozenset(
@@ -24,6 +24,7 @@ _TCL_TAGS = frozenset({"tcl", "nuke-tcl", "nuketcl"})
 _EXPRESSION_TAGS = frozenset(
     {"", "text", "txt", "plaintext", "plain", "tcl", "expression", "expr", "nuke", "nuke-expression", "c"}
 )
+_NAMED_EXPRESSION = frozenset({"expression", "expr", "nuke-expression"})
 
 _NUKE = re.compile(r"\b(?:nuke|nukescripts)[ \t]*\.|\bimport[ \t]+nuke\b|\bfrom[ \t]+nuke")
 _NUKE_NAMES = frozenset({"nuke", "nukescripts", "hiero"})
@@ -98,7 +99,7 @@ def kind_of(code: str, tag: str = "", *, around: str = "", asked: bool = False) 
     if not text or not any(mark.isalnum() for mark in text):
         return None
     tree = parse_python(code)
-    if tree is not None and (_names_nuke(tree) or (asked and not _is_data(tree))):
+    if tree is not None and (names_nuke(tree) or (asked and not _is_data(tree))):
         return "tool" if _is_tool(tree, code, tag, around) else "python"
     if _is_blink(text, tag):
         return "blink"
@@ -111,9 +112,15 @@ def kind_of(code: str, tag: str = "", *, around: str = "", asked: bool = False) 
         return None
     if tree is None and _is_tcl(text, tag):
         return "tcl"
-    if _is_expression(text, tag, around):
+    if _is_expression(text, tag, around) or (tag in _NAMED_EXPRESSION and _may_be_expression(text)):
         return "expression"
     return None
+
+
+def _may_be_expression(text: str) -> bool:
+    """Return whether what the model calls an expression is shown as one although it cannot be read."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    return len(text) <= 1_000 and len(lines) <= 4 and not all(line.lstrip().startswith(("#", "//")) for line in lines)
 
 
 def own_names(tree: ast.Module) -> tuple[frozenset[str], frozenset[str]]:
@@ -144,7 +151,8 @@ def own_names(tree: ast.Module) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(bound), frozenset(read - anywhere)
 
 
-def _names_nuke(tree: ast.Module) -> bool:
+def names_nuke(tree: ast.Module) -> bool:
+    """Return whether Python speaks of Nuke's modules."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id in _NUKE_NAMES:
             return True
@@ -159,6 +167,14 @@ def is_work(code: str) -> bool:
     """Return whether code is Python that does something, whatever it is about."""
     tree = parse_python(code)
     return tree is not None and not _is_data(tree)
+
+
+def is_risky(code: str) -> bool:
+    """Return whether code is Python that does what an artist is warned of: it writes files, starts programs, and the like."""
+    from nuke_ai_panel.scripting.effects import find_effects
+
+    tree = parse_python(code)
+    return tree is not None and any(effect.is_warning for effect in find_effects(tree))
 
 
 def _is_data(tree: ast.Module) -> bool:
@@ -284,7 +300,13 @@ def _starts_as_expression(line: str) -> bool:
     return line.lstrip()[:1] == "["
 
 
-_SPOKEN = re.compile(r"\b(?:expression|formula|set expression|\bexpr\b|expressions)\b", re.IGNORECASE)
+_SPOKEN = re.compile(
+    r"\b(?:expressions?|formula|expr|ausdr(?:u|\u00fc)ck\w*|formel|espressione|expresi(?:o|\u00f3)n|f(?:o|\u00f3)rmula|formule"
+    r"|express(?:a|\u00e3)o|\u0432\u044b\u0440\u0430\u0436\u0435\u043d\u0438\w*)\b"
+    # Japanese, Chinese and Korean have no blanks round the word.
+    r"|\u5f0f|\u8868\u8fbe\u5f0f|\u30a8\u30af\u30b9\u30d7\u30ec\u30c3\u30b7\u30e7\u30f3|\ud45c\ud604\uc2dd|\uc218\uc2dd",
+    re.IGNORECASE,
+)
 _WORK = re.compile(r"[-+*/<>?%^!=]|\w\(|\w\.\w|\[|^frame$|^t$")
 _TARGETED = re.compile(r"(?:#|//)?[ \t]*[A-Za-z_][\w.]*[ \t]*[:=](?!=)[ \t]*\S")
 _LIST_LINE = re.compile(r"[A-Za-z_][\w.]*[ \t]+\{\{.*\}[ \t]*\}?$")
@@ -298,7 +320,7 @@ def _is_expression(text: str, tag: str, around: str) -> bool:
     if tag not in _EXPRESSION_TAGS and not (tag in PYTHON_TAGS and spoken):
         return False
     lines = [line.strip() for line in text.split("\n") if line.strip()]
-    if len(text) > 4_000 or len(lines) > 8 or (not spoken and tag not in ("expression", "expr", "nuke-expression", "tcl")):
+    if len(text) > 4_000 or len(lines) > 8 or (not spoken and tag not in (*_NAMED_EXPRESSION, "tcl")):
         return False
     bodies = [line for line in lines if not line.startswith(("#", "//"))]
     if not bodies:

@@ -19,7 +19,7 @@ _OWNED = re.compile(
 _KNOB_OF = re.compile(
     rf"\b(?:the[ \t]+)?({_KNOB}(?:[. ](?:[xyzwhrgba]|red|green|blue|alpha))?)[ \t]+(?:(?:knob|parameter|value|field|"
     rf"slider|property|input field)[ \t]+)?"
-    rf"(?:knob[ \t]+)?(?:of|on|in|for|at)[ \t]+(?:the[ \t]+|your[ \t]+)?(?:node[ \t]+)?({_NODE})\b"
+    rf"(?:knob[ \t]+)?(?:of|on|in|for|at|von|des|de|du|di|sur|en|auf)[ \t]+(?:the[ \t]+|your[ \t]+)?(?:node[ \t]+)?({_NODE})\b"
 )
 # A node of any name is one only where it is marked: "U.S.A" and "Grade.The" are prose.
 _MARKED_DOTTED = re.compile(
@@ -84,17 +84,33 @@ def _spoken(texts: list[str]) -> str:
     """Return the last knob that is named in prose, "" for none."""
     best: tuple[int, str] = (-1, "")
     for text in texts:
+        marked = set(_MARKED.findall(text))
         plain = _MARKUP.sub(" ", text)
         plain = re.sub(r"[ \t]+", " ", plain).replace(" 's", "'s").replace(" \u2019s", "\u2019s")
         for match in _DOTTED.finditer(plain):
             best = max(best, (match.start(), match.group(1)))
         for match in _OWNED.finditer(plain):
-            if match.group(2).split(" ")[0] not in _NO_KNOB:
+            is_apart = match.group()[len(match.group(1))] in " \t"
+            if _is_knob(match.group(2), match.group(1), marked, must_exist=is_apart):
                 best = max(best, (match.start(), f"{match.group(1)}.{_dotted(match.group(2))}"))
         for match in _KNOB_OF.finditer(plain):
-            if match.group(1).split(" ")[0] not in _NO_KNOB:
+            if _is_knob(match.group(1), match.group(2), marked, must_exist=True):
                 best = max(best, (match.start(), f"{match.group(2)}.{_dotted(match.group(1))}"))
     return best[1] or _spoken_of_marked(texts)
+
+
+def _is_knob(words: str, node: str, marked: set[str], *, must_exist: bool) -> bool:
+    """Return whether words name a knob: one that is marked as code, or that nodes of this name usually have."""
+    from nuke_ai_panel.nk.catalogue import default_catalogue
+
+    word = words.replace(" ", ".").split(".")[0]
+    if word in _NO_KNOB:
+        return False
+    if not must_exist or word in marked:
+        return True
+    catalogue = default_catalogue()
+    likely = catalogue.resolve(node.split(".")[-1].rstrip("0123456789"))
+    return catalogue.mentions_knob(word) if likely is None else catalogue.knob_info(likely, word) is not None
 
 
 def _spoken_of_marked(texts: list[str]) -> str:

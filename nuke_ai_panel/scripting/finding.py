@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from nuke_ai_panel.messages import ToolCall
 from nuke_ai_panel.scripting.answer_blocks import Block, split_answer, unfenced_code, without_thoughts
 from nuke_ai_panel.scripting.answer_json import called_code, code_in_json
+from nuke_ai_panel.scripting.answer_words import ALTERNATIVE, FRESH, LEFT_OUT, MENDED, STEP, WARNED
 from nuke_ai_panel.scripting.code_cleaning import cleaned, parse_python, straightened, with_plain_signs
-from nuke_ai_panel.scripting.code_kinds import PYTHON_TAGS, is_work, kind_of, own_names
+from nuke_ai_panel.scripting.code_kinds import PYTHON_TAGS, is_risky, is_work, kind_of, own_names
 from nuke_ai_panel.scripting.code_patches import added_lines, apply_patch, is_patch, read_patch
 from nuke_ai_panel.scripting.expression_targets import split_expressions
 from nuke_ai_panel.scripting.proposal import ProposalKind, ScriptProposal
@@ -27,39 +28,13 @@ _NO_TARGET = "It is an expression, and the answer does not say for which knob."
 _NO_BASE = "It is a change to a script, and the script it belongs to was not found."
 _PLAIN = "Typographic signs in it were made plain."
 _MAYBE_PYTHON = PYTHON_TAGS | {""}
+_IS_MENDED = "The answer goes on to correct it."
 _NOT_THIS = "The answer shows it as what was there before, or as what not to do."
-_WARNED = re.compile(
-    r"(?:before|original|old|wrong|incorrect|bad|broken|not this)\W*(?:code|script|version|way)?\W*$"
-    r"|(?:don['\u2019]t|do not|never|avoid) (?:do|use|write|run|call|doing|using|writing) (?:this|that|it)\b",
-    re.IGNORECASE,
-)
 _PROSE = 700
 _NOTE = 200
 #: More blocks than any answer to a question has.
 _MOST = 2_000
 _WINDOW = 40
-_ALTERNATIVE = re.compile(
-    r"\b(?:alternativ\w*|alternately|or,|or if|otherwise|another (?:way|option|approach|version|variant)|option (?:\d|[a-d]\b)|"
-    r"(?:method|approach|variant|version|solution|example) (?:\d|[a-d]\b)|if you (?:prefer|would rather|want|only|need|don't)|"
-    r"instead|shorter (?:version|form)|one-liner|simpler version|different approach|same (?:thing )?(?:in|with|as)|"
-    r"equivalent)\b"
-    r"|^[ \t*#]*or[ \t*:]*$",
-    re.IGNORECASE | re.MULTILINE,
-)
-_STEP = re.compile(
-    r"\bstep (?:\d|one|two|three|four|five)|\b(?:then|next|after that|afterwards|finally|lastly|second(?:ly)?|third(?:ly)?)\b"
-    r"|^[ \t#*]*\d{1,2}[.)][ \t*]",
-    re.IGNORECASE | re.MULTILINE,
-)
-_FRESH = re.compile(r"\b(?:full|complete|whole|final|entire|updated|corrected|fixed|improved)\b", re.IGNORECASE)
-_LEFT_OUT = re.compile(
-    r"^[ \t]*(?:#|//|;)?[ \t]*(?:\.{3}|\u2026)[ \t]*(?:$|[(\[]?[ \t]*(?:rest|remaining|existing|your|previous|same|other|more|"
-    r"unchanged|as before|etc)\b.*$)"
-    r"|^[ \t]*(?:#|//)[ \t]*[(\[<]?(?:rest of|remaining|existing code|your (?:existing )?code|same as (?:before|above)|"
-    r"previous code"
-    r"|code continues)\b.*$",
-    re.IGNORECASE | re.MULTILINE,
-)
 _LINK = re.compile(r"\[([^\]\n]{0,200})\]\([^)\n]{0,300}\)")
 _MARKS = re.compile(r"[*_`#>]+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[ \t]+(?=[A-Z])")
@@ -69,7 +44,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])[ \t]+(?=[A-Z])")
 class _Piece:
     """A proposal, and the prose since the one before it, which says how the two belong together.
 
-    A weak one is Python that does not speak of Nuke; it counts only as a step of a script that does.
+    A weak one is Python that does not speak of Nuke and is harmless; it counts only as a step of a script that does.
     """
 
     proposal: ScriptProposal
@@ -162,7 +137,7 @@ def _pieces(
     code = cleaned(block.text)
     near = prose[-_PROSE:]
     around = f"{near}\n{after}"
-    doubt = _CUT if block.is_open else _NOT_THIS if _WARNED.match(_last_line(near)) else ""
+    doubt = _CUT if block.is_open else _NOT_THIS if WARNED.match(_last_line(near)) else ""
     if is_patch(code, block.tag):
         return _of_patch(code, near, title, doubt, earlier)
     if block.tag == "json" or code.startswith(("{", "[")):
@@ -190,7 +165,8 @@ def _pieces(
             kind, code, told = again, plain, _PLAIN
     if kind is None:
         if block.is_marked and block.tag in _MAYBE_PYTHON and is_work(code):
-            return [_Piece(ScriptProposal("python", code + "\n", title, "", doubt, _note(near)), is_weak=True)]
+            # What does something to the machine is shown with its warnings; an example in Python at large is no proposal.
+            return [_Piece(ScriptProposal("python", code + "\n", title, "", doubt, _note(near)), is_weak=not is_risky(code))]
         return []
     note = " ".join(filter(None, (_note(near), told)))
     if kind == "expression":
@@ -221,7 +197,7 @@ def _left_out(kind: ProposalKind, code: str) -> str:
     """Return the doubt about code in which the model left something out, "" for whole code."""
     if kind == "expression":
         return ""
-    for match in _LEFT_OUT.finditer(code):
+    for match in LEFT_OUT.finditer(code):
         words = match.group().strip()
         if words == "..." and (parse_python(code) is not None):
             # A body that is "..." is Python for nothing; one between other lines stands for what is missing.
@@ -252,7 +228,13 @@ def _belonging_together(pieces: Sequence[_Piece]) -> list[ScriptProposal]:
         if scripts and scripts[-1].goes_on_with(made, piece.before[-_PROSE:]):
             scripts[-1].join(made)
         else:
-            made.is_alternative = bool(scripts) and _ALTERNATIVE.search(piece.before[-_PROSE:]) is not None
+            if scripts:
+                prose = piece.before[-_PROSE:]
+                before = scripts[-1]
+                if before.first.kind == piece.proposal.kind and not before.is_weak and MENDED.search(prose):
+                    before.doubt = before.doubt or _IS_MENDED
+                else:
+                    made.is_alternative = ALTERNATIVE.search(prose) is not None
             scripts.append(made)
     scripts = [script for script in scripts if not script.is_weak]
     return [
@@ -284,13 +266,13 @@ class _Script:
         """Return whether `other`, before which `prose` stands, is the next step of this one."""
         if self.first.kind != "python" or other.first.kind != "python" or _NO_BASE in (self.doubt, other.doubt):
             return False
-        if _ALTERNATIVE.search(prose) or self.lines <= other.lines:
+        if ALTERNATIVE.search(prose) or self.lines <= other.lines:
             return False
         if not self.bound.isdisjoint(other.needed):
             return True
         if self.is_weak or other.is_weak:
             return False
-        return bool(_STEP.search(prose)) and not _FRESH.search(prose)
+        return bool(STEP.search(prose)) and not FRESH.search(prose)
 
     def join(self, other: _Script) -> None:
         self.is_weak = self.is_weak and other.is_weak
@@ -307,7 +289,7 @@ class _Script:
 
     def proposal(self) -> ScriptProposal:
         if len(self.parts) == 1:
-            return replace(self.first, is_alternative=True) if self.is_alternative else self.first
+            return replace(self.first, doubt=self.doubt, is_alternative=self.is_alternative)
         code = "\n\n".join(part.rstrip() for part in self.parts) + "\n"
         return replace(self.first, code=code, doubt=self.doubt, note=self.note, is_alternative=self.is_alternative)
 
@@ -315,7 +297,7 @@ class _Script:
 def _last_line(prose: str) -> str:
     """Return the last line of prose without its markup."""
     line = next((line for line in reversed(prose.split("\n")) if line.strip()), "")
-    return re.sub(r"^[^A-Za-z]+", "", _MARKS.sub("", line))
+    return re.sub(r"^[\W\d_]+", "", _MARKS.sub("", line))
 
 
 def _note(prose: str) -> str:

@@ -7,6 +7,7 @@ import contextlib
 import re
 import warnings
 
+from nuke_ai_panel.scripting.code_kinds import names_nuke
 from nuke_ai_panel.scripting.effects import find_effects
 from nuke_ai_panel.scripting.findings import Finding, Preflight
 from nuke_ai_panel.scripting.proposal import ScriptProposal
@@ -39,7 +40,11 @@ def check(proposal: ScriptProposal, surroundings: Surroundings | None = None) ->
         return Preflight((Finding(f"The script cannot be read: {error}.", "fatal", "syntax"),))
     except (RecursionError, MemoryError):
         return Preflight((Finding("The script is nested too deeply to be read.", "fatal", "syntax"),))
-    return Preflight(tuple(_findings(tree, proposal, surroundings)), tuple(find_effects(tree)))
+    findings, effects = _findings(tree, proposal, surroundings), tuple(find_effects(tree))
+    # Hidden code may well speak of Nuke.
+    if any(effect.is_warning and effect.kind != "runs hidden code" for effect in effects) and not names_nuke(tree):
+        findings.insert(0, Finding("It does not speak of Nuke at all; it may be meant to run elsewhere.", "warning", "doubt"))
+    return Preflight(tuple(findings), effects)
 
 
 def _findings(tree: ast.Module, proposal: ScriptProposal, surroundings: Surroundings | None) -> list[Finding]:
@@ -58,15 +63,15 @@ def _findings(tree: ast.Module, proposal: ScriptProposal, surroundings: Surround
 
 #: What Python 2 had, seen in the line that cannot be read.
 _HABITS = (
-    (re.compile(r"^\s*print\s+[^\s(=.]|^\s*print\s*>>|\bprint\s+['\"]"), "print needs parentheses"),
-    (re.compile(r"^\s*exec\s+[^\s(=.]"), "exec needs parentheses"),
-    (re.compile(r"^\s*except\s+[\w.]+\s*,\s*\w+\s*:"), "it is 'except Error as name' now"),
-    (re.compile(r"^\s*raise\s+[\w.]+\s*,"), "it is 'raise Error(message)' now"),
-    (re.compile(r"<>"), "it is != now"),
-    (re.compile(r"`[^`]+`(?!`)"), "it is repr(value) now"),
-    (re.compile(r"\b0[0-7]+\b"), "octal numbers are written 0o777 now"),
-    (re.compile(r"\b\d+[lL]\b"), "numbers need no L"),
-    (re.compile(r"\bur['\"]"), "a text needs no u"),
+    (re.compile(r"^\s*print\s+[^\s(=.]|^\s*print\s*>>|\bprint\s+['\"]"), "print", "print needs parentheses"),
+    (re.compile(r"^\s*exec\s+[^\s(=.]"), "exec", "exec needs parentheses"),
+    (re.compile(r"^\s*except\s+[\w.]+\s*,\s*\w+\s*:"), "except", "it is 'except Error as name' now"),
+    (re.compile(r"^\s*raise\s+[\w.]+\s*,"), "raise", "it is 'raise Error(message)' now"),
+    (re.compile(r"<>"), "<>", "it is != now"),
+    (re.compile(r"`[^`]+`(?!`)"), "`...`", "it is repr(value) now"),
+    (re.compile(r"\b0[0-7]+\b"), "octal", "octal numbers are written 0o777 now"),
+    (re.compile(r"\b\d+[lL]\b"), "long", "numbers need no L"),
+    (re.compile(r"\bur['\"]"), "ur", "a text needs no u"),
 )
 _QUOTES = re.compile("[\u2018\u2019\u201c\u201d\u00a0\u2013]")
 
@@ -76,11 +81,12 @@ def _syntax_problem(error: SyntaxError, code: str) -> Finding:
     number, column = error.lineno or 0, max(error.offset or 0, 0)
     text = lines[number - 1] if 0 < number <= len(lines) else ""
     message = error.msg or "invalid syntax"
-    habit = next((meant for pattern, meant in _HABITS if pattern.search(text)), "")
+    name, habit = next(((name, meant) for pattern, name, meant in _HABITS if pattern.search(text)), ("", ""))
+    rule = "syntax"
     if text.lstrip().startswith("```"):
         message = "this line is a mark around code, not code"
     elif habit:
-        message = f"this is Python 2, which Nuke no longer runs: {habit}"
+        rule, message = "python-version", f"this is Python 2, which Nuke no longer runs: {habit}"
     elif _QUOTES.search(text) and "invalid" in message:
         message = "there are typographic quotes, dashes or blanks in it"
     shown = text.strip()
@@ -88,4 +94,4 @@ def _syntax_problem(error: SyntaxError, code: str) -> Finding:
         shown = f": {shown if len(shown) <= 60 else shown[:57] + '...'}"
     said = f"This cannot be read as Python ({message}){shown}"
     excerpt = excerpt_of(text, column - 1) if text.strip() and column else ""
-    return Finding(said, "fatal", "syntax", number, column, excerpt=excerpt)
+    return Finding(said, "fatal", rule, number, column, name if rule == "python-version" else "", excerpt=excerpt)

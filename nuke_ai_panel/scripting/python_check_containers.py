@@ -1,13 +1,32 @@
-"""Lists and dictionaries as the check of Python follows them, and the built-in functions that hand their elements on."""
+"""Texts, lists and dictionaries as the check of Python follows them, and the built-in functions that hand them on."""
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Callable, Mapping
 from typing import Optional, Union
 
 from nuke_ai_panel.scripting.python_check_notes import Notes
 from nuke_ai_panel.scripting.python_check_values import Constant, Given, KnobOf, Mapped, NodeOf, Several, Value, without_cover
 
-__all__ = ["built_in_call", "container_call", "element_of"]
+__all__ = ["TEXT_FUNCTIONS", "built_in_call", "container_call", "element_of", "text_call"]
+
+#: Functions that make a text of one.
+TEXT_FUNCTIONS: Mapping[str, Callable[[str], str]] = {
+    "textwrap.dedent": textwrap.dedent,
+    "inspect.cleandoc": lambda text: textwrap.dedent(text).strip(),
+}
+_SAME_KIND: Mapping[str, Callable[..., str]] = {
+    "strip": str.strip,
+    "lstrip": str.lstrip,
+    "rstrip": str.rstrip,
+    "lower": str.lower,
+    "upper": str.upper,
+    "title": str.title,
+    "capitalize": str.capitalize,
+    "replace": str.replace,
+}
+_LONGEST = 100_000
 
 _SAME_ELEMENTS = frozenset({"list", "tuple", "set", "sorted", "reversed", "iter", "frozenset", "filter"})
 
@@ -56,6 +75,33 @@ def container_call(owner: Union[Several, Mapped], name: str, given: Given) -> Op
         return found if isinstance(found, (KnobOf, NodeOf, Several)) else None
     if name == "update":
         owner.put(None, None)
+    return None
+
+
+def text_call(owner: Constant, name: str, given: Given) -> Optional[Value]:
+    """Return what a method of a text gives."""
+    texts = owner.texts()
+    if given.has_more or given.named or not texts or sum(map(len, texts)) > _LONGEST:
+        return None
+    if name == "join":
+        parts = given.places[0] if len(given.places) == 1 else None
+        items = parts.items if isinstance(parts, Several) else None
+        words = [each.texts() for each in items or () if isinstance(each, Constant)]
+        if items is None or len(words) < len(items) or any(len(each) != 1 for each in words) or len(texts) != 1:
+            return None
+        return Constant((texts[0].join(each[0] for each in words),))
+    wanted = [each.texts() if isinstance(each, Constant) else () for each in given.places]
+    if any(len(each) != 1 for each in wanted):
+        return None
+    arguments = [each[0] for each in wanted]
+    try:
+        if name == "split" and len(texts) == 1 and len(arguments) < 2:
+            parted = texts[0].split(arguments[0] if arguments else None)
+            return Several([Constant((each,)) for each in parted]) if len(parted) <= 60 else None
+        if name in _SAME_KIND and not (name == "replace" and max(map(len, arguments), default=0) > 1_000):
+            return Constant(tuple(_SAME_KIND[name](each, *arguments) for each in texts))
+    except (TypeError, ValueError):
+        return None
     return None
 
 

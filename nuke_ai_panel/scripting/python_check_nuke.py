@@ -396,6 +396,9 @@ class NukeNames(NukeMembers):
         owner = knob.owner
         if knob.name == "selected":
             self.notes.selection_known = False
+        if owner is None and knob.kind == "PyScript_Knob" and isinstance(value, Constant):
+            for code in value.texts():
+                self._read_code(node, code)
         if owner is None or not knob.name or not isinstance(value, Constant):
             return
         for each in value.values:

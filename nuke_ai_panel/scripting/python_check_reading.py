@@ -10,8 +10,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Optional, Union
 
+from nuke_ai_panel.scripting.findings import Finding
 from nuke_ai_panel.scripting.python_check_conditions import guards_of, narrowed
-from nuke_ai_panel.scripting.python_check_containers import built_in_call, container_call, element_of
+from nuke_ai_panel.scripting.python_check_containers import (
+    TEXT_FUNCTIONS,
+    built_in_call,
+    container_call,
+    element_of,
+    text_call,
+)
 from nuke_ai_panel.scripting.python_check_names import ScriptNames
 from nuke_ai_panel.scripting.python_check_notes import Notes
 from nuke_ai_panel.scripting.python_check_nuke import NukeNames
@@ -289,7 +296,7 @@ class Reading:
         if isinstance(owner, Bound):
             self._nuke.misused(node.value, owner)
             return None
-        if isinstance(owner, (Several, Mapped)):
+        if isinstance(owner, (Several, Mapped)) or (isinstance(owner, Constant) and owner.texts()):
             return Bound(owner, node.attr)
         return None
 
@@ -332,11 +339,17 @@ class Reading:
         if isinstance(callee, Function):
             return self._own_call(callee, given)
         if isinstance(callee, Named):
+            made = TEXT_FUNCTIONS.get(callee.name)
+            first = given.get(0)
+            if made is not None and isinstance(first, Constant) and first.texts():
+                return Constant(tuple(made(each) for each in first.texts()))
             return self._nuke.call(node, callee.name, given)
         if isinstance(callee, Bound):
             owner = callee.owner
             if isinstance(owner, (Several, Mapped)):
                 return container_call(owner, callee.name, given)
+            if isinstance(owner, Constant):
+                return text_call(owner, callee.name, given)
             found = self._nuke.method(node, callee, given)
             if callee.name == "Class" and isinstance(owner, NodeOf) and isinstance(node.func, ast.Attribute):
                 holder = node.func.value
@@ -346,8 +359,6 @@ class Reading:
             return None
         if isinstance(node.func, ast.Name) and node.func.id not in self._scope:
             return built_in_call(node.func.id, given)
-        if isinstance(node.func, ast.Attribute) and node.func.attr == "format":
-            return None
         return None
 
     def _callee(self, node: ast.Call) -> Optional[Value]:
@@ -423,7 +434,11 @@ class Reading:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 tree = ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        except SyntaxError as error:
+            said = f"The code in this text cannot be read as Python ({error.msg}, line {error.lineno or 1} of it)."
+            self._notes.report(place, Finding(said, "warning", "syntax"))
+            return
+        except (ValueError, RecursionError, MemoryError):
             return
         outside, self._scope = self._scope, {"nuke": Named("nuke"), "nukescripts": Named("nukescripts")}
         functions, self._functions = self._functions, []

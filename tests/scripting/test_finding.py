@@ -337,6 +337,35 @@ ANSWERS: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
         fenced("import nuke\nfor n in nuke.allNodes()\n    print(n)\n"),
         [("python", "import nuke\nfor n in nuke.allNodes()\n    print(n)\n", "")],
     ),
+    "german prose, the knob before the node": (
+        "Trage beim Knob **size** von **Blur1** folgenden Ausdruck ein:\n\n```\nclamp(frame/100)\n```\n",
+        [("expression", "clamp(frame/100)", "Blur1.size")],
+    ),
+    "japanese prose": (
+        "`Transform1` \u306e `rotate` \u306b\u6b21\u306e\u5f0f\u3092\u8a2d\u5b9a\u3057\u307e\u3059\u3002\n\n"
+        "```\nsin(frame/10)*45\n```\n",
+        [("expression", "sin(frame/10)*45", "Transform1.rotate")],
+    ),
+    "french prose": (
+        "Ajoutez cette expression sur `Grade1.white` :\n\n```\ncurve * 2\n```\n",
+        [("expression", "curve * 2", "Grade1.white")],
+    ),
+    "a node without a number": (
+        "Set this expression on `MergeGround.mix`:\n\n```\nframe / 100\n```\n",
+        [("expression", "frame / 100", "MergeGround.mix")],
+    ),
+    "words that are no knob behind a node": (
+        "Select Blur1 first and set this expression on its `size`:\n\n```\nframe / 100\n```\n",
+        [("expression", "frame / 100", "Blur1.size")],
+    ),
+    "an expression that cannot be read": (
+        "On Denoise1.disable, use:\n\n```expression\n$gui ? 1 :\n```\n",
+        [("expression", "$gui ? 1 :", "Denoise1.disable")],
+    ),
+    "python for the machine, not for nuke": (
+        "```python\nimport os\n\nwith open(os.path.expanduser('~/.nuke/init.py'), 'a') as f:\n    f.write('x')\n```\n",
+        [("python", "import os\n\nwith open(os.path.expanduser('~/.nuke/init.py'), 'a') as f:\n    f.write('x')", "")],
+    ),
     "gemini, the fence ends a line of code": (
         "```python\nimport nuke\nnuke.createNode('Blur')```",
         [("python", "import nuke\nnuke.createNode('Blur')\n", "")],
@@ -427,6 +456,44 @@ def test_left_out_code_is_doubtful_and_the_line_is_named():
     assert "line 2" in found.doubt
     (sound,) = find_proposals(fenced("import nuke\nclass A:\n    ...\nnuke.createNode('Blur')\n"))
     assert not sound.doubt
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "I apologize for the confusion! Here's the corrected version:",
+        "Fixed version:",
+        "Hier ist die korrigierte Version:",
+        "\u4fee\u6b63\u7248\u3067\u3059\uff1a",
+    ],
+)
+def test_what_the_answer_goes_on_to_correct_is_shown_and_not_run(words):
+    first, second = find_proposals(
+        fenced("import nuke\nnuke.createNode('Bluer')\n") + words + "\n\n" + fenced("import nuke\nnuke.createNode('Blur')\n")
+    )
+    assert "correct" in first.doubt
+    assert (second.doubt, second.is_alternative) == ("", False)
+
+
+@pytest.mark.parametrize("words", ["Then give the Blur a fixed size:", "Add a second, for the color correction:"])
+def test_words_for_something_else_do_not_take_a_script_back(words):
+    found = find_proposals(fenced("import nuke\nnuke.createNode('Blur')\n") + words + "\n\n" + fenced(BLACK))
+    assert not any(each.doubt for each in found)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("Alternatively:", True),
+        ("### Option 2", True),
+        ("Oder als Variante mit Defocus:", True),
+        ("\u307e\u305f\u306f\uff1a", True),
+        ("And for the reads:", False),
+    ],
+)
+def test_another_way_of_the_same_is_marked(words, expected):
+    found = find_proposals(fenced("import nuke\nnuke.createNode('Blur')\n") + words + "\n\n" + fenced(BLACK))
+    assert [each.is_alternative for each in found] == [False, expected]
 
 
 def test_an_expression_for_no_knob_is_doubtful_unless_the_question_names_it():

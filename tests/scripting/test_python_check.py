@@ -316,3 +316,23 @@ def test_modules_that_may_be_missing_are_a_doubt():
 def test_a_name_of_the_codes_own_is_not_the_old_built_in():
     assert not found("def reduce(a):\n    return a\nreduce(1)")
     assert not found("from functools import reduce\nreduce(max, [1])")
+
+
+def test_python_for_the_machine_is_doubted():
+    (doubt,) = found("import os\nos.remove('/tmp/a')\n", Surroundings())
+    assert (doubt.severity, doubt.rule) == ("warning", "doubt")
+    assert found("import os\nimport nuke\nos.remove('/tmp/a')\n", Surroundings()) == []
+
+
+def test_code_in_a_button_that_cannot_be_read_is_a_warning():
+    (finding,) = found("import nuke\nnuke.PyScript_Knob('go', 'Go', 'for n in nuke.allNodes(:')\n", Surroundings())
+    assert (finding.severity, finding.rule, finding.line) == ("warning", "syntax", 2)
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [("print n.name()", "print"), ("exec 'x = 1'", "exec"), ("raise ValueError, 'x'", "raise"), ("1 <> 2", "<>")],
+)
+def test_syntax_of_python_2_is_named(line, name):
+    (finding,) = found(f"for n in nuke.allNodes('Blur'):\n    {line}\n")
+    assert (finding.severity, finding.rule, finding.name, finding.line) == ("fatal", "python-version", name, 2)
