@@ -44,7 +44,9 @@ __all__ = [
 
 Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "error", "unknown"]
-NoticeKind = Literal["context", "context_cut", "other_model", "tools_carried", "schema_carried", "ignored", "fix", "limit"]
+NoticeKind = Literal[
+    "context", "context_cut", "other_model", "tools_carried", "schema_carried", "ignored", "fix", "limit", "not_run"
+]
 JsonObject = Mapping[str, object]
 
 

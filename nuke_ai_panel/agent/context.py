@@ -7,21 +7,32 @@ and can ask for it.
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from nuke_ai_panel.agent.tools.marking import marked, quoted
+from nuke_ai_panel.agent.tools.marking import marked, neutral, quoted
 from nuke_ai_panel.agent.topics import topics_of
-from nuke_ai_panel.errors import NukeAIPanelError
+from nuke_ai_panel.errors import HostError, NukeAIPanelError
 from nuke_ai_panel.hosts.base import NodeInfo, ReadsGraph
 from nuke_ai_panel.tokens import estimate
 
-__all__ = ["BUDGET", "Context", "ContextPart", "context_steps", "describe", "describe_nodes", "outline"]
+__all__ = ["BUDGET", "Context", "ContextPart", "context_steps", "describe", "describe_nodes", "gather", "outline", "unreadable"]
+
+_log = logging.getLogger(__name__)
+
+#: Seconds of reading the script after which the loop gets its turn; a frame has 16 ms.
+_STEP = 0.006
 
 #: Tokens of script text in a prompt. Enough for some thirty nodes with their knobs.
 BUDGET = 2000
 _KNOB_LENGTH = 160
+#: Tokens of the words that say how many knobs are left out, and of a node without any.
+_MORE_KNOBS = 12
+_SMALLEST = 20
 _NEAREST = 12
 #: Nodes upstream that are looked at in all; a question about speed may want one that stands far up.
 _LOOKED_AT = 400
@@ -132,6 +143,32 @@ def context_steps(
     yield Context(tuple(part for part in parts if part.lines), outline(counts, selected), budget)
 
 
+async def gather(host: ReadsGraph, question: str, *, budget: int = BUDGET, without: Iterable[str] = ()) -> Context:
+    """Do the work of :func:`describe` in steps, between which the loop goes on.
+
+    Where the host does not let us read it (a non-commercial Nuke), that is what is told.
+    """
+    found: Context | None = None
+    try:
+        rested = time.perf_counter()
+        for step in context_steps(host, question, budget=budget, without=without):
+            found = step or found
+            if time.perf_counter() - rested > _STEP:
+                await asyncio.sleep(0)
+                rested = time.perf_counter()
+    except HostError as error:
+        _log.info("The script cannot be described: %s", error)
+        return unreadable(error)
+    assert found is not None
+    return found
+
+
+def unreadable(error: HostError) -> Context:
+    """Return what the model is told where the script cannot be read."""
+    said = f"The script cannot be read here: {neutral(str(error))}"
+    return Context((ContextPart("script", "no script", (said,), estimate(said)),), f"No script: {error}")
+
+
 def outline(counts: Mapping[str, int], selected: Iterable[NodeInfo]) -> str:
     """Return one line on what the model is told: what is selected, and how large the script is."""
     names = [node.path for node in selected]
@@ -161,22 +198,31 @@ class _Purse:
 
     def spend_on_nodes(self, name: str, title: str, nodes: list[NodeInfo]) -> ContextPart:
         """Take as many nodes as fit, whole; then as many of the rest as fit by name; count what is left."""
-        lines: list[str] = [title] if nodes else []
-        cost = estimate(title) if nodes else 0
+        if not nodes:
+            return ContextPart(name, "0 nodes", ())
+        lines = [title]
+        cost = estimate(title)
+        left_out = 0
         for number, node in enumerate(nodes):
+            if self._left - cost < _SMALLEST:
+                left_out += len(nodes) - number
+                break
             line = _node_line(node)
             price = estimate(line)
             if cost + price > self._left:
-                rest = nodes[number:]
-                left_out = len(rest)
-                lines.append(f"... and {left_out} more that did not fit")
-                self._left -= cost
-                return ContextPart(name, f"{len(nodes)} nodes", tuple(lines), cost, left_out)
+                line = _cut_line(node, self._left - cost)
+                price = estimate(line)
+            if not line or cost + price > self._left:
+                left_out += 1
+                continue
             lines.append(line)
             cost += price
+        if left_out:
+            lines.append(f"... and {left_out} more that did not fit")
+            cost += estimate(lines[-1])
         self._left -= cost
         noun = "node" if len(nodes) == 1 else "nodes"
-        return ContextPart(name, f"{len(nodes)} {noun}", tuple(lines), cost)
+        return ContextPart(name, f"{len(nodes)} {noun}", tuple(lines), cost, left_out)
 
 
 def _overview(host: ReadsGraph, counts: Mapping[str, int]) -> list[str]:
@@ -195,18 +241,43 @@ def _overview(host: ReadsGraph, counts: Mapping[str, int]) -> list[str]:
 
 
 def _node_line(node: NodeInfo) -> str:
+    return " | ".join([*_head(node), *_knobs(node, _told_knobs(node))])
+
+
+def _head(node: NodeInfo) -> list[str]:
     inputs = ", ".join(f"{index}={quoted(name)}" for index, name in enumerate(node.inputs) if name)
-    knobs = "; ".join(f"{name} {_short(value)}" for name, value in node.knobs.items() if name not in _LAYOUT_KNOBS)
     parts = [f"- {quoted(node.path)} ({quoted(node.class_name)})", f"at {node.xpos},{node.ypos}"]
-    if inputs:
-        parts.append(f"inputs {inputs}")
-    if knobs:
-        parts.append(f"knobs: {knobs}")
-    return " | ".join(parts)
+    return [*parts, f"inputs {inputs}"] if inputs else parts
+
+
+def _told_knobs(node: NodeInfo) -> list[str]:
+    return [f"{name} {_short(value)}" for name, value in node.knobs.items() if name not in _LAYOUT_KNOBS]
+
+
+def _knobs(node: NodeInfo, told: list[str]) -> list[str]:
+    more = sum(name not in _LAYOUT_KNOBS for name in node.knobs) - len(told)
+    rest = [f"... and {more} more knobs"] if more else []
+    return ["knobs: " + "; ".join([*told, *rest])] if told or rest else []
+
+
+def _cut_line(node: NodeInfo, tokens: int) -> str:
+    """Return a node with as many of its knobs as fit into `tokens`, "" where not even its name does."""
+    head = " | ".join(_head(node))
+    left = tokens - estimate(head) - _MORE_KNOBS
+    if left < 0:
+        return ""
+    told: list[str] = []
+    for knob in _told_knobs(node):
+        left -= estimate(knob) + 1
+        if left < 0:
+            break
+        told.append(knob)
+    return " | ".join([head, *_knobs(node, told)])
 
 
 def _short(value: str) -> str:
-    flat = " ".join(value.split())
+    # A curve or a roto shape may be megabytes long.
+    flat = " ".join(value[: 4 * _KNOB_LENGTH].split())
     return quoted(flat if len(flat) <= _KNOB_LENGTH else flat[: _KNOB_LENGTH - 3] + "...")
 
 

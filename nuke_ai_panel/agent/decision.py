@@ -15,7 +15,8 @@ class Decision:
     """The answer to one proposal.
 
     ``applied`` is what running it did, None where it was not run; ``reason`` then says why, in the words of whoever refused,
-    or of the host or the check that found it impossible; theirs may hold text of the script, and is marked as such.
+    or of the host or the check that found it impossible; theirs may hold text of the script, and is marked as such. Where it
+    was run, ``reason`` says what is to be known about that, "" for nothing.
     ``applied.result`` may still be an error: the artist agreed, and the script failed. ``stop`` ends the work of the tools.
     """
 

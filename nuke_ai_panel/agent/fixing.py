@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 
 from nuke_ai_panel.agent.context import describe_nodes
+from nuke_ai_panel.agent.tools.marking import marked, neutral, neutral_lines
 from nuke_ai_panel.errors import NukeAIPanelError
 from nuke_ai_panel.hosts.base import NodeInfo, ReadsGraph
 from nuke_ai_panel.scripting.applying import Applied
@@ -17,6 +19,9 @@ __all__ = ["FIX_ROUNDS", "FixRounds", "failure", "fix_request"]
 FIX_ROUNDS = 3
 _ERROR_LENGTH = 2000
 _NODES = 8
+#: Words that are tried as names of nodes.
+_MOST_WORDS = 500
+_TICKS = re.compile("`+")
 _WORD = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _FENCES = {"tcl": "tcl", "nk": "nk", "expression": "text", "blink": "cpp", "gizmo": "nk"}
 
@@ -62,16 +67,21 @@ def failure(review: Review) -> str:
 def fix_request(review: Review, host: ReadsGraph, *, applied: Applied | None = None) -> str:
     """Return what the model is told of a proposal that failed: the exact error, the code, the nodes concerned."""
     proposal = review.proposal
+    if applied is not None and applied.result.ok:
+        applied = None
     error = applied.result.error if applied is not None else review.error
     if applied is not None:
         lines = ["The script ran and stopped with an error. All it had done was taken back."]
     else:
         lines = ["The script was checked on a copy and did not pass. Nothing has run in Nuke."]
-    lines += [f"- {problem}" for problem in review.problems]
+    # What is wrong may be said in words of the script: a label in an exception, the name of a node.
+    if review.problems:
+        lines += ["What is wrong:", marked(f"- {neutral(problem, 500)}" for problem in review.problems)]
     if error.strip():
-        lines += ["Error:", _cut(error.strip())]
-    lines += ["The code:", f"```{_FENCES.get(proposal.kind, 'python')}", proposal.code.rstrip("\n"), "```"]
-    nodes = _concerned(host, f"{proposal.code}\n{proposal.target}\n{error}")
+        lines += ["Error:", marked(neutral_lines(error, _ERROR_LENGTH))]
+    fence = "`" * max(3, 1 + max(map(len, _TICKS.findall(proposal.code)), default=0))
+    lines += ["The code with the error:", f"{fence}{_FENCES.get(proposal.kind, 'python')}", proposal.code.rstrip("\n"), fence]
+    nodes = _concerned(host, f"{error}\n{proposal.target}\n{proposal.code}")
     if nodes:
         lines += ["The nodes it names, as they are now:", describe_nodes(nodes)]
     lines.append("Say in one sentence what was wrong, then give the whole corrected code in one block.")
@@ -85,10 +95,9 @@ def _cut(text: str) -> str:
 
 def _concerned(host: ReadsGraph, text: str) -> list[NodeInfo]:
     found: list[NodeInfo] = []
-    for word in dict.fromkeys(_WORD.findall(text)):
-        # Names of nodes end in a digit or begin with a capital; anything else is not worth a question to the host.
-        if not (word[0].isupper() or word[-1].isdigit()):
-            continue
+    # Names of nodes end in a digit or begin with a capital; anything else is not worth a question to the host.
+    words = (word for word in dict.fromkeys(_WORD.findall(text)) if word[0].isupper() or word[-1].isdigit())
+    for word in islice(words, _MOST_WORDS):
         try:
             found.append(host.node(word))
         except NukeAIPanelError:

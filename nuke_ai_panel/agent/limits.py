@@ -22,7 +22,7 @@ class Limits:
     ``tokens`` counts what is sent and written in all rounds together, ``cost`` is US dollars as the server reports them,
     ``seconds`` are those in which the model works: the artist's time for a decision does not count. ``repeats`` is how often
     the same call may bring the same answer, ``calls`` how many calls one message may hold, ``refusals`` how many proposals in
-    a row may be turned down.
+    a row may be turned down. ``conversation`` is how many tokens of the conversation so far go along with a prompt.
     """
 
     rounds: int = 12
@@ -32,6 +32,7 @@ class Limits:
     repeats: int = 3
     calls: int = 32
     refusals: int = 3
+    conversation: int | None = 32_000
 
 
 @dataclass

@@ -6,17 +6,26 @@ Nothing here runs a proposal by itself but what the artist has agreed to, once o
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from nuke_ai_panel.agent.decision import Decision
 from nuke_ai_panel.agent.fixing import failure
-from nuke_ai_panel.agent.session_events import ProposalApplied, ProposalRejected, ProposalReviewed, SessionEvent
+from nuke_ai_panel.agent.session_events import (
+    NoticeArrived,
+    ProposalApplied,
+    ProposalRejected,
+    ProposalReviewed,
+    SessionEvent,
+)
+from nuke_ai_panel.agent.tools.marking import marked, neutral, neutral_lines
 from nuke_ai_panel.errors import NukeAIPanelError, ProposalError
 from nuke_ai_panel.hosts.base import Host, RunResult
 from nuke_ai_panel.nk.graph_diff import GraphDiff
 from nuke_ai_panel.scripting.applying import Applied, apply
+from nuke_ai_panel.scripting.checkpoints import Checkpoint
 from nuke_ai_panel.scripting.consent import Consents
 from nuke_ai_panel.scripting.interrupting import StopSwitch
 from nuke_ai_panel.scripting.proposal import ScriptProposal
@@ -24,7 +33,9 @@ from nuke_ai_panel.scripting.records import Records
 from nuke_ai_panel.scripting.review import Review
 from nuke_ai_panel.scripting.reviewing import review
 
-__all__ = ["Proposals", "Scope"]
+__all__ = ["Proposals", "Scope", "last_line"]
+
+_log = logging.getLogger(__name__)
 
 #: How far the artist's yes goes.
 Scope = Literal["once", "conversation"]
@@ -37,6 +48,7 @@ _DEADLINE = 300.0
 class _Entry:
     review: Review
     is_decided: bool = False
+    was_edited: bool = False
     waiting: list[asyncio.Future[Decision]] = field(default_factory=list)
 
 
@@ -86,7 +98,11 @@ class Proposals:
             return None
         self._entries[number] = _Entry(found)
         self._emit(ProposalReviewed(number, found))
+        if not is_wanted():
+            return None
         refusal = self.consents.policy.refusal(found)
+        if not self.is_open(number):
+            return number, found
         if refusal:
             self.reject(number, refusal, by="studio")
         elif found.can_run and self.consents.answer(found) == "refuse":
@@ -100,11 +116,15 @@ class Proposals:
             asyncio.get_running_loop().call_soon(self._run_agreed, number)
 
     def _run_agreed(self, number: int) -> None:
-        if self.is_open(number):
-            try:
-                self.apply(number)
-            except NukeAIPanelError as error:
-                self.reject(number, str(error), by="model")
+        if not self.is_open(number):
+            return
+        try:
+            self.apply(number)
+        except Exception as error:  # noqa: BLE001 - nobody waits for this call; the card stays, and the artist decides
+            if not isinstance(error, NukeAIPanelError):
+                _log.exception("A proposal could not be run")
+            said = str(error) if isinstance(error, NukeAIPanelError) else "The panel itself failed; the log holds the details."
+            self._emit(NoticeArrived("not_run", f"It was not run by itself: {said}"))
 
     async def decide(self, proposal: ScriptProposal, is_wanted: Callable[[], bool]) -> Decision:
         """Review a proposal of a model at work, and return what was decided on it.
@@ -134,22 +154,57 @@ class Proposals:
         except asyncio.CancelledError:
             if self.is_open(number):
                 self.reject(number, "The answer was stopped.", by="model")
+            elif future.done() and not future.cancelled() and is_wanted():
+                # It was decided in the very moment in which the work was stopped: the model has not heard of it.
+                self._note(future.result())
             raise
+
+    async def revise(self, number: int, code: str, is_wanted: Callable[[], bool]) -> None:
+        """Review a proposal anew with `code`, as the artist has edited it.
+
+        It takes the place of the former one, also for a model that waits for the decision.
+
+        Raises:
+            ProposalError: there is no such proposal in this conversation.
+        """
+        proposal = replace(self.find(number).proposal, code=code, doubt="")
+        former = self._entries[number]
+        waiting, former.waiting = former.waiting, []
+        edited: _Entry | None = None
+        try:
+            if self.is_open(number):
+                self.reject(number, "Your edited one follows.", by="edit")
+            reviewed = await self.review(proposal, is_wanted)
+            if reviewed is None:
+                return
+            edited = self._entries[reviewed[0]]
+            edited.was_edited = True
+            if not edited.is_decided:
+                edited.waiting, waiting = waiting, []
+                self.follow_consent(reviewed[0])
+        finally:
+            refusal = self.consents.policy.refusal(edited.review) if edited is not None else ""
+            _tell(waiting, Decision(reason=refusal or "The artist took it back.", by="studio" if refusal else "artist"))
 
     def apply(self, number: int, scope: Scope = "once") -> Applied:
         """Run a reviewed proposal as one undo step, because the artist said so. Main thread, outside any task.
 
         Raises:
-            ProposalError: it was decided on already.
+            ProposalError: it was decided on already, cannot be run, or another script is running.
             HostError: the host cannot be read or does not run scripts; nothing has run.
         """
         entry = self._open(number)
         refusal = self.consents.policy.refusal(entry.review)
         if refusal:
             raise ProposalError(refusal)
+        if not entry.review.can_run:
+            raise ProposalError(entry.review.summary())
         if self._running is not None:
             raise ProposalError("Another script is running. Wait for its end, or stop it.")
         self._running = StopSwitch()
+        # While it runs nobody else decides on it.
+        entry.is_decided = True
+        went_in = False
         try:
             applied = apply(
                 entry.review.proposal,
@@ -160,18 +215,18 @@ class Proposals:
                 deadline=self.consents.policy.deadline or _DEADLINE,
                 on_tick=self.on_tick,
             )
+            went_in = applied.result.ok
         finally:
             self._running = None
-        if applied.result.ok:
+            entry.is_decided = went_in or self._entries.get(number) is not entry
+        if self._entries.get(number) is not entry:
+            # A new conversation was begun while it ran: it takes over no consent and no news of this one.
+            return applied
+        if went_in:
             self.consents.remember(entry.review, scope)
-        if applied.result.ok:
-            entry.is_decided = True
-            self.notes.append(f"The artist ran the script: {applied.diff.summary()}.")
-        else:
-            last = applied.result.error.strip().splitlines()[-1]
-            self.notes.append(f"The artist ran the script; it failed and was rolled back: {last}")
         self._emit(ProposalApplied(number, applied))
-        _tell(entry, Decision(applied))
+        edited = "The artist has edited the code before it ran." if entry.was_edited and went_in else ""
+        self._decided(entry, Decision(applied, edited))
         return applied
 
     def stop_running(self) -> bool:
@@ -197,17 +252,62 @@ class Proposals:
         entry.is_decided = True
         if never:
             self.consents.remember(entry.review, "never")
-        if by in ("artist", "studio"):
-            who = "The artist rejected the script" if by == "artist" else "The studio's rules forbid the script"
-            self.notes.append(who + (f": {reason}" if reason else "."))
         self._emit(ProposalRejected(number, reason, by))
-        _tell(entry, Decision(reason=reason, by="studio" if by == "studio" else "artist"))
+        decision = Decision(reason=reason, by="studio" if by == "studio" else "artist")
+        if by in ("artist", "studio"):
+            self._decided(entry, decision)
+        else:
+            _tell(entry.waiting, decision)
+
+    def _decided(self, entry: _Entry, decision: Decision) -> None:
+        """Tell the model what was decided: as the answer to its call where it waits, else with the next prompt."""
+        if not _tell(entry.waiting, decision):
+            self._note(decision)
+
+    def _note(self, decision: Decision) -> None:
+        applied, reason = decision.applied, neutral(decision.reason)
+        if applied is None:
+            who = "The studio's rules forbid the script" if decision.by == "studio" else "The artist rejected the script"
+            self.notes.append(f"{who}: {reason}" if reason else f"{who}.")
+        elif applied.result.ok:
+            self.notes.append(f"The artist ran the script: {applied.diff.summary()}.")
+        else:
+            # An error may say what a label says.
+            said = marked(neutral_lines(last_line(applied.result.error), 400))
+            self.notes.append(f"The artist ran the script; it failed and was rolled back:\n{said}")
+
+    # records
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """Return the scripts that were kept in this conversation before changes, the oldest first. Reads files."""
+        records = self.records
+        if records is None or records.checkpoints is None:
+            return []
+        return records.checkpoints.of(records.conversation)
+
+    def restore(self, checkpoint_id: str) -> RunResult:
+        """Bring the script back to a checkpoint, as one undo step. Main thread, outside any task.
+
+        Raises:
+            ProposalError: no such checkpoint, it cannot be read, or a script is running.
+            HostError: the host refuses.
+        """
+        records = self.records
+        if records is None or records.checkpoints is None:
+            raise ProposalError("No checkpoints are kept in this conversation.")
+        if self._running is not None:
+            raise ProposalError("A script is running. Wait for its end, or stop it.")
+        kept = records.checkpoints.find(checkpoint_id)
+        result = self.host.restore(records.checkpoints.read(checkpoint_id), title=f"AI: back to before {kept.title}")
+        if result.ok:
+            self.notes.append("The artist brought the script back to an earlier state.")
+        return result
 
     def clear(self) -> None:
         """Forget everything: a new conversation begins."""
         for entry in self._entries.values():
             entry.is_decided = True
-            _tell(entry, Decision(reason="A new conversation was begun.", stop=True))
+            _tell(entry.waiting, Decision(reason="A new conversation was begun.", stop=True))
         self._entries.clear()
         self.notes.clear()
         self.consents.clear()
@@ -219,18 +319,26 @@ class Proposals:
         return entry
 
 
-def _tell(entry: _Entry, decision: Decision) -> None:
-    for future in entry.waiting:
-        if not future.done():
-            future.set_result(decision)
-    entry.waiting.clear()
+def _tell(waiting: list[asyncio.Future[Decision]], decision: Decision) -> bool:
+    """Tell those who wait; return whether there was one."""
+    told = [future for future in waiting if not future.done()]
+    for future in told:
+        future.set_result(decision)
+    waiting.clear()
+    return bool(told)
+
+
+def last_line(error: str) -> str:
+    """Return the line of a traceback that says what happened, "" where there is none."""
+    return next(iter(error.strip().splitlines()[-1:]), "")
 
 
 def _only_reads(found: Review) -> bool:
     """Whether the copy was left as it was, and the code has no effect that a copy would not show."""
-    return found.diff is not None and not found.diff and not any(effect.is_warning for effect in found.effects)
+    beyond = any(effect.is_warning or effect.kind == "changes the selection" for effect in found.effects)
+    return found.diff is not None and not found.diff and not beyond
 
 
 def _as_read(found: Review) -> Applied:
     """Return what a script that only reads came to: its output on the copy is what it would print in the host."""
-    return Applied(RunResult(found.output), GraphDiff())
+    return Applied(RunResult("\n".join([found.output.rstrip("\n"), *found.notes])), GraphDiff())

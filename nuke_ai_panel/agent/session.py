@@ -9,19 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import logging
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from nuke_ai_panel.agent.answers import has_tools, read_answer
-from nuke_ai_panel.agent.context import BUDGET, Context, ContextPart, context_steps, describe, outline
+from nuke_ai_panel.agent.answers import abilities, read_answer, room_for_conversation, works_with_tools
+from nuke_ai_panel.agent.context import BUDGET, Context, describe, gather, outline, unreadable
 from nuke_ai_panel.agent.decision import Decision
 from nuke_ai_panel.agent.fixing import FixRounds, fix_request
+from nuke_ai_panel.agent.history import History, sendable
 from nuke_ai_panel.agent.limits import Limits
 from nuke_ai_panel.agent.prompts import Mode, system_prompt
-from nuke_ai_panel.agent.proposals import Proposals, Scope
+from nuke_ai_panel.agent.proposals import Proposals, Scope, last_line
 from nuke_ai_panel.agent.servers import ModelChoice, Servers
 from nuke_ai_panel.agent.session_events import (
     AnswerCancelled,
@@ -36,16 +37,13 @@ from nuke_ai_panel.agent.session_events import (
 )
 from nuke_ai_panel.agent.tool_loop import run_tools
 from nuke_ai_panel.agent.tools import Toolbox
-from nuke_ai_panel.agent.tools.marking import neutral
 from nuke_ai_panel.agent.topics import topics_of
 from nuke_ai_panel.credentials import Credentials
-from nuke_ai_panel.errors import HostError, NukeAIPanelError, ProposalError, ValidationError
+from nuke_ai_panel.errors import APIError, HostError, NukeAIPanelError, ValidationError
 from nuke_ai_panel.hosts.base import Host, RunResult
-from nuke_ai_panel.messages import (
-    ChatRequest,
-    Message,
-)
+from nuke_ai_panel.messages import ChatRequest, Message
 from nuke_ai_panel.providers.base import Provider, Server
+from nuke_ai_panel.providers.capabilities import Capabilities
 from nuke_ai_panel.scripting.applying import Applied
 from nuke_ai_panel.scripting.checkpoints import Checkpoint
 from nuke_ai_panel.scripting.finding import find_proposals
@@ -55,14 +53,28 @@ from nuke_ai_panel.scripting.records import Records
 from nuke_ai_panel.scripting.review import Review
 from nuke_ai_panel.scripting.reviewing import prepare, release
 from nuke_ai_panel.settings import Settings, SettingsStore
-from nuke_ai_panel.tokens import estimate
+from nuke_ai_panel.tokens import estimate_messages
 
 __all__ = ["ChatSession", "ModelChoice"]
 
 _log = logging.getLogger(__name__)
 
-#: Seconds of reading the script after which the loop gets its turn; a frame has 16 ms.
-_STEP = 0.006
+#: Characters of an answer that is searched for scripts in a worker.
+_LONG_ANSWER = 50_000
+#: Seconds that work which is ended gets to end.
+_PATIENCE = 5.0
+_CUT = (
+    "The conversation is longer than what is sent to the model: its oldest part ({0} of your messages) is left out from now on."
+)
+_RESULTS_CUT = "The conversation is long: what the model found first in the script is not sent any more, and it can look again."
+
+
+@dataclasses.dataclass(frozen=True)
+class _Answer:
+    """A complete answer with the scripts that were found in it."""
+
+    event: AnswerFinished
+    proposals: list[ScriptProposal]
 
 
 class ChatSession:
@@ -88,8 +100,11 @@ class ChatSession:
         # Kept from prompt to prompt: it learns how much a model's context can hold.
         self._toolbox = Toolbox(host)
         self._listeners: list[Callable[[SessionEvent], None]] = []
-        self._messages: list[Message] = []
-        self._turn_start = 0
+        self._history = History()
+        # Counts what the artist asks: what an earlier question has left to do is not begun any more.
+        self._turn = 0
+        self._auto_fix = True
+        self._reviewing: set[asyncio.Task[object]] = set()
         self._answering: asyncio.Task[object] | None = None
         self._last_prompt: tuple[str, Mode] | None = None
         self._target = ""
@@ -123,8 +138,8 @@ class ChatSession:
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The conversation so far, as the artist sees it."""
-        return tuple(self._messages)
+        """The conversation so far. What of it goes to the model is cut to ``limits.conversation`` tokens."""
+        return tuple(self._history.messages)
 
     def context_line(self) -> str:
         """Return one line on what the model would be told of the script now; cheap on any script."""
@@ -138,26 +153,7 @@ class ChatSession:
         try:
             return describe(self.host, question, budget=self.context_budget, without=self.context_without)
         except HostError as error:
-            return _unreadable(error)
-
-    async def _gather(self, question: str) -> Context:
-        """Describe the script in steps, between which the loop goes on.
-
-        Where the host does not let us read it (a non-commercial Nuke), the question goes without.
-        """
-        try:
-            found: Context | None = None
-            rested = time.perf_counter()
-            for step in context_steps(self.host, question, budget=self.context_budget, without=self.context_without):
-                found = step or found
-                if time.perf_counter() - rested > _STEP:
-                    await asyncio.sleep(0)
-                    rested = time.perf_counter()
-        except HostError as error:
-            _log.info("The script cannot be described: %s", error)
-            return _unreadable(error)
-        assert found is not None
-        return found
+            return unreadable(error)
 
     async def send(self, text: str, *, mode: Mode = "ask", target: str = "") -> None:
         """Ask `text`; events tell the rest. Failures of the answer are an ``AnswerFailed`` event, not an exception.
@@ -177,12 +173,14 @@ class ChatSession:
         with self._occupied():
             self._last_prompt = (text, mode)
             self._target = target
-            self._turn_start = len(self._messages)
+            self._turn += 1
+            turn = self._turn
+            self._history.begin_turn()
             if self.proposals.records is not None:
                 self.proposals.records.begin_turn()
-            finished = await self._answer(text, mode, generation)
-        if finished is not None and generation == self._generation:
-            await self._work_through(finished, text, mode, generation)
+            answer = await self._answer(text, mode, generation)
+        if answer is not None and generation == self._generation:
+            await self._work_through(answer, mode, generation, turn)
 
     async def retry(self) -> None:
         """Ask the last prompt again; what its failed or unwanted answer left is dropped from the conversation.
@@ -193,7 +191,7 @@ class ChatSession:
         if self._last_prompt is None:
             raise ValidationError("There is nothing to ask again yet.")
         self._check_free()
-        del self._messages[self._turn_start :]
+        self._history.drop_turn()
         text, mode = self._last_prompt
         await self.send(text, mode=mode, target=self._target)
 
@@ -208,47 +206,56 @@ class ChatSession:
         generation = self._generation
         rounds = FixRounds()
         rounds.begin(failed)
-        text, mode = self._last_prompt or (failed.proposal.title, "ask")
+        mode = self._last_prompt[1] if self._last_prompt is not None else "ask"
         self._check_free()
-        finished = await self._ask_to_fix(failed, rounds, mode, generation, applied=applied)
-        if finished is None or generation != self._generation:
+        self._turn += 1
+        turn = self._turn
+        answer = await self._ask_to_fix(failed, rounds, mode, generation, applied=applied)
+        if answer is None or generation != self._generation:
             return
-        if self._proposals_in(finished, text) and self.proposals.is_open(proposal_id):
+        if answer.proposals and self.proposals.is_open(proposal_id):
             self.proposals.reject(proposal_id, "A corrected one follows.", by="model")
-        await self._work_through(finished, text, mode, generation, rounds=rounds)
+        await self._work_through(answer, mode, generation, turn, rounds=rounds)
 
     async def _work_through(
-        self, finished: AnswerFinished, text: str, mode: Mode, generation: int, *, rounds: FixRounds | None = None
+        self, answer: _Answer, mode: Mode, generation: int, turn: int, *, rounds: FixRounds | None = None
     ) -> None:
         """Review what an answer proposes; while that fails, have the model mend it."""
         rounds = rounds or FixRounds()
-        settings = await self._load_settings()
-        following: AnswerFinished | None = finished
+        following: _Answer | None = answer
         while following is not None and generation == self._generation:
-            failed = await self._review_all(self._proposals_in(following, text), generation)
-            if failed is None or not settings.auto_fix or self.is_busy or generation != self._generation:
+            # Nothing is changed before the artist agrees to a plan, whatever was agreed to before.
+            failed = await self._review_all(following.proposals, generation, by_itself=mode != "plan")
+            if failed is None or not self._auto_fix or self.is_busy or turn != self._turn:
                 return
             number, found = failed
             if not rounds.begin(found):
                 self._emit(NoticeArrived("fix", rounds.ending))
                 return
             following = await self._ask_to_fix(found, rounds, mode, generation)
-            replaces = following is not None and generation == self._generation and self._proposals_in(following, text)
+            replaces = following is not None and generation == self._generation and following.proposals
             if replaces and self.proposals.is_open(number):
                 self.proposals.reject(number, "A corrected one follows.", by="model")
 
     async def _ask_to_fix(
         self, failed: Review, rounds: FixRounds, mode: Mode, generation: int, *, applied: Applied | None = None
-    ) -> AnswerFinished | None:
-        detail = applied.result.error.strip().splitlines()[-1] if applied is not None else failed.summary()
+    ) -> _Answer | None:
+        detail = (last_line(applied.result.error) if applied is not None else "") or failed.summary()
         with self._occupied():
             self._emit(RoundBegan(rounds.number, rounds.limit, "fix", detail))
-            return await self._answer(fix_request(failed, self.host, applied=applied), mode, generation, is_fix=True)
+            asked = fix_request(failed, self.host, applied=applied)
+            # The corrected script is one answer: tools, and a plan, were for the work itself.
+            return await self._answer(
+                asked, "generate" if mode in ("plan", "act") else mode, generation, is_fix=True, title=failed.proposal.title
+            )
 
-    def _proposals_in(self, finished: AnswerFinished, text: str = "") -> list[ScriptProposal]:
-        is_cut = finished.reason == "length"
-        earlier = self.proposals.earlier()
-        return find_proposals(finished.text, title=_title_of(text), is_cut=is_cut, earlier=earlier, target=self._target)
+    async def _proposals_in(self, text: str, *, title: str, is_cut: bool) -> list[ScriptProposal]:
+        find = functools.partial(
+            find_proposals, text, title=title, is_cut=is_cut, earlier=self.proposals.earlier(), target=self._target
+        )
+        if len(text) < _LONG_ANSWER:
+            return find()
+        return await asyncio.get_running_loop().run_in_executor(None, find)
 
     @contextlib.contextmanager
     def _occupied(self) -> Iterator[None]:
@@ -268,112 +275,179 @@ class ChatSession:
             raise ValidationError("An answer is still on its way. Stop it first, or wait for its end.")
 
     def cancel(self) -> bool:
-        """Stop the answer that is on its way; False when there is none."""
-        if self._answering is None:
-            return False
-        self._answering.cancel()
-        return True
+        """Stop the answer that is on its way, or else the review of what it proposed; False when there is neither."""
+        if self._answering is not None:
+            self._answering.cancel()
+            return True
+        for task in self._reviewing:
+            task.cancel()
+        return bool(self._reviewing)
 
-    async def _answer(self, text: str, mode: Mode, generation: int, *, is_fix: bool = False) -> AnswerFinished | None:
-        parts: list[str] = []
+    @contextlib.contextmanager
+    def _at_review(self) -> Iterator[None]:
+        """Mark the running task as one that reviews. Meanwhile the artist may ask something else."""
+        own_task = asyncio.current_task()
+        if own_task is None or own_task in self._reviewing:
+            yield
+            return
+        self._reviewing.add(own_task)
         try:
-            context = None if is_fix else await self._gather(text)
-            if context is not None:
-                self._emit(PromptAdded(text, context.line))
+            yield
+        finally:
+            self._reviewing.discard(own_task)
+
+    async def _answer(self, text: str, mode: Mode, generation: int, *, is_fix: bool = False, title: str = "") -> _Answer | None:
+        parts: list[str] = []
+        said = Message("user", text)
+        title = title or _title_of(text)
+        try:
+            context = None
+            if not is_fix:
+                context = await gather(self.host, text, budget=self.context_budget, without=self.context_without)
+                self._emitter(generation)(PromptAdded(text, context.line))
             settings = await self._load_settings()
+            self._auto_fix = settings.auto_fix
             await self._read_policy(settings)
             provider, model = await self._servers.pick(settings)
             # A process for the dry run starts while the answer is on its way.
             prepare()
-            request = self._request(text, mode, context, model)
-            self._messages.append(Message("user", text))
-            self._emit(AnswerStarted(model))
-            if not is_fix and await has_tools(provider, model, mode):
-                return await self._work_with_tools(provider, request, text, mode, generation)
-            finished = await read_answer(provider, request, self._emitter(generation), parts)
+            capabilities = await abilities(provider, model)
+            with_tools = not is_fix and works_with_tools(capabilities, mode)
+            notes = list(self.proposals.notes)
+            said = Message("user", "".join(f"[{note}]\n" for note in notes) + text)
+            self._emitter(generation)(AnswerStarted(model))
+            while True:
+                request, room = await self._request(said, text, mode, context, model, capabilities, with_tools=with_tools)
+                if said not in self._history.turn():
+                    self._history.messages.append(said)
+                try:
+                    if with_tools:
+                        finished, answer = await self._work_with_tools(provider, request, title, mode, room, generation)
+                    else:
+                        ended = await read_answer(provider, request, self._emitter(generation), parts)
+                        answer = "".join(parts)
+                        finished = AnswerFinished(answer, ended.model or model, ended.usage, reason=ended.reason)
+                    break
+                except APIError as error:
+                    is_begun = bool(parts) or self._history.messages[-1] is not said
+                    if error.kind != "context_length" or is_begun or not self._history.shrink(said):
+                        raise
+            self._check_wanted(generation)
+            if not with_tools:
+                self._history.messages.append(Message("assistant", answer))
+            # What came meanwhile the model has not read yet.
+            del self.proposals.notes[: len(notes)]
+            parts.clear()
+            found = await self._proposals_in(answer, title=title, is_cut=finished.reason == "length")
         except asyncio.CancelledError:
             if generation == self._generation:
-                self._emit(AnswerCancelled(self._keep(text, parts)))
+                self._emit(AnswerCancelled(self._keep(said, parts)))
             raise
         except NukeAIPanelError as error:
             if generation == self._generation:
-                self._emit(AnswerFailed(error, self._keep(text, parts)))
+                self._emit(AnswerFailed(error, self._keep(said, parts)))
             return None
-        answer = "".join(parts)
-        self._messages.append(Message("assistant", answer))
-        self.proposals.notes.clear()
-        return self._finish(AnswerFinished(answer, finished.model or model, finished.usage, reason=finished.reason))
-
-    def _finish(self, event: AnswerFinished) -> AnswerFinished:
-        event = dataclasses.replace(event, proposals=len(self._proposals_in(event)))
-        self._emit(event)
-        return event
+        finished = dataclasses.replace(finished, proposals=len(found))
+        self._emit(finished)
+        return _Answer(finished, found)
 
     async def _work_with_tools(
-        self, provider: Provider, request: ChatRequest, text: str, mode: Mode, generation: int
-    ) -> AnswerFinished | None:
+        self, provider: Provider, request: ChatRequest, title: str, mode: Mode, room: int | None, generation: int
+    ) -> tuple[AnswerFinished, str]:
         async def propose(proposal: ScriptProposal) -> Decision:
             return await self.proposals.decide(proposal, lambda: generation == self._generation)
 
         kept: list[Message] = []
         toolbox = self._toolbox
         toolbox.mode = "act" if mode == "act" else "plan" if mode == "plan" else "ask"
-        request = dataclasses.replace(request, carry_features=mode != "ask")
         try:
             outcome = await run_tools(
                 provider,
-                request,
+                dataclasses.replace(request, carry_features=request.carry_features or mode != "ask"),
                 toolbox,
                 limits=self.limits,
                 emit=self._emitter(generation),
                 propose=propose,
-                title=_title_of(text),
+                title=title,
                 kept=kept,
+                room=room,
             )
         finally:
             if generation == self._generation:
-                self._messages.extend(kept)
-        self.proposals.notes.clear()
+                self._history.messages.extend(kept)
         if outcome.error is not None:
-            self._emit(AnswerFailed(outcome.error, outcome.text))
-            return None
+            raise outcome.error
+        self._check_wanted(generation)
         if outcome.why:
             self._emit(NoticeArrived("limit", outcome.why))
-        return self._finish(
-            AnswerFinished(outcome.text, outcome.model, outcome.usage, reason=outcome.reason or "stop", steps=outcome.steps)
+        finished = AnswerFinished(
+            outcome.text, outcome.model, outcome.usage, reason=outcome.reason or "stop", steps=outcome.steps
         )
+        return finished, outcome.text
 
-    def _emitter(self, generation: int) -> Callable[[SessionEvent], None]:
-        """Return how an answer tells its events: not any more once a new conversation has begun.
+    def _check_wanted(self, generation: int) -> None:
+        """Raise CancelledError where a new conversation has begun.
 
         Events that are decoded already come without a pause in which the cancellation could arrive.
         """
+        if generation != self._generation:
+            raise asyncio.CancelledError
+
+    def _emitter(self, generation: int) -> Callable[[SessionEvent], None]:
+        """Return how an answer tells its events: not any more once a new conversation has begun."""
 
         def emit(event: SessionEvent) -> None:
-            if generation != self._generation:
-                raise asyncio.CancelledError
+            self._check_wanted(generation)
             self._emit(event)
 
         return emit
 
-    def _keep(self, prompt: str, parts: list[str]) -> str:
-        """Keep an unfinished answer in the conversation, so that nothing the artist has read is lost."""
-        if Message("user", prompt) not in self._messages[self._turn_start :]:
-            self._messages.append(Message("user", prompt))
+    def _keep(self, prompt: Message, parts: list[str]) -> str:
+        """Keep an unfinished answer in the conversation, so that nothing the artist has read is lost; return its text."""
+        turn = self._history.turn()
+        if prompt not in turn:
+            self._history.messages.append(prompt)
         partial = "".join(parts)
         if partial:
-            self._messages.append(Message("assistant", partial))
+            self._history.messages.append(Message("assistant", partial))
+        elif turn and turn[-1].role == "assistant" and not turn[-1].tool_calls:
+            partial = turn[-1].text
         return partial
 
-    def _request(self, text: str, mode: Mode, context: Context | None, model: str) -> ChatRequest:
-        """Return the request for `text`; what goes back to be mended brings its own nodes and needs no context."""
-        notes = "".join(f"\n[{note}]" for note in self.proposals.notes)
+    async def _request(
+        self,
+        said: Message,
+        text: str,
+        mode: Mode,
+        context: Context | None,
+        model: str,
+        capabilities: Capabilities | None,
+        *,
+        with_tools: bool,
+    ) -> tuple[ChatRequest, int | None]:
+        """Return the request for `said`, and how many tokens what tools find may take with it.
+
+        What goes back to be mended brings its own nodes and needs no context.
+        """
         advice = "".join(f"\n{topic.advice}" for topic in topics_of(text) if topic.advice)
-        question = text if context is None else f"{context.text}{notes}\n\n{text}"
-        return ChatRequest(
+        system = Message("system", system_prompt(mode) + advice)
+        question = said if context is None else dataclasses.replace(said, text=f"{context.text}\n\n{said.text}")
+        taken = estimate_messages((system, question)) + (await self._toolbox.tokens() if with_tools else 0)
+        room = room_for_conversation(capabilities, self.limits.conversation, taken)
+        # With tools the work to come needs its share.
+        before = self._history.left_out, self._history.shortened
+        history = self._history.sent(room // 2 if with_tools and room is not None else room, but=said)
+        if self._history.left_out > before[0]:
+            self._emit(NoticeArrived("context_cut", _CUT.format(self._history.left_out)))
+        elif self._history.shortened > before[1]:
+            self._emit(NoticeArrived("context_cut", _RESULTS_CUT))
+        request = ChatRequest(
             model=model,
-            messages=(Message("system", system_prompt(mode) + advice), *self._messages, Message("user", question)),
+            messages=sendable((system, *history, question)),
+            # Calls in the conversation so far are too much for a model without tools.
+            carry_features=any(message.role == "tool" for message in history),
         )
+        return request, None if room is None else room - estimate_messages(history)
 
     # servers and models
 
@@ -406,8 +480,12 @@ class ChatSession:
         return await self._servers.server(settings, name)
 
     async def aclose(self) -> None:
-        """Stop the answer and close every connection."""
-        self.cancel()
+        """Stop the answer and what is reviewed, and close every connection."""
+        tasks = {task for task in (self._answering, *self._reviewing) if task is not None} - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_PATIENCE)
         release()
         await self._servers.aclose()
 
@@ -416,28 +494,47 @@ class ChatSession:
 
     # proposals
 
-    async def _review_all(self, proposals: list[ScriptProposal], generation: int) -> tuple[int, Review] | None:
-        """Review `proposals` in their order and return the first that failed."""
+    async def _review_all(
+        self, proposals: list[ScriptProposal], generation: int, *, by_itself: bool = True
+    ) -> tuple[int, Review] | None:
+        """Review `proposals` in their order and return the first that failed; run those that were agreed to beforehand."""
         failed: tuple[int, Review] | None = None
-        for proposal in proposals:
-            reviewed = await self.proposals.review(proposal, lambda: generation == self._generation)
-            if reviewed is None:
-                return None
-            self.proposals.follow_consent(reviewed[0])
-            if failed is None and self.proposals.is_open(reviewed[0]) and not reviewed[1].is_sound and not proposal.doubt:
-                failed = reviewed
+        with self._at_review():
+            for proposal in proposals:
+                reviewed = await self.proposals.review(proposal, lambda: generation == self._generation)
+                if reviewed is None:
+                    return None
+                if by_itself:
+                    self.proposals.follow_consent(reviewed[0])
+                    # The next one may build on what this one makes.
+                    await asyncio.sleep(0)
+                if failed is None and self.proposals.is_open(reviewed[0]) and not reviewed[1].is_sound and not proposal.doubt:
+                    failed = reviewed
         return failed
 
     async def propose(self, proposal: ScriptProposal) -> None:
-        """Review a script that the artist took from the conversation, or wrote; a ``ProposalReviewed`` event follows."""
-        await self._review_all([proposal], self._generation)
+        """Review a script that the artist took from the conversation, or wrote; a ``ProposalReviewed`` event follows.
+
+        Raises:
+            SettingsError: the settings, which say what the studio forbids, cannot be read.
+        """
+        generation = self._generation
+        with self._at_review():
+            await self._read_policy(await self._load_settings())
+            if generation == self._generation:
+                await self._review_all([proposal], generation)
 
     async def revise(self, proposal_id: int, code: str) -> None:
-        """Review a proposal anew with the code as the artist has edited it; it takes the place of the former one."""
-        former = self.proposals.find(proposal_id).proposal
-        if self.proposals.is_open(proposal_id):
-            self.proposals.reject(proposal_id, "Your edited one follows.", by="edit")
-        await self.propose(dataclasses.replace(former, code=code, doubt=""))
+        """Review a proposal anew with the code as the artist has edited it; it takes the place of the former one.
+
+        Raises:
+            ProposalError: there is no such proposal in this conversation.
+            SettingsError: the settings, which say what the studio forbids, cannot be read.
+        """
+        generation = self._generation
+        with self._at_review():
+            await self._read_policy(await self._load_settings())
+            await self.proposals.revise(proposal_id, code, lambda: generation == self._generation)
 
     def apply(self, proposal_id: int, scope: Scope = "once") -> Applied:
         """Run a reviewed proposal in the host as one undo step, because the artist said so. Main thread, outside any task.
@@ -454,26 +551,16 @@ class ChatSession:
 
     def checkpoints(self) -> list[Checkpoint]:
         """Return the scripts that were kept in this conversation before changes, the oldest first. Reads files."""
-        records = self.proposals.records
-        if records is None or records.checkpoints is None:
-            return []
-        return records.checkpoints.of(records.conversation)
+        return self.proposals.checkpoints()
 
     def restore(self, checkpoint_id: str) -> RunResult:
         """Bring the script back to a checkpoint, as one undo step. Main thread, outside any task.
 
         Raises:
-            ProposalError: no such checkpoint, or it cannot be read.
+            ProposalError: no such checkpoint, it cannot be read, or a script is running.
             HostError: the host refuses.
         """
-        records = self.proposals.records
-        if records is None or records.checkpoints is None:
-            raise ProposalError("No checkpoints are kept in this conversation.")
-        kept = records.checkpoints.find(checkpoint_id)
-        result = self.host.restore(records.checkpoints.read(checkpoint_id), title=f"AI: back to before {kept.title}")
-        if result.ok:
-            self.proposals.notes.append("The artist brought the script back to an earlier state.")
-        return result
+        return self.proposals.restore(checkpoint_id)
 
     def _new_records(self) -> Records | None:
         if self._records_folder is None:
@@ -499,21 +586,18 @@ class ChatSession:
         self.proposals.reject(proposal_id, reason, never=never)
 
     def clear(self) -> None:
-        """Begin a new conversation; an answer on its way is stopped."""
+        """Begin a new conversation; an answer on its way and what is reviewed are stopped."""
         self.cancel()
+        for task in self._reviewing:
+            task.cancel()
         self._answering = None
         self._generation += 1
-        self._messages.clear()
-        self._turn_start = 0
+        self._turn += 1
+        self._history = History()
         self.proposals.clear()
         self.proposals.records = self._new_records()
         self._last_prompt = None
         self._emit(SessionCleared())
-
-
-def _unreadable(error: HostError) -> Context:
-    said = f"The script cannot be read here: {neutral(str(error))}"
-    return Context((ContextPart("script", "no script", (said,), estimate(said)),), f"No script: {error}")
 
 
 def _title_of(prompt: str) -> str:

@@ -10,13 +10,13 @@ import json
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Union
+from typing import Literal, Union
 
-from nuke_ai_panel.agent.answers import told
+from nuke_ai_panel.agent.answers import close, told
 from nuke_ai_panel.agent.decision import Decision
+from nuke_ai_panel.agent.history import Shortened
 from nuke_ai_panel.agent.limits import Ledger, Limit, Limits
 from nuke_ai_panel.agent.session_events import (
     NoticeArrived,
@@ -52,6 +52,7 @@ _log = logging.getLogger(__name__)
 Ended = Union[Literal["answered", "empty", "stopped", "error"], Limit]
 
 _LEAN_WORDS = "Not all tools fit into what this model can read, so it is offered fewer."
+_SHORTENED = "The model has looked at much; what it found first is not sent any more, and it can look again."
 _STOPPED = "The work was stopped before this was answered."
 _STEP = re.compile(r"^\s{0,3}(?:\*\*)?(\d{1,2})[.):]\s+(.+?)\s*$")
 
@@ -101,6 +102,7 @@ async def run_tools(
     propose: Callable[[ScriptProposal], Awaitable[Decision]],
     title: str = "",
     kept: list[Message] | None = None,
+    room: int | None = None,
 ) -> ToolLoopOutcome:
     """Ask the model with the tools of `toolbox` until it has answered.
 
@@ -114,8 +116,9 @@ async def run_tools(
         propose: is given one proposal for all changes of one message; it returns when it has been decided on.
         title: names the undo step of every proposal, "" to name it after what it does.
         kept: a list that new messages are added to as they come.
+        room: tokens that the new messages may take in a request; beyond that the oldest results of tools are left out.
     """
-    run = _Run(provider, request, toolbox, limits or Limits(), emit, propose, title, [] if kept is None else kept)
+    run = _Run(provider, request, toolbox, limits or Limits(), emit, propose, title, [] if kept is None else kept, room)
     return await run.run()
 
 
@@ -132,6 +135,7 @@ class _Run:
         propose: Callable[[ScriptProposal], Awaitable[Decision]],
         title: str,
         kept: list[Message],
+        room: int | None = None,
     ) -> None:
         self.provider = provider
         self.request = request
@@ -146,6 +150,8 @@ class _Run:
         self.thoughts: list[str] = []
         self.model = request.model
         self.reason = ""
+        self._room = room
+        self._shortened = Shortened()
         self._begin = len(kept)
         self._used_ids = {call.id for message in (*request.messages, *kept) for call in message.tool_calls}
         self._told_notices: set[tuple[str, str]] = set()
@@ -212,7 +218,7 @@ class _Run:
         tools = await self.toolbox.offered(with_finish=choice == "required")
         request = replace(
             self.request,
-            messages=(*self.request.messages, *self.messages[self._begin :]),
+            messages=(*self.request.messages, *self._in_room()),
             tools=tools,
             tool_choice=choice if tools else "",
         )
@@ -227,7 +233,7 @@ class _Run:
                 if self.ledger.is_out_of_time:
                     return None
         finally:
-            await _close(stream)
+            await close(stream)
         text = "".join(self.text)
         if finished is None:
             raise StreamInterruptedError(
@@ -237,6 +243,16 @@ class _Run:
         self.ledger.add(finished.usage, characters=written + sum(len(message.text) for message in request.messages))
         self.model, self.reason = finished.model or self.model, finished.reason
         return finished
+
+    def _in_room(self) -> Sequence[Message]:
+        new = self.messages[self._begin :]
+        if self._room is None:
+            return new
+        before = self._shortened.count
+        fitted = self._shortened.fit(new, self._room)
+        if self._shortened.count and not before:
+            self.emit(NoticeArrived("context_cut", _SHORTENED))
+        return fitted
 
     def _pass_on(self, event: StreamEvent) -> None:
         said = told(event)
@@ -363,13 +379,6 @@ class _Run:
         return ToolLoopOutcome(
             new, text, ended, self.ledger.usage, self.model, self.reason, self.ledger.rounds, why, error, self.ledger.seconds
         )
-
-
-async def _close(stream: AsyncIterator[StreamEvent]) -> None:
-    close: Any = getattr(stream, "aclose", None)
-    if close is not None:
-        with suppress(APIError):
-            await close()
 
 
 def _error(text: str) -> ToolAnswer:

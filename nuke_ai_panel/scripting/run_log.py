@@ -54,7 +54,6 @@ class RunLog:
             "user": _user(),
             "machine": platform.node(),
             "script": script_name,
-            "title": proposal.title,
             "kind": proposal.kind,
             "target": proposal.target,
             "sha256": hashlib.sha256(proposal.code.encode("utf-8", "surrogatepass")).hexdigest(),

@@ -21,7 +21,7 @@ def call(tool: str, **arguments: Any) -> dict[str, Any]:
 class ScriptedModel:
     """Gives `answers` one after the other, the last one again and again; ``asked`` are the bodies it was sent."""
 
-    def __init__(self, *answers: Answer, capabilities: tuple[str, ...] = ("completion", "tools")) -> None:
+    def __init__(self, *answers: Answer, capabilities: tuple[str, ...] = ("completion", "tools"), context: int = 32768) -> None:
         self.answers = list(answers)
         self.asked: list[dict[str, Any]] = []
         self.before_answer: Callable[[dict[str, Any]], None] = lambda body: None
@@ -43,7 +43,7 @@ class ScriptedModel:
                         {
                             "capabilities": list(capabilities),
                             "details": {},
-                            "model_info": {"x.context_length": 32768},
+                            "model_info": {"general.architecture": "x", "x.context_length": context},
                             "template": "",
                         }
                     )

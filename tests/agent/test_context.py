@@ -152,3 +152,23 @@ def test_topics_are_read_off_the_question(question, name):
 
 def test_an_ordinary_request_has_no_topic():
     assert topics_of("Add a Grade node") == ()
+
+
+def test_a_selected_node_with_more_knobs_than_fit_is_told_with_those_that_do():
+    from nuke_ai_panel import nk
+
+    knobs = "".join(f' knob{number} "{"word " * 30}"\n' for number in range(60))
+    text = f"version 15.1 v3\nGrade {{\n inputs 0\n{knobs} name Big\n selected true\n}}\n"
+    context = describe(DocumentHost(nk.loads(text.encode())), "What is this?")
+    assert "- Big (Grade)" in context.text
+    assert "knob0 " in context.text
+    assert "more knobs" in context.text
+    assert context.tokens <= BUDGET
+    assert context.left_out == 0
+
+
+def test_nodes_that_do_not_fit_whole_are_told_by_name():
+    context = describe(many(200, selected="Grade100"), "", budget=260)
+    assert context.tokens <= 280
+    assert "Blur100 (Blur)" in context.text
+    assert "more that did not fit" in context.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -28,6 +29,7 @@ from nuke_ai_panel.hosts.base import ReadsGraph
 from nuke_ai_panel.messages import JsonObject, Tool, ToolCall
 from nuke_ai_panel.nk.catalogue_suggest import closest
 from nuke_ai_panel.scripting.proposal import ScriptProposal
+from nuke_ai_panel.tokens import estimate
 
 __all__ = ["FINISH", "NOT_PROPOSED", "Narrowing", "Planned", "ToolMode", "Toolbox"]
 
@@ -146,6 +148,10 @@ class Toolbox:
             if not narrowing.tools or spec.name in narrowing.tools
         )
 
+    async def tokens(self) -> int:
+        """Return about how many tokens the tools that are offered take in every request."""
+        return sum(estimate(f"{tool.name} {tool.description} {json.dumps(tool.parameters)}") for tool in await self.offered())
+
     async def _read(self) -> ScriptView:
         """Return the script of this round. Raises: ToolProblem where it cannot be read."""
         if self._is_current and self._view is not None:
@@ -260,7 +266,12 @@ class Toolbox:
             lines = neutral_lines(applied.result.error, self._budget // 2)
             text = f"Not done: it failed, and everything was taken back.\n{marked(lines)}"
             return dict.fromkeys(identifiers, ToolAnswer(text, True))
-        answers = {identifier: ToolAnswer(f"Done: {step}.") for identifier, step in planned.steps.items()}
+        answers = {
+            identifier: ToolAnswer(
+                f"Done, otherwise than asked: {neutral(decision.reason)}" if decision.reason else f"Done: {step}."
+            )
+            for identifier, step in planned.steps.items()
+        }
         last = identifiers[-1]
         lines = [("  " if line.startswith(" ") else "") + neutral(line, 300) for line in applied.diff.lines()]
         shown, following = first(lines, 0, self._budget // 2)
