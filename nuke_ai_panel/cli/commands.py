@@ -52,28 +52,30 @@ DEMO_PROMPT = "Add a grade behind the selected node and lift it a little"
 
 DEMO_SCRIPT = Path(__file__).with_name("demo.nk")
 
+_WITH_QT = "In the folder of the panel, run: python -m pip install -e '.[qt]'."
+
 
 def open_panel(arguments: Namespace) -> int:
     """Open the panel in a window of its own."""
     if arguments.script and not Path(arguments.script).is_file():
         raise ValidationError(f"There is no script {arguments.script!r}.")
     if importlib.util.find_spec("nuke_ai_panel_ui") is None:
-        raise ValidationError("The front end is not installed. Install it with: pip install -e '.[qt]'")
-    if not any(importlib.util.find_spec(name) for name in ("PySide6", "PySide2")):
-        raise ValidationError("The window needs Qt, which is not installed. Install it with: pip install 'nuke-ai-panel[qt]'")
+        raise ValidationError(f"The front end is not installed. {_WITH_QT}")
+    if not _has_qt():
+        raise ValidationError(f"The window needs Qt, which is not installed. {_WITH_QT}")
     from nuke_ai_panel_ui import standalone
 
     return int(standalone.main(arguments.script or ""))
 
 
+def _has_qt() -> bool:
+    return any(importlib.util.find_spec(name) for name in ("PySide6", "PySide2"))
+
+
 def png_of(svg: bytes) -> bytes:
     """Return an SVG picture as PNG, painted by the Qt of the front end. Raises: ValidationError where that is not there."""
-    if importlib.util.find_spec("nuke_ai_panel_ui") is None or not any(
-        importlib.util.find_spec(name) for name in ("PySide6", "PySide2")
-    ):
-        raise ValidationError(
-            "A PNG picture needs Qt, which is not installed: pip install 'nuke-ai-panel[qt]'. SVG needs nothing."
-        )
+    if importlib.util.find_spec("nuke_ai_panel_ui") is None or not _has_qt():
+        raise ValidationError(f"A PNG picture needs Qt, which is not installed. {_WITH_QT} SVG needs nothing.")
     from nuke_ai_panel_ui.graph_picture import svg_to_png
 
     try:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "run"]
 
+#: What has to be installed; ``nk`` needs none of it.
+_LIBRARIES = frozenset({"aiohttp", "keyring", "markdown_it", "qasync"})
+
 _EPILOG = """\
 exit codes:
     0  done
@@ -61,6 +64,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(commands.failed(error, as_json=getattr(parsed, "json", False)))
     except OSError as error:
         print(f"Error: {error}", file=sys.stderr)
+        return int(ExitCode.FAILED)
+    except ModuleNotFoundError as error:
+        if error.name not in _LIBRARIES:
+            raise
+        print(
+            f"Error: The library {error.name} is not installed for this Python. In the folder of the panel, run: "
+            "python -m pip install -e .",
+            file=sys.stderr,
+        )
         return int(ExitCode.FAILED)
 
 

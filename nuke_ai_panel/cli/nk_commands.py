@@ -298,7 +298,9 @@ def _get(arguments: Namespace) -> int:
         value = node.knob(knob) if knob != "name" else node.name
         known = catalogue.knob_info(node.class_name, knob)
         if value is None and (known is None or known.default is None):
-            raise NodeNotFoundError(f"{node.path} does not write the knob {knob!r}, and its default is not known.")
+            problem = None if knob in node.user_knobs else catalogue.check_knob(node.class_name, knob)
+            said = f"{node.path} does not write the knob {knob!r}, and its default is not known."
+            raise NodeNotFoundError(said if problem is None else f"{node.path}: {problem.message}")
         shown = value if value is not None else (known.default or "") if known is not None else ""
         found.append({"node": node.path, "knob": knob, "value": shown, "written": value is not None})
     if arguments.json:

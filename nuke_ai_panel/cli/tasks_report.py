@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ __all__ = ["as_json", "page", "summary", "table"]
 _HEADINGS = ("Answer", "Slip", "Found", "Preflight", "Dry run", "Applied", "Checks", "As expected")
 #: Rules of findings that speak of a name which does not exist.
 _INVENTED = "unknown-"
+#: The folder of a dry run has another name each time.
+_SCRATCH = re.compile(r"[^\s'\"]*nuke-ai-panel-dry-run-\w+")
 
 
 def _row(run: TaskRun) -> tuple[str, ...]:
@@ -84,6 +87,7 @@ def _lined(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
+    text = _SCRATCH.sub("(scratch folder)", text)
     text = " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
     return text if len(text) <= 160 else text[:157] + "..."
 

@@ -294,6 +294,17 @@ def test_the_demo_does_the_whole_job_alone(tmp_path):
     assert nodes(out)["DemoGrade"] == "Grade"
 
 
+def test_a_library_that_is_not_installed_is_named():
+    # -S: this Python without what is installed for it.
+    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from nuke_ai_panel.cli.main import run; run()"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code, str(ROOT), "models"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == ExitCode.FAILED
+    assert "pip install -e ." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_version_is_told():
     with program("--version") as running:
         assert running.communicate(timeout=60)[0].strip() == f"nuke-ai-panel {__version__}"

@@ -213,6 +213,12 @@ def test_get_prints_values_and_defaults(capsys, file):
     assert found == [{"node": "Grade1", "knob": "gamma", "value": "1", "written": False}]
 
 
+def test_get_says_what_was_probably_meant(capsys, file):
+    code, _, err = run(capsys, "get", file, "Grade1.wite")
+    assert code == 1
+    assert "did you mean white" in err
+
+
 @pytest.mark.parametrize("asked", ["Nobody.size", "Grade1.nothing_like_it"])
 def test_get_of_what_is_not_there_is_told_by_the_exit_code(capsys, file, asked):
     code, out, err = run(capsys, "get", file, asked)
