@@ -551,7 +551,7 @@ def test_acting_shows_each_call_and_asks_before_the_change(qtbot, panel, control
         return [each.accessibleName() for each in panel.findChildren(QtWidgets.QAbstractButton) if each.isVisible()]
 
     qtbot.waitUntil(lambda: any(name.startswith("Show Get node: Grade1, ") for name in folds()), timeout=LIMIT)
-    assert any(name.startswith("Show Set knob: Grade1, ") for name in folds())
+    assert any(name.startswith("Show Set knob: Grade1.white, ") for name in folds())
 
 
 def test_stop_takes_an_open_question_back(qtbot, panel, controller, server, host):

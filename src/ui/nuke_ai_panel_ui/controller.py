@@ -346,8 +346,10 @@ class PanelController(QtCore.QObject):
             self.models, self.problem = [], str(error)
         finally:
             self._looking = None
-            self.models_changed.emit()
-            self.state_changed.emit()
+            # When the application quits, this ends after the object has gone.
+            if is_valid(self):
+                self.models_changed.emit()
+                self.state_changed.emit()
 
     async def _load_settings(self) -> None:
         loaded = await self.loop.run_in_executor(None, self.store.load)

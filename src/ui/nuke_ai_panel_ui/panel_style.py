@@ -62,7 +62,7 @@ QLineEdit:focus {{ border-color: {theme.accent}; }}
 QLineEdit:disabled {{ color: {theme.dim}; background: {theme.background}; }}
 QListWidget#entries {{ background: {theme.field}; border: 1px solid {theme.line}; border-radius: 3px; outline: none;
     color: {theme.text}; }}
-QListWidget#entries::item {{ padding: 4px 6px; }}
+QListWidget#entries::item {{ padding: 4px 6px; background: transparent; border: none; }}
 QListWidget#entries::item:selected {{ background: {theme.selection}; color: {theme.text}; }}
 QDialog QPlainTextEdit {{ background: {theme.field}; border: 1px solid {theme.line}; border-radius: 3px; padding: 2px 3px;
     color: {theme.text}; selection-background-color: {theme.accent}; selection-color: {theme.on_accent}; }}
@@ -71,6 +71,8 @@ QProgressBar {{ background: {theme.field}; border: 1px solid {theme.line}; borde
 QProgressBar::chunk {{ background: {theme.accent}; }}
 QToolButton#mode {{ padding: 3px 6px; }}
 QCheckBox {{ color: {theme.text}; spacing: 6px; }}
+QCheckBox::indicator:unchecked {{ background: {theme.field}; border: 1px solid {theme.handle}; border-radius: 2px;
+    width: 11px; height: 11px; }}
 QCheckBox:focus {{ color: {theme.accent}; }}
 QCheckBox:disabled {{ color: {theme.dim}; }}
 QCheckBox#section {{ font-weight: 600; }}

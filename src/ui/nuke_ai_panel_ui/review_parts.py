@@ -186,7 +186,8 @@ class GraphPicture(QtWidgets.QWidget):
         )
         drawn.setDevicePixelRatio(ratio)
         self._drawn = QtGui.QPixmap.fromImage(drawn)
-        if seen.height() < self._image.height():
+        # A pixel or two are lost to rounding.
+        if seen.height() < self._image.height() - 4:
             self._fade(drawn.size() / ratio)
 
     def _fade(self, size: QtCore.QSize) -> None:

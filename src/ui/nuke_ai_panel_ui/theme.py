@@ -194,6 +194,7 @@ QPushButton#primary:disabled {{ background: {_mix(theme.background, theme.accent
     color: {disabled}; }}
 QPushButton#stop {{ background: {danger}; border-color: {theme.error}; color: {theme.text}; }}
 QPushButton#stop:hover {{ background: {_mix(danger, theme.error, 0.25)}; }}
+QPushButton#stop:disabled {{ background: {theme.background}; border-color: {theme.line}; color: {disabled}; }}
 QFrame#composer {{ background: {theme.field}; border: 1px solid {theme.line}; border-radius: 6px; }}
 QFrame#composer[focus="true"] {{ border-color: {theme.accent}; }}
 QPlainTextEdit#prompt {{ background: transparent; border: none; color: {theme.text}; }}

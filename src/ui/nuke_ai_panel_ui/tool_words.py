@@ -20,7 +20,7 @@ def call_title(call: ToolCalled, answer: ToolAnswered | None = None) -> str:
     title = f"{words}: {about}" if about else words
     if answer is None:
         return f"{title}\u2026"
-    took = f"{answer.seconds:.1f} s" if answer.seconds >= 1 else f"{answer.seconds * 1000:.0f} ms"
+    took = f"{answer.seconds:.1f} s" if answer.seconds >= 1 else f"{max(1, round(answer.seconds * 1000))} ms"
     return f"{title}, not possible" if answer.is_error else f"{title}, {took}"
 
 
@@ -31,11 +31,18 @@ def _about(arguments: str) -> str:
         return ""
     if not isinstance(values, dict):
         return ""
+    node, knob = values.get("node"), values.get("knob")
+    if isinstance(node, str) and isinstance(knob, str) and node and knob:
+        return _short(f"{node}.{knob}")
     for name in _ABOUT:
         value = values.get(name)
         if isinstance(value, list):
             value = ", ".join(str(each) for each in value[:3])
         if isinstance(value, str) and value.strip():
-            flat = " ".join(value.split())
-            return flat if len(flat) <= _LONGEST else flat[: _LONGEST - 3] + "..."
+            return _short(value)
     return ""
+
+
+def _short(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _LONGEST else flat[: _LONGEST - 3] + "..."
