@@ -72,6 +72,13 @@ class ReadsGraph(Protocol):
         """Return one node. Raises: NodeNotFoundError."""
         ...
 
+    def problems(self, path: str) -> Sequence[str]:
+        """Return what is wrong with a node, a sentence each: expressions that lead nowhere, open inputs, the host's own error.
+
+        Only what can be told without rendering. The sentences may hold words of the script. Raises: NodeNotFoundError.
+        """
+        ...
+
     def selected(self) -> Sequence[NodeInfo]:
         """Return the selected nodes of the root."""
         ...

@@ -14,6 +14,7 @@ from typing import Any, Optional, Union
 from nuke_ai_panel.errors import HostError, KnobNotFoundError, NkError, NodeNotFoundError, NotSimulatedError
 from nuke_ai_panel.hosts.base import NodeInfo, RunResult, WatchesScript
 from nuke_ai_panel.hosts.output import ScriptOutput, captured
+from nuke_ai_panel.nk.catalogue import Catalogue
 from nuke_ai_panel.nk.document import Document, load, new_script
 from nuke_ai_panel.nk.emulation import emulate, script_errors
 from nuke_ai_panel.nk.emulation.content import replace_content
@@ -21,6 +22,7 @@ from nuke_ai_panel.nk.emulation.module import session_of
 from nuke_ai_panel.nk.emulation.session import NotRun
 from nuke_ai_panel.nk.emulation.session_notes import session_notes
 from nuke_ai_panel.nk.node import Node
+from nuke_ai_panel.nk.node_problems import node_problems
 
 __all__ = ["DocumentHost"]
 
@@ -61,6 +63,13 @@ class DocumentHost:
     def node(self, path: str) -> NodeInfo:
         """Return one node. Raises: NodeNotFoundError."""
         return _info(self._document.node(path))
+
+    def problems(self, path: str) -> Sequence[str]:
+        """Return what is wrong with a node as far as the script tells: its expressions and open inputs.
+
+        Raises: NodeNotFoundError.
+        """
+        return list(node_problems(self._document.node(path), Catalogue.for_document(self._document)))
 
     def selected(self) -> Sequence[NodeInfo]:
         """Return the selected nodes of the root."""

@@ -30,8 +30,10 @@ from nuke_ai_panel.hosts.base import NodeInfo, RunResult, WatchesScript
 from nuke_ai_panel.hosts.going_back import EarlierState, earlier_state
 from nuke_ai_panel.hosts.output import ScriptOutput, captured
 from nuke_ai_panel.hosts.script_text import WrittenNode, write_nodes
+from nuke_ai_panel.nk.catalogue import default_catalogue
 from nuke_ai_panel.nk.document import loads
 from nuke_ai_panel.nk.graph_diff import diff
+from nuke_ai_panel.nk.node_problems import expression_problems, open_inputs
 from nuke_ai_panel.nk.words import DamagedWordError, list_words, quote, unquote
 
 __all__ = ["NukeHost"]
@@ -45,6 +47,9 @@ _USER_KNOB = "addUserKnob"
 
 #: Layers that every script has; any other is declared by ``add_layer`` before it is used.
 _BUILT_IN_LAYERS = frozenset({"rgb", "rgba", "alpha", "depth", "motion", "forward", "backward", "mask", "none", "all"})
+
+#: First words of a name in an expression that are no node's name.
+_RELATIVE = frozenset({"this", "root", "parent", "input", "topnode", "value", "knob", "rootnode"})
 
 #: Between a node and the one below it, in units of the node graph.
 _GAP = 26
@@ -95,6 +100,13 @@ class NukeHost:
     def node(self, path: str) -> NodeInfo:
         """Return one node. Raises: NodeNotFoundError."""
         return self._on_graph(lambda: self._info(self._find(path)))
+
+    def problems(self, path: str) -> Sequence[str]:
+        """Return what is wrong with a node: what Nuke says of it, its open inputs, and expressions that lead nowhere.
+
+        Raises: NodeNotFoundError.
+        """
+        return self._on_graph(lambda: list(self._wrong_with(self._find(path))))
 
     def selected(self) -> Sequence[NodeInfo]:
         """Return the selected nodes of the root."""
@@ -378,6 +390,40 @@ class NukeHost:
             raise HostError(f"Nuke's text of {node.fullName()} cannot be read: {error}.") from error
         pairs = zip(words[::2], words[1::2])
         return [(unquote(name), word) for name, word in pairs if unquote(name) not in _PLACE]
+
+    def _wrong_with(self, node: Any) -> Iterator[str]:
+        try:
+            has_error = bool(node.hasError())
+        except (RuntimeError, AttributeError, NukeAIPanelError):
+            # Nuke cannot even validate the node, or it is none that knows.
+            has_error = False
+        if has_error:
+            yield "Nuke shows an error on it"
+        words = self._knob_words(node)
+        if any(word.startswith(("{", '"')) for _, word in words):
+            # Its knobs alone, as a script: what leads nowhere there is looked for in Nuke.
+            body = "".join(f" {quote(name)} {word}\n" for name, word in words)
+            alone = loads(f"{node.Class()} {{\n inputs 0\n{body} name {node.name()}\n}}\n".encode())
+            for knob, expression, problem in expression_problems(next(iter(alone.top.nodes)), self._leads_nowhere(node)):
+                yield f"{knob} holds {expression[:160]!r}, {problem}"
+        if node.Class() not in _GROUPS:
+            connected = [node.input(index) is not None for index in range(node.inputs())]
+            problem = open_inputs(node.Class(), connected, default_catalogue())
+            if problem:
+                yield problem
+
+    def _leads_nowhere(self, node: Any) -> Callable[[str], bool]:
+        """Return the test whether a name in an expression of `node` is that of no node that Nuke finds."""
+        group = node.fullName().rpartition(".")[0]
+
+        def test(name: str) -> bool:
+            words = name.split(".")
+            if words[0] in _RELATIVE or len(words) < 2 or not all(map(str.isidentifier, words)):
+                return False
+            places = [f"{group}.{words[0]}" if group else words[0], words[0]]
+            return not any(self._nuke.toNode(place) is not None for place in places)
+
+        return test
 
     def _set(self, node: Any, knob: str, value: str) -> None:
         found = node.knob(knob)

@@ -130,6 +130,41 @@ def node_of_an_unknown_name_raises(case: Case) -> None:
 
 
 @check
+def problems_of_a_sound_node_are_none(case: Case) -> None:
+    assert list(case.host.problems("Grade1")) == []
+    assert list(case.host.problems("Group1")) == []
+
+
+@check
+def problems_name_an_expression_that_leads_nowhere(case: Case) -> None:
+    case.host.set_knob("Grade1", "mix", "{{Gone5.size/100}}")
+    (problem,) = case.host.problems("Grade1")
+    assert "mix" in problem
+    assert "Gone5" in problem
+
+
+@check
+def problems_leave_an_expression_alone_that_leads_somewhere(case: Case) -> None:
+    case.host.set_knob("Grade1", "mix", "{{Read1.first/1001}}")
+    case.host.set_knob("Group1.Blur1", "size", "{{parent.parent.Grade1.mix+Input1.xpos}}")
+    assert list(case.host.problems("Grade1")) == []
+    assert list(case.host.problems("Group1.Blur1")) == []
+
+
+@check
+def problems_name_an_open_input(case: Case) -> None:
+    case.host.connect("Write1", 0, None)
+    (problem,) = case.host.problems("Write1")
+    assert "connected" in problem
+
+
+@check
+def problems_of_an_unknown_name_raise(case: Case) -> None:
+    with raises(NodeNotFoundError, "Nope"):
+        case.host.problems("Nope")
+
+
+@check
 def selected_returns_the_selection(case: Case) -> None:
     assert [node.path for node in case.host.selected()] == ["Read1"]
 

@@ -13,15 +13,11 @@ from nuke_ai_panel.agent.tools.values import Arguments, ReadTool, ToolSpec
 from nuke_ai_panel.nk import graph
 from nuke_ai_panel.nk.expressions import Broken, Cycle, Reference, knob_number, knob_text, references
 from nuke_ai_panel.nk.node import Node
+from nuke_ai_panel.nk.node_problems import open_inputs
 
 __all__ = ["TOOLS", "writers"]
 
 _WRITERS = ("Write", "DeepWrite", "WriteGeo")
-#: Menus whose nodes do nothing without an image at their first input.
-_NEEDS_INPUT = frozenset({"Color", "Channel", "Merge", "Transform", "Time", "Filter", "Keyer", "Views", "MetaData"})
-_MAY_BE_OPEN = frozenset({"Card3D", "Expression", "MergeExpression", "TimeDissolve", "Switch", "Dissolve"})
-_MAY_BE_OPEN |= {"CMSTestPattern", "CameraShake3", "Reconcile3D", "PointsTo3D", "SplineWarp3", "GridWarp3"}
-_TWO_INPUTS = frozenset({"Merge2", "Merge", "Copy", "Keymix", "ChannelMerge", "ZMerge", "Dissolve", "AddMix", "ShuffleCopy"})
 _MOST_EVALUATED = 2000
 
 
@@ -111,7 +107,8 @@ def _problems(view: ScriptView, nodes: Iterable[Node]) -> Iterator[str]:
             classes[node.class_name] = view.catalogue.is_known(node.class_name)
         if not classes[node.class_name]:
             yield f"{who}: the class is not one of Nuke's: a gizmo or plug-in that must be installed, or an error"
-        missing = _missing_input(view, node)
+        connected = [source is not None for source in node.inputs]
+        missing = open_inputs(node.class_name, connected, view.catalogue) if node.children is None else ""
         if missing:
             yield f"{who}: {missing}"
         if node.class_name in _WRITERS:
@@ -121,27 +118,6 @@ def _problems(view: ScriptView, nodes: Iterable[Node]) -> Iterator[str]:
 
 def _who(node: Node) -> str:
     return f"{quoted(node.path)} ({quoted(node.class_name)})"
-
-
-def _missing_input(view: ScriptView, node: Node) -> str:
-    known = view.catalogue.class_info(node.class_name)
-    if known is None or node.children is not None or node.class_name in _MAY_BE_OPEN:
-        return ""
-    needs = known.menu.partition("/")[0] in _NEEDS_INPUT or node.class_name in (*_WRITERS, *_TWO_INPUTS)
-    if not needs or known.min_inputs < 1:
-        return ""
-    sources = node.inputs
-    if not sources or all(source is None for source in sources):
-        return "nothing is connected to it"
-    open_inputs = [number for number in range(2 if node.class_name in _TWO_INPUTS else 1) if _is_open(sources, number)]
-    if open_inputs:
-        names = ", ".join(f"{number} {known.input_name(number)}".rstrip() for number in open_inputs)
-        return f"input {names} is open"
-    return ""
-
-
-def _is_open(sources: tuple[Node | None, ...], number: int) -> bool:
-    return number >= len(sources) or sources[number] is None
 
 
 def _disabled(writing: Iterable[Node]) -> Iterator[str]:
