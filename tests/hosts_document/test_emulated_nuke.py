@@ -274,3 +274,12 @@ def test_what_is_not_there_is_named(nuke: Any) -> None:
         nuke.render("Write1")
     with pytest.raises(NotSimulatedError, match=r"Node\.metadata is not simulated"):
         nuke.toNode("Grade1").metadata()
+
+
+def test_an_input_that_the_script_has_can_be_opened_whatever_is_known_of_the_class():
+    document = nk.loads(b"Dot {\n inputs 0\n name A\n}\nRead {\n inputs 1\n name B\n}\n")
+    nuke = nk.emulate(document)
+    assert nuke.toNode("B").maxInputs() == 1
+    assert nuke.toNode("B").setInput(0, None)
+    assert nuke.toNode("B").input(0) is None
+    assert not nuke.toNode("B").setInput(0, nuke.toNode("A"))

@@ -138,21 +138,22 @@ class Node(NodeKnobs):
         return self.setInput(index, source)
 
     def maxInputs(self) -> int:  # noqa: N802  Nuke's name
-        """Return how many inputs the node can have."""
+        """Return how many inputs the node can have; at least those that the script has connected."""
         node = self._attached()
+        return max(len(node.inputs), self._inputs_of_kind(node))
+
+    def _inputs_of_kind(self, node: ScriptNode) -> int:
         if node.children is not None:
             return sum(1 for inner in node.children.nodes if inner.class_name == "Input")
         known = self._session.facts(node.class_name)
-        if known is None or not known.complete:
-            return max(len(node.inputs), 100)
-        return known.max_inputs
+        return 100 if known is None or not known.complete else known.max_inputs
 
     def minInputs(self) -> int:  # noqa: N802  Nuke's name
         """Return how many inputs the node shows at least. Raises: NotSimulatedError for a class that is not known."""
         node = self._attached()
         known = self._session.facts(node.class_name)
         if node.children is not None or (known is not None and known.complete):
-            return self.maxInputs() if known is None or node.children is not None else known.min_inputs
+            return self._inputs_of_kind(node) if known is None or node.children is not None else known.min_inputs
         raise NotSimulatedError(f"How many inputs {node.class_name} has is not known here.")
 
     maximumInputs = maxInputs  # noqa: N815  Nuke's name
