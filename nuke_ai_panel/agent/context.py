@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from nuke_ai_panel.agent.tools.marking import marked, neutral, quoted
 from nuke_ai_panel.agent.topics import topics_of
@@ -50,6 +52,10 @@ _SETTINGS = (
     "workingSpaceLUT",
 )
 _MOST_OUTPUTS = 4
+#: Of one node: problems that are told, and knobs that its expressions refer to.
+_PROBLEMS = 3
+_REFERRED = 4
+_REFERENCE = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\.([A-Za-z_]\w*)")
 _LAYOUT_KNOBS = frozenset({"name", "inputs", "xpos", "ypos", "selected"})
 
 
@@ -109,17 +115,17 @@ def context_steps(
     selected = list(host.selected())
     yield None
     topics = topics_of(question)
-    purse = _Purse(budget)
+    purse = _Purse(host, budget)
     parts = [purse.spend("script", "the script", _overview(host, counts))]
     if selected and "selection" not in away:
-        parts.append(purse.spend_on_nodes("selection", "Selected nodes:", selected))
+        parts.append((yield from purse.spend_on_nodes("selection", "Selected nodes:", selected, with_values=True)))
     nearest: list[NodeInfo] = []
     wanted: list[NodeInfo] = []
     start_nodes = selected
     if not selected and "outputs" not in away:
         # Nothing is selected: what the script is for tells more about it than any other node.
         start_nodes = list(host.nodes(class_name="Write"))[:_MOST_OUTPUTS]
-        parts.append(purse.spend_on_nodes("outputs", "Nothing is selected. Written out by:", start_nodes))
+        parts.append((yield from purse.spend_on_nodes("outputs", "Nothing is selected. Written out by:", start_nodes)))
     if start_nodes and "upstream" not in away:
         start = {node.path for node in start_nodes}
         for node in _upstream(host, start_nodes):
@@ -129,16 +135,18 @@ def context_steps(
                 elif len(wanted) < _MOST_OF_TOPIC and any(topic.is_about(node) for topic in topics):
                     wanted.append(node)
             yield None
-        parts.append(purse.spend_on_nodes("upstream", "Upstream of these:", nearest))
+        parts.append((yield from purse.spend_on_nodes("upstream", "Upstream of these:", nearest)))
     if wanted:
-        parts.append(purse.spend_on_nodes("question", "Further up, and of matter for the question:", wanted))
+        parts.append((yield from purse.spend_on_nodes("question", "Further up, and of matter for the question:", wanted)))
     if "whole" not in away:
         known = {node.path for node in (*start_nodes, *nearest, *wanted)}
         for topic in topics:
             for class_name in topic.whole_script:
                 if counts.get(class_name):
                     listed = [node for node in host.nodes(class_name=class_name) if node.path not in known]
-                    parts.append(purse.spend_on_nodes("whole", f"Of class {class_name}:", listed[: _MOST_OF_TOPIC * 2]))
+                    parts.append(
+                        (yield from purse.spend_on_nodes("whole", f"Of class {class_name}:", listed[: _MOST_OF_TOPIC * 2]))
+                    )
                     yield None
     yield Context(tuple(part for part in parts if part.lines), outline(counts, selected), budget)
 
@@ -188,7 +196,8 @@ def describe_nodes(nodes: Iterable[NodeInfo]) -> str:
 class _Purse:
     """Tokens that are left to be spent."""
 
-    def __init__(self, tokens: int) -> None:
+    def __init__(self, host: ReadsGraph, tokens: int) -> None:
+        self._host = host
         self._left = tokens
 
     def spend(self, name: str, title: str, lines: list[str]) -> ContextPart:
@@ -196,8 +205,13 @@ class _Purse:
         self._left -= cost
         return ContextPart(name, title, tuple(lines), cost)
 
-    def spend_on_nodes(self, name: str, title: str, nodes: list[NodeInfo]) -> ContextPart:
-        """Take as many nodes as fit, whole; then as many of the rest as fit by name; count what is left."""
+    def spend_on_nodes(
+        self, name: str, title: str, nodes: list[NodeInfo], *, with_values: bool = False
+    ) -> Generator[None, None, ContextPart]:
+        """Take as many nodes as fit, with as many of their knobs as fit; count what is left. One step for each node.
+
+        What is wrong with a node stands beside it, and `with_values` adds what its expressions refer to.
+        """
         if not nodes:
             return ContextPart(name, "0 nodes", ())
         lines = [title]
@@ -207,11 +221,14 @@ class _Purse:
             if self._left - cost < _SMALLEST:
                 left_out += len(nodes) - number
                 break
-            line = _node_line(node)
+            more = [*_wrong(self._host, node), *(_referred(self._host, node) if with_values else ())]
+            line = " | ".join([_node_line(node), *more])
             price = estimate(line)
             if cost + price > self._left:
-                line = _cut_line(node, self._left - cost)
+                # What is wrong with it matters more than its knobs.
+                line = _cut_line(node, self._left - cost, more) or _cut_line(node, self._left - cost)
                 price = estimate(line)
+            yield None
             if not line or cost + price > self._left:
                 left_out += 1
                 continue
@@ -223,6 +240,37 @@ class _Purse:
         self._left -= cost
         noun = "node" if len(nodes) == 1 else "nodes"
         return ContextPart(name, f"{len(nodes)} {noun}", tuple(lines), cost, left_out)
+
+
+def _wrong(host: ReadsGraph, node: NodeInfo) -> list[str]:
+    """Return what is wrong with a node, as one piece of its line."""
+    try:
+        problems = host.problems(node.path)
+    except NukeAIPanelError:
+        return []
+    if not problems:
+        return []
+    more = [f"and {len(problems) - _PROBLEMS} more"] if len(problems) > _PROBLEMS else []
+    return ["wrong: " + "; ".join([*(neutral(each, _KNOB_LENGTH * 2) for each in problems[:_PROBLEMS]), *more])]
+
+
+def _referred(host: ReadsGraph, node: NodeInfo) -> list[str]:
+    """Return the knobs that the expressions of a node name, with their values, as one piece of its line."""
+    group = node.path.rpartition(".")[0]
+    found: list[str] = []
+    text = " ".join(value[: 4 * _KNOB_LENGTH] for value in node.knobs.values() if "{" in value)
+    for name in islice(dict.fromkeys(_REFERENCE.findall(text)), 2 * _REFERRED):
+        for path in dict.fromkeys((f"{group}.{name[0]}" if group else name[0], name[0])):
+            try:
+                value = host.node(path).knobs.get(name[1])
+            except NukeAIPanelError:
+                continue
+            # What is at its default is not written anywhere.
+            found.append(f"{quoted(f'{path}.{name[1]}')} {_short(value) if value is not None else 'at its default'}")
+            break
+        if len(found) == _REFERRED:
+            break
+    return ["refers to: " + "; ".join(found)] if found else []
 
 
 def _overview(host: ReadsGraph, counts: Mapping[str, int]) -> list[str]:
@@ -260,9 +308,9 @@ def _knobs(node: NodeInfo, told: list[str]) -> list[str]:
     return ["knobs: " + "; ".join([*told, *rest])] if told or rest else []
 
 
-def _cut_line(node: NodeInfo, tokens: int) -> str:
-    """Return a node with as many of its knobs as fit into `tokens`, "" where not even its name does."""
-    head = " | ".join(_head(node))
+def _cut_line(node: NodeInfo, tokens: int, more: Iterable[str] = ()) -> str:
+    """Return a node with `more` and as many of its knobs as fit into `tokens`, "" where not even its name does."""
+    head = " | ".join([*_head(node), *more])
     left = tokens - estimate(head) - _MORE_KNOBS
     if left < 0:
         return ""
