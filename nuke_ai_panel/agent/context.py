@@ -12,13 +12,14 @@ import logging
 import re
 import time
 from collections import Counter, deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
 from nuke_ai_panel.agent.tools.marking import marked, neutral, quoted
 from nuke_ai_panel.agent.topics import topics_of
-from nuke_ai_panel.errors import HostError, NukeAIPanelError
+from nuke_ai_panel.errors import HostError, NodeNotFoundError, NukeAIPanelError
 from nuke_ai_panel.hosts.base import NodeInfo, ReadsGraph
 from nuke_ai_panel.tokens import estimate
 
@@ -39,6 +40,9 @@ _NEAREST = 12
 #: Nodes upstream that are looked at in all; a question about speed may want one that stands far up.
 _LOOKED_AT = 400
 _MOST_OF_TOPIC = 24
+_MOST_LISTED = 48
+#: Selected nodes that are looked at.
+_MOST_SELECTED = 100
 #: Settings of the script that answers depend on.
 _SETTINGS = (
     "format",
@@ -112,19 +116,27 @@ def context_steps(
     """Do the work of :func:`describe` in small steps of a few milliseconds; the last one is the context, the others None."""
     away = frozenset(without)
     counts = host.class_counts()
-    selected = list(host.selected())
+    selected = list(host.selected_paths())
     yield None
     topics = topics_of(question)
     purse = _Purse(host, budget)
     parts = [purse.spend("script", "the script", _overview(host, counts))]
+    # Everything may be selected; what does not fit is not even looked at.
+    start_nodes: list[NodeInfo] = []
+    for path in selected[:_MOST_SELECTED]:
+        with suppress(NodeNotFoundError):
+            # Between two steps the artist may delete it.
+            start_nodes.append(host.node(path))
+        yield None
     if selected and "selection" not in away:
-        parts.append((yield from purse.spend_on_nodes("selection", "Selected nodes:", selected, with_values=True)))
+        rest = max(0, len(selected) - _MOST_SELECTED)
+        told = purse.spend_on_nodes("selection", "Selected nodes:", start_nodes, rest=rest, with_values=True)
+        parts.append((yield from told))
     nearest: list[NodeInfo] = []
     wanted: list[NodeInfo] = []
-    start_nodes = selected
     if not selected and "outputs" not in away:
         # Nothing is selected: what the script is for tells more about it than any other node.
-        start_nodes = list(host.nodes(class_name="Write"))[:_MOST_OUTPUTS]
+        start_nodes = list(host.nodes(class_name="Write", most=_MOST_OUTPUTS))
         parts.append((yield from purse.spend_on_nodes("outputs", "Nothing is selected. Written out by:", start_nodes)))
     if start_nodes and "upstream" not in away:
         start = {node.path for node in start_nodes}
@@ -143,10 +155,9 @@ def context_steps(
         for topic in topics:
             for class_name in topic.whole_script:
                 if counts.get(class_name):
-                    listed = [node for node in host.nodes(class_name=class_name) if node.path not in known]
-                    parts.append(
-                        (yield from purse.spend_on_nodes("whole", f"Of class {class_name}:", listed[: _MOST_OF_TOPIC * 2]))
-                    )
+                    listed = [node for node in host.nodes(class_name=class_name, most=_MOST_LISTED) if node.path not in known]
+                    rest = max(0, counts[class_name] - _MOST_LISTED)
+                    parts.append((yield from purse.spend_on_nodes("whole", f"Of class {class_name}:", listed, rest=rest)))
                     yield None
     yield Context(tuple(part for part in parts if part.lines), outline(counts, selected), budget)
 
@@ -177,9 +188,9 @@ def unreadable(error: HostError) -> Context:
     return Context((ContextPart("script", "no script", (said,), estimate(said)),), f"No script: {error}")
 
 
-def outline(counts: Mapping[str, int], selected: Iterable[NodeInfo]) -> str:
+def outline(counts: Mapping[str, int], selected: Sequence[str]) -> str:
     """Return one line on what the model is told: what is selected, and how large the script is."""
-    names = [node.path for node in selected]
+    names = selected
     total = sum(counts.values())
     line = f"{total} node" + ("" if total == 1 else "s")
     if not names:
@@ -206,17 +217,18 @@ class _Purse:
         return ContextPart(name, title, tuple(lines), cost)
 
     def spend_on_nodes(
-        self, name: str, title: str, nodes: list[NodeInfo], *, with_values: bool = False
+        self, name: str, title: str, nodes: list[NodeInfo], *, rest: int = 0, with_values: bool = False
     ) -> Generator[None, None, ContextPart]:
         """Take as many nodes as fit, with as many of their knobs as fit; count what is left. One step for each node.
 
-        What is wrong with a node stands beside it, and `with_values` adds what its expressions refer to.
+        `rest` are further ones that were not looked at. What is wrong with a node stands beside it, and `with_values` adds what
+        its expressions refer to.
         """
         if not nodes:
             return ContextPart(name, "0 nodes", ())
         lines = [title]
         cost = estimate(title)
-        left_out = 0
+        left_out = rest
         for number, node in enumerate(nodes):
             if self._left - cost < _SMALLEST:
                 left_out += len(nodes) - number
@@ -238,8 +250,8 @@ class _Purse:
             lines.append(f"... and {left_out} more that did not fit")
             cost += estimate(lines[-1])
         self._left -= cost
-        noun = "node" if len(nodes) == 1 else "nodes"
-        return ContextPart(name, f"{len(nodes)} {noun}", tuple(lines), cost, left_out)
+        count = len(nodes) + rest
+        return ContextPart(name, f"{count} node" + ("" if count == 1 else "s"), tuple(lines), cost, left_out)
 
 
 def _wrong(host: ReadsGraph, node: NodeInfo) -> list[str]:

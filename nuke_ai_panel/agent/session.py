@@ -144,7 +144,7 @@ class ChatSession:
     def context_line(self) -> str:
         """Return one line on what the model would be told of the script now; cheap on any script."""
         try:
-            return outline(self.host.class_counts(), self.host.selected())
+            return outline(self.host.class_counts(), self.host.selected_paths())
         except HostError as error:
             return f"No script: {error}"
 

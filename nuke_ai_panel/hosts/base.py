@@ -64,8 +64,11 @@ class ReadsGraph(Protocol):
         """Return the script's path, "" for one that was never saved."""
         ...
 
-    def nodes(self, *, recurse: bool = False, class_name: str = "") -> Sequence[NodeInfo]:
-        """Return the nodes of the root, or of all groups too with `recurse`; of one class only where one is named."""
+    def nodes(self, *, recurse: bool = False, class_name: str = "", most: int = 0) -> Sequence[NodeInfo]:
+        """Return the nodes of the root, or of all groups too with `recurse`; of one class only where one is named.
+
+        The first `most` of them where that is not 0: a node costs what its knobs cost.
+        """
         ...
 
     def node(self, path: str) -> NodeInfo:
@@ -81,6 +84,10 @@ class ReadsGraph(Protocol):
 
     def selected(self) -> Sequence[NodeInfo]:
         """Return the selected nodes of the root."""
+        ...
+
+    def selected_paths(self) -> Sequence[str]:
+        """Return the full names of the selected nodes of the root; cheap on any script, reads no knobs."""
         ...
 
     def class_counts(self) -> Mapping[str, int]:

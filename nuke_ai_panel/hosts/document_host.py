@@ -9,6 +9,7 @@ import traceback
 import types
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Optional, Union
 
 from nuke_ai_panel.errors import HostError, KnobNotFoundError, NkError, NodeNotFoundError, NotSimulatedError
@@ -54,11 +55,14 @@ class DocumentHost:
         """Return the script's path, "" for one that was never saved."""
         return self._document.path
 
-    def nodes(self, *, recurse: bool = False, class_name: str = "") -> Sequence[NodeInfo]:
-        """Return the nodes of the root, or of all groups too with `recurse`; of one class only where one is named."""
-        if class_name:
-            return [_info(node) for node in self._document.nodes_of_class(class_name, recurse=recurse)]
-        return [_info(node) for node in self._document.nodes(recurse=recurse)]
+    def nodes(self, *, recurse: bool = False, class_name: str = "", most: int = 0) -> Sequence[NodeInfo]:
+        """Return the nodes of the root, or of all groups too with `recurse`; of one class only where one is named.
+
+        The first `most` of them where that is not 0.
+        """
+        document = self._document
+        found = document.nodes_of_class(class_name, recurse=recurse) if class_name else document.nodes(recurse=recurse)
+        return [_info(node) for node in islice(found, most or None)]
 
     def node(self, path: str) -> NodeInfo:
         """Return one node. Raises: NodeNotFoundError."""
@@ -74,6 +78,10 @@ class DocumentHost:
     def selected(self) -> Sequence[NodeInfo]:
         """Return the selected nodes of the root."""
         return [_info(node) for node in self._document.selected()]
+
+    def selected_paths(self) -> Sequence[str]:
+        """Return the full names of the selected nodes of the root."""
+        return [node.path for node in self._document.selected()]
 
     def class_counts(self) -> Mapping[str, int]:
         """Return how many nodes of each class the root holds."""

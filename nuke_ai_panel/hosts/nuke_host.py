@@ -16,6 +16,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, Optional, TypeVar
 
 from nuke_ai_panel.errors import (
@@ -88,12 +89,16 @@ class NukeHost:
         # Root.name() says "Root" for a script without a file; the knob is empty then.
         return self._on_main(lambda: str(self._nuke.root()["name"].value() or ""))
 
-    def nodes(self, *, recurse: bool = False, class_name: str = "") -> Sequence[NodeInfo]:
-        """Return the nodes of the root, or of all groups too with `recurse`; of one class only where one is named."""
+    def nodes(self, *, recurse: bool = False, class_name: str = "", most: int = 0) -> Sequence[NodeInfo]:
+        """Return the nodes of the root, or of all groups too with `recurse`; of one class only where one is named.
+
+        The first `most` of them where that is not 0.
+        """
 
         def read() -> list[NodeInfo]:
             found = self._walk(self._nuke.root(), recurse)
-            return [self._info(node) for node in found if not class_name or node.Class() == class_name]
+            wanted = (node for node in found if not class_name or node.Class() == class_name)
+            return [self._info(node) for node in islice(wanted, most or None)]
 
         return self._on_graph(read)
 
@@ -115,6 +120,10 @@ class NukeHost:
             return [self._info(node) for node in self._walk(self._nuke.root(), False) if node.isSelected()]
 
         return self._on_graph(read)
+
+    def selected_paths(self) -> Sequence[str]:
+        """Return the full names of the selected nodes of the root."""
+        return self._on_graph(lambda: [node.fullName() for node in self._walk(self._nuke.root(), False) if node.isSelected()])
 
     def class_counts(self) -> Mapping[str, int]:
         """Return how many nodes of each class the root holds."""

@@ -227,3 +227,4 @@ def test_a_large_selection_costs_no_more_than_what_is_told_of_it():
     context = describe(host, "Why is this so slow?")
     assert context.tokens <= BUDGET + 200
     assert len(looked_at) < 200
+    assert next(part for part in context.parts if part.name == "selection").left_out > 2800

@@ -167,6 +167,14 @@ def problems_of_an_unknown_name_raise(case: Case) -> None:
 @check
 def selected_returns_the_selection(case: Case) -> None:
     assert [node.path for node in case.host.selected()] == ["Read1"]
+    assert list(case.host.selected_paths()) == ["Read1"]
+
+
+@check
+def nodes_returns_no_more_than_is_asked_for(case: Case) -> None:
+    every = [node.path for node in case.host.nodes(recurse=True)]
+    assert [node.path for node in case.host.nodes(recurse=True, most=2)] == every[:2]
+    assert [node.path for node in case.host.nodes(class_name="Grade", most=5)] == ["Grade1"]
 
 
 @check
