@@ -33,7 +33,7 @@ from nuke_ai_panel.scripting.proposal import ScriptProposal
 from nuke_ai_panel.scripting.review import Review
 from nuke_ai_panel_ui.cards import PlanCard
 from nuke_ai_panel_ui.panel import Panel
-from nuke_ai_panel_ui.qt import Qt, QtCore, QtWidgets
+from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets
 from nuke_ai_panel_ui.review import ReviewCard
 
 LIMIT = 20_000
@@ -313,6 +313,21 @@ def test_the_keyboard_goes_on_to_the_next_question_after_a_rejection(qtbot, pane
     assert panel.focusWidget() is panel.composer.prompt
 
 
+def test_a_question_and_a_notice_have_words_for_a_screen_reader(qtbot, panel, controller):
+    QtGui.QAccessible.setActive(True)
+    try:
+        panel.composer.prompt.setFocus()
+        card = _put(qtbot, panel)
+        controller.notice.emit("Saved.")
+        interface = QtGui.QAccessible.queryAccessibleInterface(card)
+        assert interface.text(QtGui.QAccessible.Text.Name) == "Run this on hero_v012.nk?"
+        assert interface.text(QtGui.QAccessible.Text.Description) == "Creates 1 node, 1 undo step"
+        assert panel.notice.accessibleName() == "Notice: Saved."
+        assert panel.focusWidget() is panel.composer.prompt
+    finally:
+        QtGui.QAccessible.setActive(False)
+
+
 def test_a_card_takes_the_keyboard_from_nobody(qtbot, panel, controller):
     panel.composer.prompt.setFocus()
     _put(qtbot, panel)
@@ -410,6 +425,7 @@ def test_notices_wait_for_each_other(panel, controller):
         ("python", "import nuke\nnuke.nodes.Blur()\n", "python", "Run this on hero_v012.nk?"),
         ("nk", "Blur {\n size 4\n name Soft\n}\n", "nk", "Paste these nodes on hero_v012.nk?"),
         ("tcl", "knob Grade1.white 2\n", "tcl", "Run this on hero_v012.nk?"),
+        ("tcl", "frobnicate the plate\n", "tcl", None),
         ("expression", "frame / 24.0\n", "expression", "This is not offered to run"),
         (
             "blink",
@@ -436,7 +452,7 @@ def test_a_block_of_any_kind_is_reviewed_from_its_own_button(qtbot, panel, contr
     qtbot.waitUntil(lambda: bool(panel.findChildren(ReviewCard)), timeout=LIMIT)
     record = controller.record.proposals[1]
     assert record.review.proposal.kind == kind
-    assert panel._cards[1].title.text() == title
+    assert title is None or panel._cards[1].title.text() == title
 
 
 def _cut(card):

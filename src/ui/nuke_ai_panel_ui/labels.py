@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets
 
-__all__ = ["ElidedButton", "ElidedLabel", "button", "fit_height", "heading", "label", "tool_button"]
+__all__ = ["ElidedButton", "ElidedLabel", "announce", "button", "fit_height", "heading", "label", "tool_button"]
 
 
 def label(text: str = "", *, dim: bool = False, wrap: bool = False, selectable: bool = False) -> QtWidgets.QLabel:
@@ -116,6 +116,13 @@ def tool_button(name: str, clicked: Callable[[], object] | None = None) -> QtWid
     if clicked is not None:
         made.clicked.connect(lambda *_: clicked())
     return made
+
+
+def announce(widget: QtWidgets.QWidget) -> None:
+    """Have a screen reader say the name of `widget` now, without moving the keyboard; PySide2 has no way to."""
+    event = getattr(QtGui, "QAccessibleEvent", None)
+    if event is not None and QtGui.QAccessible.isActive():
+        QtGui.QAccessible.updateAccessibility(event(widget, QtGui.QAccessible.Event.Alert))
 
 
 def fit_height(window: QtWidgets.QWidget, width: int) -> None:

@@ -29,7 +29,7 @@ from nuke_ai_panel_ui.composer import Composer
 from nuke_ai_panel_ui.context_popup import ContextPopup
 from nuke_ai_panel_ui.controller import PanelController, plan_prompt
 from nuke_ai_panel_ui.icons import icon
-from nuke_ai_panel_ui.labels import ElidedLabel, label, tool_button
+from nuke_ai_panel_ui.labels import ElidedLabel, announce, label, tool_button
 from nuke_ai_panel_ui.model_picker import ModelPicker
 from nuke_ai_panel_ui.panel_style import panel_style_sheet
 from nuke_ai_panel_ui.qt import QAction, Qt, QtCore, QtGui, QtWidgets, is_valid
@@ -370,7 +370,7 @@ class Panel(QtWidgets.QWidget):
             self._end_answer(at)
             self._show_end_card(StoppedCard(bool(event.partial_text)))
         elif isinstance(event, ProposalReviewed):
-            self._show_review(event.proposal_id)
+            self._show_review(event.proposal_id, is_replay)
         elif isinstance(event, ToolCalled):
             self._end_thought(at)
             self._calls[event.call_id] = (view.add_fold(call_title(event)), event)
@@ -431,7 +431,7 @@ class Panel(QtWidgets.QWidget):
             card.switch_requested.connect(self._open_models)
         self.transcript.add_widget(card)
 
-    def _show_review(self, proposal_id: int) -> None:
+    def _show_review(self, proposal_id: int, is_replay: bool) -> None:
         record = self._controller.record.proposals[proposal_id]
         # Other kinds than Python mean nothing to the Script Editor.
         can_insert = self._controller.is_in_nuke and record.review.proposal.kind in ("python", "tool")
@@ -455,6 +455,8 @@ class Panel(QtWidgets.QWidget):
         self._cards[proposal_id] = card
         self.transcript.add_widget(card)
         self._show_page()
+        if not is_replay:
+            announce(card)
 
     def _on_proposal_changed(self, proposal_id: int) -> None:
         card = self._cards.get(proposal_id)
@@ -548,8 +550,9 @@ class Panel(QtWidgets.QWidget):
 
     def _put_notice(self, text: str) -> None:
         self.notice.setText(text)
-        self.notice.setAccessibleDescription(text)
+        self.notice.setAccessibleName(f"Notice: {text}")
         self.notice.show()
+        announce(self.notice)
         self._notice_timer.start(_BRIEF_MS if self._notices else _NOTICE_MS)
 
     def _show_meter(self, usage: Usage) -> None:
