@@ -8,73 +8,46 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
-import functools
 import logging
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from nuke_ai_panel.agent.answers import abilities, read_answer, room_for_conversation, works_with_tools
-from nuke_ai_panel.agent.context import BUDGET, Context, describe, gather, outline, unreadable
-from nuke_ai_panel.agent.decision import Decision
+from nuke_ai_panel.agent.asking import Answer, Asking
+from nuke_ai_panel.agent.context import BUDGET, Context, describe, outline, unreadable
 from nuke_ai_panel.agent.fixing import FixRounds, fix_request
-from nuke_ai_panel.agent.history import History, sendable
+from nuke_ai_panel.agent.history import History
 from nuke_ai_panel.agent.limits import Limits
-from nuke_ai_panel.agent.prompts import Mode, system_prompt
+from nuke_ai_panel.agent.prompts import Mode
 from nuke_ai_panel.agent.proposals import Proposals, Scope, last_line
 from nuke_ai_panel.agent.servers import ModelChoice, Servers
 from nuke_ai_panel.agent.session_events import (
-    AnswerCancelled,
-    AnswerFailed,
-    AnswerFinished,
-    AnswerStarted,
     NoticeArrived,
-    PromptAdded,
     RoundBegan,
     SessionCleared,
     SessionEvent,
 )
-from nuke_ai_panel.agent.tool_loop import run_tools
 from nuke_ai_panel.agent.tools import Toolbox
-from nuke_ai_panel.agent.topics import topics_of
 from nuke_ai_panel.credentials import Credentials
-from nuke_ai_panel.errors import APIError, HostError, NukeAIPanelError, ValidationError
+from nuke_ai_panel.errors import HostError, ValidationError
 from nuke_ai_panel.hosts.base import Host, RunResult
-from nuke_ai_panel.messages import ChatRequest, Message
-from nuke_ai_panel.providers.base import Provider, Server
-from nuke_ai_panel.providers.capabilities import Capabilities
+from nuke_ai_panel.messages import Message
+from nuke_ai_panel.providers.base import Server
 from nuke_ai_panel.scripting.applying import Applied
 from nuke_ai_panel.scripting.checkpoints import Checkpoint
-from nuke_ai_panel.scripting.finding import find_proposals
 from nuke_ai_panel.scripting.policy import Policy
 from nuke_ai_panel.scripting.proposal import ScriptProposal
 from nuke_ai_panel.scripting.records import Records
 from nuke_ai_panel.scripting.review import Review
-from nuke_ai_panel.scripting.reviewing import prepare, release
+from nuke_ai_panel.scripting.reviewing import release
 from nuke_ai_panel.settings import Settings, SettingsStore
-from nuke_ai_panel.tokens import estimate_messages
 
 __all__ = ["ChatSession", "ModelChoice"]
 
 _log = logging.getLogger(__name__)
 
-#: Characters of an answer that is searched for scripts in a worker.
-_LONG_ANSWER = 50_000
 #: Seconds that work which is ended gets to end.
 _PATIENCE = 5.0
-_CUT = (
-    "The conversation is longer than what is sent to the model: its oldest part ({0} of your messages) is left out from now on."
-)
-_RESULTS_CUT = "The conversation is long: what the model found first in the script is not sent any more, and it can look again."
-
-
-@dataclasses.dataclass(frozen=True)
-class _Answer:
-    """A complete answer with the scripts that were found in it."""
-
-    event: AnswerFinished
-    proposals: list[ScriptProposal]
 
 
 class ChatSession:
@@ -218,11 +191,11 @@ class ChatSession:
         await self._work_through(answer, mode, generation, turn, rounds=rounds)
 
     async def _work_through(
-        self, answer: _Answer, mode: Mode, generation: int, turn: int, *, rounds: FixRounds | None = None
+        self, answer: Answer, mode: Mode, generation: int, turn: int, *, rounds: FixRounds | None = None
     ) -> None:
         """Review what an answer proposes; while that fails, have the model mend it."""
         rounds = rounds or FixRounds()
-        following: _Answer | None = answer
+        following: Answer | None = answer
         while following is not None and generation == self._generation:
             # Nothing is changed before the artist agrees to a plan, whatever was agreed to before.
             failed = await self._review_all(following.proposals, generation, by_itself=mode != "plan")
@@ -239,7 +212,7 @@ class ChatSession:
 
     async def _ask_to_fix(
         self, failed: Review, rounds: FixRounds, mode: Mode, generation: int, *, applied: Applied | None = None
-    ) -> _Answer | None:
+    ) -> Answer | None:
         detail = (last_line(applied.result.error) if applied is not None else "") or failed.summary()
         with self._occupied():
             self._emit(RoundBegan(rounds.number, rounds.limit, "fix", detail))
@@ -248,14 +221,6 @@ class ChatSession:
             return await self._answer(
                 asked, "generate" if mode in ("plan", "act") else mode, generation, is_fix=True, title=failed.proposal.title
             )
-
-    async def _proposals_in(self, text: str, *, title: str, is_cut: bool) -> list[ScriptProposal]:
-        find = functools.partial(
-            find_proposals, text, title=title, is_cut=is_cut, earlier=self.proposals.earlier(), target=self._target
-        )
-        if len(text) < _LONG_ANSWER:
-            return find()
-        return await asyncio.get_running_loop().run_in_executor(None, find)
 
     @contextlib.contextmanager
     def _occupied(self) -> Iterator[None]:
@@ -296,158 +261,27 @@ class ChatSession:
         finally:
             self._reviewing.discard(own_task)
 
-    async def _answer(self, text: str, mode: Mode, generation: int, *, is_fix: bool = False, title: str = "") -> _Answer | None:
-        parts: list[str] = []
-        said = Message("user", text)
-        title = title or _title_of(text)
-        try:
-            context = None
-            if not is_fix:
-                context = await gather(self.host, text, budget=self.context_budget, without=self.context_without)
-                self._emitter(generation)(PromptAdded(text, context.line))
-            settings = await self._load_settings()
-            self._auto_fix = settings.auto_fix
-            await self._read_policy(settings)
-            provider, model = await self._servers.pick(settings)
-            # A process for the dry run starts while the answer is on its way.
-            prepare()
-            capabilities = await abilities(provider, model)
-            with_tools = not is_fix and works_with_tools(capabilities, mode)
-            notes = list(self.proposals.notes)
-            said = Message("user", "".join(f"[{note}]\n" for note in notes) + text)
-            self._emitter(generation)(AnswerStarted(model))
-            while True:
-                request, room = await self._request(said, text, mode, context, model, capabilities, with_tools=with_tools)
-                if said not in self._history.turn():
-                    self._history.messages.append(said)
-                try:
-                    if with_tools:
-                        finished, answer = await self._work_with_tools(provider, request, title, mode, room, generation)
-                    else:
-                        ended = await read_answer(provider, request, self._emitter(generation), parts)
-                        answer = "".join(parts)
-                        finished = AnswerFinished(answer, ended.model or model, ended.usage, reason=ended.reason)
-                    break
-                except APIError as error:
-                    is_begun = bool(parts) or self._history.messages[-1] is not said
-                    if error.kind != "context_length" or is_begun or not self._history.shrink(said):
-                        raise
-            self._check_wanted(generation)
-            if not with_tools:
-                self._history.messages.append(Message("assistant", answer))
-            # What came meanwhile the model has not read yet.
-            del self.proposals.notes[: len(notes)]
-            parts.clear()
-            found = await self._proposals_in(answer, title=title, is_cut=finished.reason == "length")
-        except asyncio.CancelledError:
-            if generation == self._generation:
-                self._emit(AnswerCancelled(self._keep(said, parts)))
-            raise
-        except NukeAIPanelError as error:
-            if generation == self._generation:
-                self._emit(AnswerFailed(error, self._keep(said, parts)))
-            return None
-        finished = dataclasses.replace(finished, proposals=len(found))
-        self._emit(finished)
-        return _Answer(finished, found)
-
-    async def _work_with_tools(
-        self, provider: Provider, request: ChatRequest, title: str, mode: Mode, room: int | None, generation: int
-    ) -> tuple[AnswerFinished, str]:
-        async def propose(proposal: ScriptProposal) -> Decision:
-            return await self.proposals.decide(proposal, lambda: generation == self._generation)
-
-        kept: list[Message] = []
-        toolbox = self._toolbox
-        toolbox.mode = "act" if mode == "act" else "plan" if mode == "plan" else "ask"
-        try:
-            outcome = await run_tools(
-                provider,
-                dataclasses.replace(request, carry_features=request.carry_features or mode != "ask"),
-                toolbox,
-                limits=self.limits,
-                emit=self._emitter(generation),
-                propose=propose,
-                title=title,
-                kept=kept,
-                room=room,
-            )
-        finally:
-            if generation == self._generation:
-                self._history.messages.extend(kept)
-        if outcome.error is not None:
-            raise outcome.error
-        self._check_wanted(generation)
-        if outcome.why:
-            self._emit(NoticeArrived("limit", outcome.why))
-        finished = AnswerFinished(
-            outcome.text, outcome.model, outcome.usage, reason=outcome.reason or "stop", steps=outcome.steps
+    async def _answer(self, text: str, mode: Mode, generation: int, *, is_fix: bool = False, title: str = "") -> Answer | None:
+        asking = Asking(
+            self.host,
+            self._history,
+            self.proposals,
+            self._servers,
+            self._toolbox,
+            self.limits,
+            settings=self._take_settings,
+            emit=self._emit,
+            is_wanted=lambda: generation == self._generation,
+            context_budget=self.context_budget,
+            context_without=self.context_without,
         )
-        return finished, outcome.text
+        return await asking.ask(text, mode, title=title or _title_of(text), target=self._target, is_fix=is_fix)
 
-    def _check_wanted(self, generation: int) -> None:
-        """Raise CancelledError where a new conversation has begun.
-
-        Events that are decoded already come without a pause in which the cancellation could arrive.
-        """
-        if generation != self._generation:
-            raise asyncio.CancelledError
-
-    def _emitter(self, generation: int) -> Callable[[SessionEvent], None]:
-        """Return how an answer tells its events: not any more once a new conversation has begun."""
-
-        def emit(event: SessionEvent) -> None:
-            self._check_wanted(generation)
-            self._emit(event)
-
-        return emit
-
-    def _keep(self, prompt: Message, parts: list[str]) -> str:
-        """Keep an unfinished answer in the conversation, so that nothing the artist has read is lost; return its text."""
-        turn = self._history.turn()
-        if prompt not in turn:
-            self._history.messages.append(prompt)
-        partial = "".join(parts)
-        if partial:
-            self._history.messages.append(Message("assistant", partial))
-        elif turn and turn[-1].role == "assistant" and not turn[-1].tool_calls:
-            partial = turn[-1].text
-        return partial
-
-    async def _request(
-        self,
-        said: Message,
-        text: str,
-        mode: Mode,
-        context: Context | None,
-        model: str,
-        capabilities: Capabilities | None,
-        *,
-        with_tools: bool,
-    ) -> tuple[ChatRequest, int | None]:
-        """Return the request for `said`, and how many tokens what tools find may take with it.
-
-        What goes back to be mended brings its own nodes and needs no context.
-        """
-        advice = "".join(f"\n{topic.advice}" for topic in topics_of(text) if topic.advice)
-        system = Message("system", system_prompt(mode) + advice)
-        question = said if context is None else dataclasses.replace(said, text=f"{context.text}\n\n{said.text}")
-        taken = estimate_messages((system, question)) + (await self._toolbox.tokens() if with_tools else 0)
-        room = room_for_conversation(capabilities, self.limits.conversation, taken)
-        # With tools the work to come needs its share.
-        before = self._history.left_out, self._history.shortened
-        history = self._history.sent(room // 2 if with_tools and room is not None else room, but=said)
-        if self._history.left_out > before[0]:
-            self._emit(NoticeArrived("context_cut", _CUT.format(self._history.left_out)))
-        elif self._history.shortened > before[1]:
-            self._emit(NoticeArrived("context_cut", _RESULTS_CUT))
-        request = ChatRequest(
-            model=model,
-            messages=sendable((system, *history, question)),
-            # Calls in the conversation so far are too much for a model without tools.
-            carry_features=any(message.role == "tool" for message in history),
-        )
-        return request, None if room is None else room - estimate_messages(history)
+    async def _take_settings(self) -> Settings:
+        settings = await self._load_settings()
+        self._auto_fix = settings.auto_fix
+        await self._read_policy(settings)
+        return settings
 
     # servers and models
 
@@ -520,7 +354,7 @@ class ChatSession:
         """
         generation = self._generation
         with self._at_review():
-            await self._read_policy(await self._load_settings())
+            await self._take_settings()
             if generation == self._generation:
                 await self._review_all([proposal], generation)
 
@@ -533,7 +367,7 @@ class ChatSession:
         """
         generation = self._generation
         with self._at_review():
-            await self._read_policy(await self._load_settings())
+            await self._take_settings()
             await self.proposals.revise(proposal_id, code, lambda: generation == self._generation)
 
     def apply(self, proposal_id: int, scope: Scope = "once") -> Applied:
