@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from nuke_ai_panel.agent.prompts import Mode
+from nuke_ai_panel.agent.tools.marking import neutral
 from nuke_ai_panel.errors import SettingsError, ValidationError
 from nuke_ai_panel.nk.catalogue_store import resource
 
@@ -85,9 +86,12 @@ class PromptTemplate:
                 if variable.default is None:
                     raise ValidationError(f"{self.title}: {variable.question} Fill it in first.", field=variable.name)
                 taken[variable.name] = variable.default
+        for name in BUILT_IN & set(taken):
+            # Names and a path out of the script are data.
+            taken[name] = neutral(taken[name])
         # One pass: what is filled in is text, also where it holds braces.
         filled = _VARIABLE.sub(lambda match: taken.get(match.group(1), "").strip(), self.text)
-        return re.sub(r"[ \t]+(?=\n|$)", "", filled).strip()
+        return "\n".join(line.rstrip(" \t") for line in filled.split("\n")).strip()
 
 
 def shipped_folder() -> Path:

@@ -77,9 +77,14 @@ class Servers:
             self.provider, self.model = name, model
             return await self._made(settings, name), model
         names = [name] if name else [each for each in registry.PROVIDERS if settings.server(each).enabled]
+        chosen = (self.provider, self.model)
         problems: list[str] = []
         for each in names:
-            for choice in await self._models_of(settings, each):
+            choices = await self._models_of(settings, each)
+            if (self.provider, self.model) != chosen:
+                # Meanwhile somebody has picked one.
+                return await self.pick(settings)
+            for choice in choices:
                 if choice.name:
                     self.provider, self.model = each, model or choice.name
                     return await self._made(settings, each), self.model

@@ -25,6 +25,7 @@ class ScriptedModel:
         self.answers = list(answers)
         self.asked: list[dict[str, Any]] = []
         self.before_answer: Callable[[dict[str, Any]], None] = lambda body: None
+        self.before_list: Callable[[], None] = lambda: None
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -34,6 +35,7 @@ class ScriptedModel:
                 pass
 
             def do_GET(self) -> None:
+                outer.before_list()
                 self._json({"models": [{"name": "scripted", "model": "scripted", "details": {}}]})
 
             def do_POST(self) -> None:

@@ -424,3 +424,25 @@ def test_the_log_of_runs_holds_no_prompt(converse, tmp_path):
 
     talk.run(work)
     assert "SECRET" not in (tmp_path / "records" / "runs.jsonl").read_text()
+
+
+def test_a_model_that_is_picked_while_one_is_looked_for_is_the_one(converse):
+    talk = converse("Hello.")
+    talk.session.select_model("", "")
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+
+        def pick() -> None:
+            picked = asyncio.run_coroutine_threadsafe(choose(), loop)
+            picked.result(30)
+
+        async def choose() -> None:
+            talk.session.select_model("ollama", "mine")
+
+        talk.model.before_list = pick
+        await talk.session.send("hello")
+
+    talk.run(work)
+    assert talk.session.model == "mine"
+    assert talk.model.asked[0]["model"] == "mine"
