@@ -25,6 +25,7 @@ from nuke_ai_panel.credentials import Credentials
 from nuke_ai_panel.errors import NukeAIPanelError, ProposalError
 from nuke_ai_panel.hosts.document_host import DocumentHost
 from nuke_ai_panel.scripting.applying import Applied
+from nuke_ai_panel.scripting.effects import BEYOND_UNDO
 from nuke_ai_panel.scripting.finding import find_proposals
 from nuke_ai_panel.scripting.kinds import kind_info
 from nuke_ai_panel.scripting.preflight import preflight
@@ -34,22 +35,6 @@ from nuke_ai_panel.settings import SettingsStore
 
 __all__ = ["AnswerServer", "TaskRun", "check_only", "run_task", "script_of"]
 
-#: What nobody agrees to without being asked about exactly that.
-NOT_WITHOUT_A_WORD = frozenset(
-    {
-        "exits",
-        "replaces the script",
-        "deletes files",
-        "starts a process",
-        "network",
-        "writes files",
-        "saves the script",
-        "renders",
-        "runs hidden code",
-        "stays in the session",
-        "may not end",
-    }
-)
 #: How the rules of findings begin that speak of a name.
 ABOUT_NAMES = ("unknown-", "host-version", "python-version", "obsolete")
 _VERSION = re.compile(rb"^version [^\r\n]*", re.MULTILINE)
@@ -268,7 +253,7 @@ def _consent(run: TaskRun, session: ChatSession, number: int, review: Review) ->
 def _refusal(review: Review) -> str:
     if not review.is_sound:
         return review.summary()
-    dangerous = [str(effect) for effect in review.effects if effect.kind in NOT_WITHOUT_A_WORD]
+    dangerous = [str(effect) for effect in review.effects if effect.kind in BEYOND_UNDO]
     if dangerous:
         return dangerous[0]
     if review.diff is None:

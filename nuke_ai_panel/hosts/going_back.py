@@ -5,28 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nuke_ai_panel.nk.document import Document
+from nuke_ai_panel.nk.knob_kinds import CALLBACK_KNOBS
 from nuke_ai_panel.nk.words import unquote
 
 __all__ = ["EarlierState", "earlier_state"]
-
-#: Knobs that hold code which Nuke runs when a node is made or its knobs are set.
-_CALLBACKS = frozenset(
-    {
-        "knobChanged",
-        "onCreate",
-        "onDestroy",
-        "updateUI",
-        "autolabel",
-        "beforeRender",
-        "beforeFrameRender",
-        "afterFrameRender",
-        "afterRender",
-        "renderProgress",
-        "onScriptLoad",
-        "onScriptSave",
-        "onScriptClose",
-    }
-)
 
 #: What of Root belongs to the file and not to its content.
 _FILE_KNOBS = frozenset({"name", "inputs", "selected", "xpos", "ypos"})
@@ -56,7 +38,7 @@ def earlier_state(snapshot: bytes) -> EarlierState:
     for node in list(document.walk()):
         if node is root or node.clone_of is not None:
             continue
-        for knob in [name for name in node.knobs if name in _CALLBACKS and name not in node.user_knobs]:
+        for knob in [name for name in node.knobs if name in CALLBACK_KNOBS and name not in node.user_knobs]:
             callbacks.append((node.path, knob, node.knobs[knob]))
             document.clear_knob(node, knob)
     selected = frozenset(node.name for node in document.selected())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nuke_ai_panel.nk.catalogue_store import usual_mistakes
 from nuke_ai_panel.nk.catalogue_suggest import closest, normal
 from nuke_ai_panel.nk.catalogue_types import CatalogueProblem, ClassInfo, KnobInfo
+from nuke_ai_panel.nk.knob_kinds import NUMBER_TYPES, SWITCH_TYPES
 
 if TYPE_CHECKING:
     from nuke_ai_panel.nk.catalogue import Catalogue
@@ -37,25 +38,6 @@ OPEN_LISTS = (
     "viewerprocess",
 )
 _LISTS = frozenset({"Enumeration_Knob", "Radio_Knob"})
-_TRUTH = frozenset({"Boolean_Knob", "Disable_Knob"})
-_NUMBERS = frozenset(
-    [
-        "AColor_Knob",
-        "Array_Knob",
-        "BBox_Knob",
-        "Box3_Knob",
-        "Color_Knob",
-        "Double_Knob",
-        "IArray_Knob",
-        "Int_Knob",
-        "Scale_Knob",
-        "UV_Knob",
-        "Vec2_Knob",
-        "WH_Knob",
-        "XYZ_Knob",
-        "XY_Knob",
-    ]
-)
 _TRUTH_WORDS = frozenset({"true", "false", "yes", "no", "on", "off"})
 _FIELDS = frozenset({"x", "y", "z", "w", "h", "r", "g", "b", "a", "u", "v", "t", "red", "green", "blue", "alpha"})
 _PSEUDO_KNOBS = frozenset({"inputs", "addUserKnob"})
@@ -149,11 +131,11 @@ def value_problem(catalogue: Catalogue, class_name: str, knob: str, text: str) -
     word = text.strip()
     if known.type in _LISTS:
         return None if "{" in word else _choice_problem(catalogue, class_name, known, text)
-    if known.type in _TRUTH:
+    if known.type in SWITCH_TYPES:
         if "{" in word or word.casefold() in _TRUTH_WORDS or _is_number(word):
             return None
         return CatalogueProblem("not_a_truth_value", text, f"{full} is true or false, not {text!r}.")
-    if known.type in _NUMBERS:
+    if known.type in NUMBER_TYPES:
         wrong = [each for each in _flat_words(word) if not _is_number(each)]
         if not wrong or not word:
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from nuke_ai_panel.scripting.effects import SHOWN_BY_THE_DIFF
 from nuke_ai_panel.scripting.policy import Policy, only_reads, reach
 from nuke_ai_panel.scripting.review import Review
 
@@ -11,19 +12,6 @@ __all__ = ["Answer", "Consents", "Decision"]
 
 Decision = Literal["once", "conversation", "never"]
 Answer = Literal["ask", "run", "refuse"]
-
-#: What the graph diff shows and one undo takes back. Consent to one of them holds for all of them.
-_PLAIN = frozenset(
-    {
-        "creates nodes",
-        "changes knobs",
-        "connects",
-        "disconnects",
-        "renames nodes",
-        "moves nodes",
-        "changes the selection",
-    }
-)
 
 #: What nobody can agree to beforehand, because the next time it may be anything.
 _ALWAYS_ASKED = frozenset({"runs hidden code", "exits", "replaces the script", "may not end"})
@@ -55,7 +43,7 @@ class Consents:
             return "run"
         if not self.can_be_remembered(review):
             return "ask"
-        if any(kind == other and reached - _PLAIN <= agreed for other, agreed in self._allowed):
+        if any(kind == other and reached - SHOWN_BY_THE_DIFF <= agreed for other, agreed in self._allowed):
             return "run"
         return "ask"
 
@@ -68,7 +56,7 @@ class Consents:
     def remember(self, review: Review, decision: Decision) -> None:
         """Keep a decision; ``once`` leaves nothing behind, and what may not be remembered is not."""
         if decision == "conversation" and self.can_be_remembered(review):
-            self._allowed.add((review.proposal.kind, reach(review) - _PLAIN))
+            self._allowed.add((review.proposal.kind, reach(review) - SHOWN_BY_THE_DIFF))
         elif decision == "never":
             self._refused.add((review.proposal.kind, reach(review)))
 

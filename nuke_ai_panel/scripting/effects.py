@@ -18,13 +18,40 @@ from nuke_ai_panel.scripting.python_check_reads import only_reads
 if TYPE_CHECKING:
     from nuke_ai_panel.nk.graph_diff import GraphDiff
 
-__all__ = ["Effect", "EffectKind", "describe", "find_effects", "is_read_only"]
+__all__ = ["BEYOND_UNDO", "SEVERITY", "SHOWN_BY_THE_DIFF", "Effect", "EffectKind", "describe", "find_effects", "is_read_only"]
 
 
 #: Kinds that a graph diff shows already and that undo takes back; all others are told as warnings.
-_SHOWN_BY_THE_DIFF: frozenset[str] = frozenset(
+SHOWN_BY_THE_DIFF: frozenset[str] = frozenset(
     {"creates nodes", "changes knobs", "connects", "disconnects", "renames nodes", "moves nodes", "changes the selection"}
 )
+
+#: Every kind, the worst first.
+SEVERITY: tuple[EffectKind, ...] = (
+    "exits",
+    "replaces the script",
+    "deletes files",
+    "starts a process",
+    "network",
+    "writes files",
+    "saves the script",
+    "renders",
+    "runs hidden code",
+    "may not end",
+    "stays in the session",
+    "waits for the artist",
+    "reads files",
+    "deletes nodes",
+    "changes the selection",
+    "moves nodes",
+    "renames nodes",
+    "disconnects",
+    "connects",
+    "changes knobs",
+    "creates nodes",
+)
+#: What one undo does not take back.
+BEYOND_UNDO = frozenset(SEVERITY[: SEVERITY.index("waits for the artist")])
 
 _WORDS: dict[str, str] = {
     "creates nodes": "Creates nodes",
@@ -94,7 +121,7 @@ class Effect:
     @property
     def is_warning(self) -> bool:
         """Whether the artist should be told although a graph diff is shown."""
-        return self.kind not in _SHOWN_BY_THE_DIFF
+        return self.kind not in SHOWN_BY_THE_DIFF
 
     def __str__(self) -> str:
         shown = ", ".join(str(line) for line in self.lines[:3])
@@ -105,7 +132,7 @@ class Effect:
 
 def find_effects(tree: ast.AST) -> list[Effect]:
     """Return the effects of a syntax tree, one entry a kind, those that undo cannot take back first."""
-    order = {kind: number for number, kind in enumerate(_SEVERITY)}
+    order = {kind: number for number, kind in enumerate(SEVERITY)}
     effects = [
         Effect(each.kind, tuple(sorted({line for line, _ in each.places})), min(each.places)[1], each.count)
         for each in read_effects(tree)
@@ -119,8 +146,8 @@ def describe(diff: Optional[GraphDiff], effects: Iterable[Effect]) -> str:
     ``"Creates 3 nodes, changes 2 knobs on 1 node, renders"``. Without a diff the numbers are those the script itself says.
     """
     parts = [] if diff is None else _of_diff(diff)
-    told = frozenset() if diff is None else _SHOWN_BY_THE_DIFF | {"deletes nodes"}
-    listed = sorted((effect for effect in effects if effect.kind not in told), key=lambda effect: -_SEVERITY.index(effect.kind))
+    told = frozenset() if diff is None else SHOWN_BY_THE_DIFF | {"deletes nodes"}
+    listed = sorted((effect for effect in effects if effect.kind not in told), key=lambda effect: -SEVERITY.index(effect.kind))
     for effect in listed:
         words = _SHORT[effect.kind]
         if effect.kind in _COUNTED and effect.count:
@@ -167,28 +194,3 @@ def is_read_only(effects: Iterable[Effect], code: str) -> bool:
     What is not known counts as a change; the answer is never wrong in the other direction.
     """
     return not tuple(effects) and only_reads(code)
-
-
-_SEVERITY: tuple[EffectKind, ...] = (
-    "exits",
-    "replaces the script",
-    "deletes files",
-    "starts a process",
-    "network",
-    "writes files",
-    "saves the script",
-    "renders",
-    "runs hidden code",
-    "may not end",
-    "stays in the session",
-    "waits for the artist",
-    "reads files",
-    "deletes nodes",
-    "changes the selection",
-    "moves nodes",
-    "renames nodes",
-    "disconnects",
-    "connects",
-    "changes knobs",
-    "creates nodes",
-)

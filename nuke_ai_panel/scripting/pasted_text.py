@@ -15,6 +15,7 @@ from nuke_ai_panel import nk
 from nuke_ai_panel.errors import NkError, ProposalError
 from nuke_ai_panel.nk.expressions.results import ExpressionStopped
 from nuke_ai_panel.nk.expressions.tcl_words import commands, parts
+from nuke_ai_panel.nk.knob_kinds import CALLBACK_KNOBS
 from nuke_ai_panel.nk.node import Node, Push, Scope, SetTop, Verbatim
 from nuke_ai_panel.nk.node_text import KnobSpan
 from nuke_ai_panel.nk.words import DamagedWordError, list_words, unquote
@@ -22,22 +23,6 @@ from nuke_ai_panel.scripting.tcl_names import HARMLESS, HARMLESS_FILE, KNOWN
 
 __all__ = ["CodePlace", "PastedText", "WithoutCode", "pasteable", "without_code"]
 
-#: Knobs whose text is code, and when Nuke runs it.
-CALLBACKS = {
-    "onCreate": "when the node is created, pasted or loaded",
-    "onDestroy": "when the node is deleted",
-    "knobChanged": "when a knob changes",
-    "updateUI": "whenever the panel is refreshed",
-    "autolabel": "whenever the node is drawn",
-    "beforeRender": "before a render",
-    "beforeFrameRender": "before each frame of a render",
-    "afterFrameRender": "after each frame of a render",
-    "afterRender": "after a render",
-    "renderProgress": "during a render",
-    "onScriptLoad": "when the script is loaded",
-    "onScriptSave": "when the script is saved",
-    "onScriptClose": "when the script is closed",
-}
 _BUTTONS = {
     "22": "when its button is pressed",
     "32": "when its button is pressed",
@@ -182,8 +167,8 @@ def _code_in(span: KnobSpan, word: str) -> tuple[str, str, str] | None:
         code = next((unquote(value) for option, value in zip(parts[2:], parts[3:]) if option == "T"), "")
         return (unquote(parts[1]), when, code) if when and code.strip("{} \n") else None
     text = unquote(word)
-    if span.name in CALLBACKS:
-        return (span.name, CALLBACKS[span.name], text) if text.strip("{} \n") else None
+    if span.name in CALLBACK_KNOBS:
+        return (span.name, CALLBACK_KNOBS[span.name], text) if text.strip("{} \n") else None
     if span.name in _PLAIN or "[" not in word:
         return None
     return (

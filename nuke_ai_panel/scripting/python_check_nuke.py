@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Optional
 
 from nuke_ai_panel.nk.emulation.api import api
+from nuke_ai_panel.nk.knob_kinds import CALLBACK_KNOBS
 from nuke_ai_panel.nk.words import DamagedWordError, list_words, unquote
 from nuke_ai_panel.scripting.findings import Finding
 from nuke_ai_panel.scripting.python_check_expressions import expression_findings, tcl_findings
@@ -27,7 +28,7 @@ from nuke_ai_panel.scripting.python_check_values import (
     joined,
 )
 
-__all__ = ["PYTHON_KNOBS", "NukeNames"]
+__all__ = ["NukeNames"]
 
 _CHANGE_SELECTION = frozenset(
     [
@@ -74,23 +75,6 @@ _ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "allNodes": ("filter", "group", "recurseGroups"),
     "selectedNodes": ("filter",),
 }
-PYTHON_KNOBS = frozenset(
-    [
-        "knobChanged",
-        "onCreate",
-        "onDestroy",
-        "updateUI",
-        "autolabel",
-        "beforeRender",
-        "beforeFrameRender",
-        "afterFrameRender",
-        "afterRender",
-        "renderProgress",
-        "onScriptLoad",
-        "onScriptSave",
-        "onScriptClose",
-    ]
-)
 _TCL_TEXTS = frozenset({"EvalString_Knob", "File_Knob", "Multiline_Eval_String_Knob"})
 _LISTS_OF_NODES = frozenset({"dependencies", "dependent", "nodes", "selectedNodes", "getNodes", "clones"})
 _KINDS: Mapping[str, str] = {"root": "Root", "thisRoot": "Root"}
@@ -404,7 +388,7 @@ class NukeNames(NukeMembers):
         for each in value.values:
             if isinstance(each, str) and knob.name == "name":
                 self._made[each] = replace(owner, covers=False, pending=None)
-            elif isinstance(each, str) and (knob.name in PYTHON_KNOBS or knob.kind in ("PythonKnob", "PyScript_Knob")):
+            elif isinstance(each, str) and (knob.name in CALLBACK_KNOBS or knob.kind in ("PythonKnob", "PyScript_Knob")):
                 self._read_code(node, each)
             elif not (owner.node is not None and knob.name in owner.node.user_knobs):
                 self.notes.report(node, self.names.value_finding(owner.classes, knob.name, each, as_script=as_script))

@@ -9,7 +9,7 @@ from nuke_ai_panel.nk.catalogue_suggest import closest
 from nuke_ai_panel.nk.expressions.tcl_words import bracket_end
 from nuke_ai_panel.nk.node import Node
 from nuke_ai_panel.scripting.effect_names import EffectKind
-from nuke_ai_panel.scripting.effects import Effect
+from nuke_ai_panel.scripting.effects import SEVERITY, Effect
 from nuke_ai_panel.scripting.findings import Finding, Preflight
 from nuke_ai_panel.scripting.named_findings import (
     class_finding,
@@ -26,25 +26,6 @@ from nuke_ai_panel.scripting.tcl_reading import Command, TclWord, commands_of, f
 
 __all__ = ["check"]
 
-_SEVERE: tuple[EffectKind, ...] = (
-    "exits",
-    "replaces the script",
-    "deletes files",
-    "starts a process",
-    "network",
-    "writes files",
-    "saves the script",
-    "renders",
-    "runs hidden code",
-    "may not end",
-    "stays in the session",
-    "waits for the artist",
-    "reads files",
-    "deletes nodes",
-    "creates nodes",
-    "connects",
-    "changes knobs",
-)
 _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _TAKES_A_NODE = frozenset({"delete", "select", "show_panel", "clone", "extract", "push"})
 _DEEPEST = 40
@@ -60,7 +41,7 @@ def check(proposal: ScriptProposal, surroundings: Surroundings) -> Preflight:
         return Preflight((Finding(f"This cannot be read as Tcl: {damage.message}.", "fatal", "syntax", line, column),))
     reader = _Reader(script, surroundings)
     reader.read(0, len(script), "", 0)
-    effects = sorted(reader.effects.items(), key=lambda item: _SEVERE.index(item[0]))
+    effects = sorted(reader.effects.items(), key=lambda item: SEVERITY.index(item[0]))
     made = tuple(Effect(kind, tuple(sorted({line for line, _ in found})), min(found)[1]) for kind, found in effects)
     return Preflight(ordered(reader.findings), made)
 

@@ -12,50 +12,14 @@ from nuke_ai_panel.agent.tools.reading_knobs import check_knob
 from nuke_ai_panel.agent.tools.script_view import ScriptView
 from nuke_ai_panel.agent.tools.values import ToolProblem
 from nuke_ai_panel.nk.catalogue_types import KnobInfo
+from nuke_ai_panel.nk.knob_kinds import CALLBACK_KNOBS, NUMBER_TYPES, SWITCH_TYPES
 from nuke_ai_panel.nk.node import Node
 
 __all__ = ["check_text", "component_of", "setting", "settings"]
 
-_NUMBERS = frozenset(
-    {
-        "AColor_Knob",
-        "Array_Knob",
-        "BBox_Knob",
-        "Box3_Knob",
-        "Color_Knob",
-        "Double_Knob",
-        "Float_Knob",
-        "IArray_Knob",
-        "Int_Knob",
-        "Scale_Knob",
-        "UV_Knob",
-        "Vec2_Knob",
-        "WH_Knob",
-        "XYZ_Knob",
-        "XY_Knob",
-    }
-)
-_TRUTH = frozenset({"Boolean_Knob", "Disable_Knob"})
 _LISTS = frozenset({"Enumeration_Knob", "Radio_Knob", "Pulldown_Knob"})
 _CODE_TYPES = frozenset({"PythonKnob", "PyScript_Knob", "PyCustom_Knob", "Script_Knob", "PythonCustomKnob"})
-_CODE_KNOBS = frozenset(
-    {
-        "onCreate",
-        "onDestroy",
-        "knobChanged",
-        "updateUI",
-        "autolabel",
-        "beforeRender",
-        "afterRender",
-        "beforeFrameRender",
-        "afterFrameRender",
-        "renderProgress",
-        "onScriptLoad",
-        "onScriptSave",
-        "onScriptClose",
-        "rootNodeUpdated",
-    }
-)
+_CODE_KNOBS = frozenset({*CALLBACK_KNOBS, "rootNodeUpdated"})
 _OTHER_TOOLS = {"name": "rename_node", "inputs": "connect"}
 # Tcl that only reads; everything else in brackets may do anything, "[python …]" first of all, but also "[file delete …]".
 _HARMLESS_TCL = re.compile(
@@ -122,11 +86,11 @@ def _is_button(node: Node, knob: str) -> bool:
 def _meant(view: ScriptView, node: Node, known: KnobInfo | None, knob: str, value: object, what: str) -> object:
     if known is None:
         return value
-    if known.type in _NUMBERS:
+    if known.type in NUMBER_TYPES:
         return _numbers(known, value, what)
     if known.type == "ColorChip_Knob":
         return _colour(value, what)
-    if known.type in _TRUTH:
+    if known.type in SWITCH_TYPES:
         if isinstance(value, (int, float)) and value in (0, 1):
             return bool(value)
         if isinstance(value, str) and value.strip().casefold() in ("true", "false", "on", "off", "yes", "no"):

@@ -28,6 +28,7 @@ from nuke_ai_panel.nk.expressions.names import (
 )
 from nuke_ai_panel.nk.expressions.results import ExpressionStopped, LimitReached, Problem
 from nuke_ai_panel.nk.expressions.tcl_words import Word, commands, parts
+from nuke_ai_panel.nk.knob_kinds import CALLBACK_KNOBS
 from nuke_ai_panel.nk.node import Node
 from nuke_ai_panel.nk.script import place_in_file
 from nuke_ai_panel.nk.words import DamagedWordError, list_words, quote, unquote
@@ -78,19 +79,7 @@ _NOT_EVALUATED = frozenset(
         "font",
         "name",
         "inputs",
-        "onCreate",
-        "onDestroy",
-        "knobChanged",
-        "updateUI",
-        "autolabel",
-        "beforeRender",
-        "afterRender",
-        "beforeFrameRender",
-        "afterFrameRender",
-        "renderProgress",
-        "onScriptLoad",
-        "onScriptSave",
-        "onScriptClose",
+        *CALLBACK_KNOBS,
         "curves",
         "toolbox",
         "toolbar_visibility_all",
