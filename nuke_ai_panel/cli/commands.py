@@ -7,9 +7,11 @@ of the script happen outside of it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,9 +28,11 @@ from nuke_ai_panel.cli.serve import serve
 from nuke_ai_panel.cli.tasks import tasks
 from nuke_ai_panel.errors import ConnectionFailedError, NukeAIPanelError, ValidationError
 from nuke_ai_panel.hosts.document_host import DocumentHost
+from nuke_ai_panel.nk.catalogue import gizmo_folders, index_folder, use_gizmo_folders, use_index_folder
+from nuke_ai_panel.nk.catalogue_gizmos import plugin_path
 from nuke_ai_panel.providers import registry
 from nuke_ai_panel.providers.diagnosis import STEP_TITLES, Step, diagnose
-from nuke_ai_panel.settings import Settings
+from nuke_ai_panel.settings import Settings, config_folder
 
 __all__ = [
     "DEMO_PROMPT",
@@ -38,6 +42,7 @@ __all__ = [
     "demo",
     "demo_server",
     "generate",
+    "installation_known",
     "models",
     "nk",
     "open_panel",
@@ -53,6 +58,19 @@ DEMO_PROMPT = "Add a grade behind the selected node and lift it a little"
 DEMO_SCRIPT = Path(__file__).with_name("demo.nk")
 
 _WITH_QT = "In the folder of the panel, run: python -m pip install -e '.[qt]'."
+
+
+@contextlib.contextmanager
+def installation_known() -> Iterator[None]:
+    """Let checks know the gizmos on this machine's plug-in path, and what Nuke itself was indexed to have."""
+    before = index_folder(), gizmo_folders()
+    use_index_folder(config_folder() / "catalogue")
+    use_gizmo_folders(folder for folder in plugin_path() if folder.is_dir())
+    try:
+        yield
+    finally:
+        use_index_folder(before[0])
+        use_gizmo_folders(before[1])
 
 
 def open_panel(arguments: Namespace) -> int:

@@ -52,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     command: Callable[[argparse.Namespace], int] = _command(commands, parsed.command)
     try:
-        return int(command(parsed))
+        with commands.installation_known():
+            return int(command(parsed))
     except KeyboardInterrupt:
         print("\nStopped. Nothing was written.", file=sys.stderr)
         return int(ExitCode.INTERRUPTED)

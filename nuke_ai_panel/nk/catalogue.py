@@ -30,9 +30,11 @@ __all__ = [
     "KnobInfo",
     "NodeClass",
     "default_catalogue",
+    "gizmo_folders",
     "index_folder",
     "index_path",
     "parse_version",
+    "use_gizmo_folders",
     "use_index_folder",
 ]
 
@@ -80,10 +82,10 @@ class Catalogue:
         """Return the catalogue of a version such as ``"15.1"`` or ``"15.1v3"``.
 
         An index that was made for it in `index_folder`, or in the folder that :func:`use_index_folder` named, is preferred to
-        the shipped facts. Raises: ValueError for no version.
+        the shipped facts, and the gizmos of :func:`use_gizmo_folders` are known. Raises: ValueError for no version.
         """
         major, minor = parse_version(version)
-        catalogue = _shared(f"{major}.{minor}")
+        catalogue = _indexes.with_gizmos(_shared(f"{major}.{minor}"))
         folder = _indexes.folder if index_folder is None else Path(index_folder)
         return catalogue if folder is None else _indexes.preferred(catalogue, index_path(folder, version))
 
@@ -332,12 +334,40 @@ def index_folder() -> Optional[Path]:
     return _indexes.folder
 
 
+def use_gizmo_folders(folders: Iterable[Union[str, os.PathLike[str]]]) -> None:
+    """Let catalogues that are asked for from now on know the gizmos in these folders, in this process; none for none.
+
+    Outside Nuke these are the folders of :func:`~nuke_ai_panel.nk.catalogue_gizmos.plugin_path`; in Nuke an index knows more.
+    The folders are looked through when a class comes up that Nuke does not bring.
+    """
+    _indexes.use_gizmos([str(Path(folder)) for folder in folders])
+
+
+def gizmo_folders() -> tuple[str, ...]:
+    """Return the folders that :func:`use_gizmo_folders` named."""
+    return _indexes.gizmo_folders
+
+
 class _Indexes:
-    """Where indexes lie, and the catalogues that were made with them, so that a file is read once."""
+    """Where indexes and gizmos lie, and the catalogues that were made with them, so that a file is read once."""
 
     def __init__(self) -> None:
         self.folder: Optional[Path] = None
+        self.gizmo_folders: tuple[str, ...] = ()
         self._made: dict[tuple[str, str], tuple[tuple[int, int], Catalogue]] = {}
+        self._with_gizmos: dict[str, Catalogue] = {}
+
+    def use_gizmos(self, folders: list[str]) -> None:
+        if tuple(folders) != self.gizmo_folders:
+            self.gizmo_folders = tuple(folders)
+            self._with_gizmos, self._made = {}, {}
+
+    def with_gizmos(self, catalogue: Catalogue) -> Catalogue:
+        if not self.gizmo_folders:
+            return catalogue
+        if catalogue.version not in self._with_gizmos:
+            self._with_gizmos[catalogue.version] = catalogue.with_gizmos(self.gizmo_folders)
+        return self._with_gizmos[catalogue.version]
 
     def preferred(self, catalogue: Catalogue, path: Path) -> Catalogue:
         try:

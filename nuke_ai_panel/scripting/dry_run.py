@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Optional, TypeVar
 
 from nuke_ai_panel.errors import ProposalError
-from nuke_ai_panel.nk.catalogue import index_folder
+from nuke_ai_panel.nk.catalogue import gizmo_folders, index_folder
 from nuke_ai_panel.nk.graph_diff import ConnectionChange, GraphDiff, KnobChange, NodeChange, NodeRename
 from nuke_ai_panel.scripting.effects import Effect
 from nuke_ai_panel.scripting.findings import Finding, Preflight
@@ -102,6 +102,7 @@ class _Running:
                 "picture_limit": PICTURE_LIMIT,
                 "home": os.path.expanduser("~"),
                 "index_folder": str(index_folder() or ""),
+                "gizmo_folders": gizmo_folders(),
             }
             frames = trial.ask(request, self._snapshot, timeout=self._timeout)
             return self._told(trial, frames)

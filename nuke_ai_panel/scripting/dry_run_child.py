@@ -88,7 +88,7 @@ def _end_with(requests: BinaryIO) -> None:
 def _serve(request: dict[str, Any], snapshot: bytes, answers: _Answers) -> None:
     from nuke_ai_panel import nk
     from nuke_ai_panel.errors import NkError, ProposalError
-    from nuke_ai_panel.nk.catalogue import Catalogue, use_index_folder
+    from nuke_ai_panel.nk.catalogue import Catalogue, use_gizmo_folders, use_index_folder
     from nuke_ai_panel.scripting.kinds import runnable
     from nuke_ai_panel.scripting.preflight import preflight
     from nuke_ai_panel.scripting.proposal import ScriptProposal
@@ -96,6 +96,7 @@ def _serve(request: dict[str, Any], snapshot: bytes, answers: _Answers) -> None:
 
     proposal = ScriptProposal(**request["proposal"])
     use_index_folder(request["index_folder"] or None)
+    use_gizmo_folders(request["gizmo_folders"])
     unreadable = ""
     before: Document | None = None
     try:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from nuke_ai_panel import nk
+from nuke_ai_panel.cli.demo_server import DemoServer
 from nuke_ai_panel.cli.main import main
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -468,3 +469,37 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     with listing.stderr:
         assert listing.stderr.read() == b""
     listing.wait(60)
+
+
+GIZMO = "Gizmo {\n addUserKnob {20 User}\n addUserKnob {7 amount}\n}\n Input {\n  inputs 0\n  name Input1\n }\n"
+GIZMO += " Output {\n  name Output1\n }\nend_group\n"
+
+
+def test_gizmos_of_this_machine_are_known(capsys, tmp_path, monkeypatch):
+    script = tmp_path / "glint.nk"
+    script.write_text("Shimmer {\n inputs 0\n amount 2\n name Shimmer1\n}\n")
+    assert "Shimmer" in run(capsys, "check", script)[1]
+    folder = tmp_path / "studio" / "gizmos"
+    folder.mkdir(parents=True)
+    (folder / "Shimmer.gizmo").write_text(GIZMO)
+    monkeypatch.setenv("NUKE_PATH", str(tmp_path / "studio"))
+    code, out, _ = run(capsys, "check", script)
+    assert (code, out) == (0, "1 checked: 1 sound, 0 damaged, 0 with hints\n")
+    assert run(capsys, "get", script, "Shimmer1.amount")[:2] == (0, "2\n")
+
+
+def test_a_proposal_may_use_the_gizmos_of_this_machine(capsys, tmp_path, monkeypatch):
+    (tmp_path / "gizmos").mkdir()
+    (tmp_path / "gizmos" / "Shimmer.gizmo").write_text(GIZMO)
+    monkeypatch.setenv("NUKE_PATH", str(tmp_path / "gizmos"))
+    script, out = tmp_path / "in.nk", tmp_path / "out.nk"
+    script.write_text("version 15.1 v3\nRoot {\n inputs 0\n}\n")
+    answer = '```python\nimport nuke\nn = nuke.nodes.Shimmer()\nn["amount"].setValue(3)\n```\n'
+    with DemoServer(pause=0.0, answer=lambda prompt: answer) as server:
+        options = ["--provider", "ollama", "--model", "demo", "--base-url", server.url, "--json", "--yes"]
+        code = main(["generate", "glint", "--script", str(script), "--out", str(out), *options])
+    printed = capsys.readouterr()
+    assert code == 0, printed.err
+    (proposal,) = json.loads(printed.out)["proposals"]
+    assert proposal["findings"] == []
+    assert nk.load(out).node("Shimmer1").knobs["amount"] == "3"

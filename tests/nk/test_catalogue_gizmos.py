@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nuke_ai_panel.nk.catalogue import Catalogue
+from nuke_ai_panel import nk
+from nuke_ai_panel.nk.catalogue import Catalogue, use_gizmo_folders
 from nuke_ai_panel.nk.catalogue_gizmos import plugin_path, user_knob_info
 
 GLINT = """#! /usr/local/Nuke15.1v3/libnuke-15.1.3.so -nx
@@ -152,3 +153,16 @@ def test_the_folders_are_those_nuke_looks_in_first(tmp_path):
 @pytest.mark.parametrize("definition", ["{}", "{999 odd}", "{4 empty M {}}", "{4 open}", "{7 named l M}"])
 def test_an_odd_definition_gives_a_knob_all_the_same(definition):
     assert user_knob_info("odd", definition).name == "odd"
+
+
+def test_catalogues_that_are_asked_for_know_the_gizmos_of_this_machine(tools):
+    (tools / "Shimmer.gizmo").write_text(GLINT, encoding="utf-8")
+    document = nk.loads(b"version 15.1 v3\nShimmer {\n amount 3\n name Shimmer1\n}\n")
+    assert not Catalogue.for_document(document).is_known("Shimmer")
+    use_gizmo_folders([tools])
+    try:
+        assert Catalogue.for_document(document).knob_info("Shimmer", "amount").default == "2.5"
+        assert Catalogue.for_document(document) is Catalogue.for_version("15.1")
+    finally:
+        use_gizmo_folders([])
+    assert not Catalogue.for_document(document).is_known("Shimmer")

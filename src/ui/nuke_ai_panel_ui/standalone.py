@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from nuke_ai_panel.errors import NukeAIPanelError
 from nuke_ai_panel.hosts.document_host import DocumentHost
+from nuke_ai_panel.nk.catalogue import use_gizmo_folders
+from nuke_ai_panel.nk.catalogue_gizmos import plugin_path
 from nuke_ai_panel_ui.controller import PanelController, controller
 from nuke_ai_panel_ui.host_loop import attach
 from nuke_ai_panel_ui.panel import Panel
@@ -125,6 +127,8 @@ def main(script: str = "") -> int:
     except (NukeAIPanelError, OSError) as error:
         QtWidgets.QMessageBox.critical(None, "The script cannot be opened", str(error))
         return 1
+    # Nuke itself knows its gizmos; here they are read from where it would look.
+    use_gizmo_folders(folder for folder in plugin_path() if folder.is_dir())
     mine = controller()
     mine.configure(host)
     loop = attach()
