@@ -42,6 +42,7 @@ from nuke_ai_panel.messages import (
 )
 from nuke_ai_panel.providers.base import Provider
 from nuke_ai_panel.scripting.proposal import ScriptProposal
+from nuke_ai_panel.tokens import estimate_messages
 
 __all__ = ["Ended", "ToolLoopOutcome", "plan_steps", "run_tools"]
 
@@ -165,11 +166,8 @@ class _Run:
             try:
                 finished = await self._ask()
             except APIError as error:
-                if error.kind == "context_length" and not self.toolbox.lean:
-                    # The descriptions of all tools alone are too much for many a local model.
-                    self.toolbox.lean = True
+                if error.kind == "context_length" and self._make_room():
                     self.ledger.rounds -= 1
-                    self.emit(NoticeArrived("context_cut", _LEAN_WORDS))
                     continue
                 self._keep_text()
                 return self._outcome("error", error=error)
@@ -253,6 +251,23 @@ class _Run:
         if self._shortened.count and not before:
             self.emit(NoticeArrived("context_cut", _SHORTENED))
         return fitted
+
+    def _make_room(self) -> bool:
+        """Send less from now on, because the server said that it is too much; False where there is nothing to leave out."""
+        if not self.toolbox.lean:
+            # The descriptions of all tools alone are too much for many a local model.
+            self.toolbox.lean = True
+            self.emit(NoticeArrived("context_cut", _LEAN_WORDS))
+            return True
+        new = self.messages[self._begin :]
+        before = self._shortened.count
+        self._room = estimate_messages(self._shortened.shown(new)) // 2
+        self._shortened.fit(new, self._room)
+        if self._shortened.count == before:
+            return False
+        if not before:
+            self.emit(NoticeArrived("context_cut", _SHORTENED))
+        return True
 
     def _pass_on(self, event: StreamEvent) -> None:
         said = told(event)
