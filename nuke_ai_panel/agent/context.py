@@ -37,6 +37,8 @@ _KNOB_LENGTH = 160
 _MORE_KNOBS = 12
 _SMALLEST = 20
 _NEAREST = 12
+#: Tokens of one node in an answer to a question about a few.
+_ONE_NODE = 300
 #: Nodes upstream that are looked at in all; a question about speed may want one that stands far up.
 _LOOKED_AT = 400
 _MOST_OF_TOPIC = 24
@@ -201,7 +203,8 @@ def outline(counts: Mapping[str, int], selected: Sequence[str]) -> str:
 
 def describe_nodes(nodes: Iterable[NodeInfo]) -> str:
     """Return a few nodes with their inputs and changed knobs, marked as data."""
-    return marked(map(_node_line, nodes))
+    lines = ((node, _node_line(node)) for node in nodes)
+    return marked(line if estimate(line) <= _ONE_NODE else _cut_line(node, _ONE_NODE) for node, line in lines)
 
 
 class _Purse:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nuke_ai_panel.agent.context import BUDGET, context_steps, describe
+from nuke_ai_panel.agent.context import BUDGET, context_steps, describe, describe_nodes
 from nuke_ai_panel.agent.tools.marking import END
 from nuke_ai_panel.agent.topics import topics_of
 from nuke_ai_panel.hosts.document_host import DocumentHost
@@ -228,3 +228,15 @@ def test_a_large_selection_costs_no_more_than_what_is_told_of_it():
     assert context.tokens <= BUDGET + 200
     assert len(looked_at) < 200
     assert next(part for part in context.parts if part.name == "selection").left_out > 2800
+
+
+def test_a_few_nodes_are_described_within_bounds():
+    from nuke_ai_panel import nk
+
+    knobs = "".join(f' knob{number} "{"word " * 30}"\n' for number in range(200))
+    text = f"version 15.1 v3\nGrade {{\n inputs 0\n{knobs} name Big\n}}\nBlur {{\n name Blur1\n}}\n"
+    said = describe_nodes(DocumentHost(nk.loads(text.encode())).nodes())
+    assert estimate(said) < 700
+    assert "- Big (Grade)" in said
+    assert "more knobs" in said
+    assert "- Blur1 (Blur)" in said
