@@ -180,7 +180,8 @@ def test_undo_leaves_later_changes_alone(qtbot, panel, controller, server, host)
     _click(qtbot, card.run)
     host.set_knob("Grade1", "white", "3")
     _click(qtbot, card.undo)
-    assert "changed after this ran" in card.aside.text()
+    assert "changed after this ran" in card.note.text()
+    assert card.code.y() < card.note.y() < card.undo.y()
     assert host.node("Grade1").knobs["white"] == "3"
     assert host.node("Soft").class_name == "Blur"
     host.undo()

@@ -392,7 +392,7 @@ class Panel(QtWidgets.QWidget):
         self._restore.clear()
         for checkpoint in found:
             at = datetime.datetime.fromtimestamp(checkpoint.time)
-            title = checkpoint.title.replace("&", "&&")
+            title = checkpoint.title.replace("AI: ", "", 1).replace("&", "&&")
             action = QAction(f"{at:%H:%M}  before \u201c{title}\u201d", self._restore)
             action.triggered.connect(lambda *_, number=checkpoint.id: desk.restore(number))
             self._restore.addAction(action)

@@ -89,6 +89,10 @@ class ReviewCard(Card):
         self.reason.left.connect(lambda: self._ask_reason(False))
         self.reason.hide()
         self.rows.addWidget(self.reason)
+        # Beside the buttons: it is the answer to one of them, and the top of the card may be out of sight.
+        self.note = label("", wrap=True, selectable=True)
+        self.note.setObjectName("warning")
+        self.rows.addWidget(self.note)
         self._make_buttons(can_insert, saves_as)
         self.show_record()
 
@@ -254,8 +258,10 @@ class ReviewCard(Card):
         self.summary.setText(summary)
         self._name(self.summary, name)
         deviation = record.applied.deviation if record.applied is not None and state in ("applied", "failed") else ""
-        self.aside.setText("\n".join(filter(None, (deviation, record.note))))
-        self.aside.setVisible(bool(self.aside.text()))
+        self.aside.setText(deviation)
+        self.aside.setVisible(bool(deviation))
+        self.note.setText(record.note)
+        self.note.setVisible(bool(record.note))
         is_open = state in ("open", "failed")
         self.set_kind(self._kind())
         for finding in self.findings:
