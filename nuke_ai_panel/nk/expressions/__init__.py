@@ -11,10 +11,9 @@ from nuke_ai_panel.nk.expressions.references import (
     references,
     references_in,
     referring_nodes,
-    rename_edits,
-    renamed,
     unresolved_references,
 )
+from nuke_ai_panel.nk.expressions.renaming import rename_edits, renamed
 from nuke_ai_panel.nk.expressions.results import (
     Cycle,
     Evaluation,

@@ -1,4 +1,4 @@
-"""Where the expressions of a script lead, which of them lead nowhere, and how they read after a node was renamed.
+"""Where the expressions of a script lead, and which of them lead nowhere.
 
 Nothing is evaluated here: names that Tcl puts together are told as ``"composed"``, and both sides of a ``?:`` count.
 """
@@ -6,8 +6,8 @@ Nothing is evaluated here: names that Tcl puts together are told as ``"composed"
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Literal, Union
 
 from nuke_ai_panel.nk.curves import parse_value
@@ -20,29 +20,29 @@ from nuke_ai_panel.nk.expressions.names import (
     KnobPlace,
     KnobShape,
     Lost,
-    Place,
     Unknown,
     knob_shape,
     resolve,
-    step_to_node,
 )
 from nuke_ai_panel.nk.expressions.results import ExpressionStopped, LimitReached, Problem
 from nuke_ai_panel.nk.expressions.tcl_words import Word, commands, parts
 from nuke_ai_panel.nk.knob_kinds import CALLBACK_KNOBS
 from nuke_ai_panel.nk.node import Node
 from nuke_ai_panel.nk.script import place_in_file
-from nuke_ai_panel.nk.words import DamagedWordError, list_words, quote, unquote
+from nuke_ai_panel.nk.words import DamagedWordError, list_words, unquote
 
 __all__ = [
+    "PIXEL_CLASSES",
     "Broken",
     "KnobExpression",
     "Reference",
     "expressions",
+    "link_of",
+    "naming",
+    "pixel_expressions",
     "references",
     "references_in",
     "referring_nodes",
-    "rename_edits",
-    "renamed",
     "unresolved_references",
 ]
 
@@ -54,7 +54,7 @@ _KNOB_COMMANDS = frozenset({"value", "knob", "numvalue", "exists", "class", "nod
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 _PATH = re.compile(r"(?<![\w.\]$])[^\W\d]\w*(?:\.\w+)*")
 # The nodes that compute pixels, with the names that their inputs have in it.
-_PIXEL_CLASSES: dict[str, tuple[str, ...]] = {"Expression": (), "MergeExpression": ("A", "B")}
+PIXEL_CLASSES: dict[str, tuple[str, ...]] = {"Expression": (), "MergeExpression": ("A", "B")}
 _PIXEL_KNOBS = frozenset(f"{stem}{number}" for stem in ("expr", "temp_expr") for number in range(4))
 # Text that Nuke does not evaluate: code, interface state, and what nodes keep in formats of their own.
 _NOT_EVALUATED_TYPES = frozenset(
@@ -161,7 +161,7 @@ def expressions(node: Node) -> Iterator[KnobExpression]:
         word = text.word(span)
         if span.name == "addUserKnob":
             if word.startswith("{41 "):
-                link = _link_of(word)
+                link = link_of(word)
                 if link is not None:
                     yield KnobExpression(node, link[0], 0, "link", link[1])
             continue
@@ -198,7 +198,8 @@ def _in_numbers(node: Node, knob: str, word: str) -> Iterator[KnobExpression]:
                 yield KnobExpression(node, knob, index, "expression", part.expression)
 
 
-def _link_of(word: str) -> tuple[str, str] | None:
+def link_of(word: str) -> tuple[str, str] | None:
+    """Return the name and the target in the definition of a Link knob, None for another word."""
     try:
         words = list_words(word[1:-1])
     except DamagedWordError:
@@ -215,7 +216,7 @@ def references(node: Node, knob: str = "") -> list[Union[Reference, Broken]]:
     Of what an Expression node computes for every pixel only names of knobs of other nodes are told.
     """
     found = [each for source in expressions(node) if knob in ("", source.knob) for each in _of(source)]
-    found.extend(each for source in _pixel_expressions(node) if knob in ("", source.knob) for each in _of_pixels(source))
+    found.extend(each for source in pixel_expressions(node) if knob in ("", source.knob) for each in _of_pixels(source))
     return found
 
 
@@ -251,10 +252,15 @@ def _mentions(document: Document) -> Mentions:
     return document.keep(Mentions).refresh(document, _text_with_names)
 
 
+def naming(target: Node) -> list[Node]:
+    """Return the nodes whose expressions or texts hold the name of `target`, in the order of the file."""
+    return _in_file_order(_mentions(target.document).by_name(target))
+
+
 def _text_with_names(node: Node) -> str:
     """Return the text that the names in a node's expressions stand in; "" for a node that has none, as most have."""
     body = node.text.body
-    if not _may_have_expressions(body) and (node.class_name not in _PIXEL_CLASSES or "expr" not in body):
+    if not _may_have_expressions(body) and (node.class_name not in PIXEL_CLASSES or "expr" not in body):
         return ""
     return _ESCAPED.sub(" ", body) if "\\" in body else body
 
@@ -305,8 +311,9 @@ def _of_program(source: KnobExpression, text: str, shape: KnobShape | None, *, t
     return found
 
 
-def _pixel_expressions(node: Node) -> Iterator[KnobExpression]:
-    if node.class_name not in _PIXEL_CLASSES or "expr" not in node.text.body:
+def pixel_expressions(node: Node) -> Iterator[KnobExpression]:
+    """Yield the expressions that a node computes its pixels with."""
+    if node.class_name not in PIXEL_CLASSES or "expr" not in node.text.body:
         return
     text = node.text
     for span in text.spans:
@@ -318,7 +325,7 @@ def _of_pixels(source: KnobExpression) -> list[Reference]:
     """Return the names of knobs of other nodes; what is none may be a channel or a variable of the node."""
     found: list[Reference] = []
     for match in _PATH.finditer(source.text):
-        if "." in match.group() and match.group().partition(".")[0] not in _PIXEL_CLASSES[source.node.class_name]:
+        if "." in match.group() and match.group().partition(".")[0] not in PIXEL_CLASSES[source.node.class_name]:
             reference = _reference(source, match.group(), None)
             if reference.status == "resolved" and reference.target is not source.node:
                 found.append(reference)
@@ -382,153 +389,3 @@ def _reference(source: KnobExpression, name: str, shape: KnobShape | None) -> Re
     if isinstance(place, Computed):
         return Reference(source, name, "resolved", place.node, ".".join(place.fields))
     return Reference(source, name, "resolved", place)
-
-
-# Renaming
-
-
-def renamed(node: Node, text: str, target: Node, name: str) -> str:
-    """Return an expression or Tcl text of `node` as it reads when `target` is called `name`.
-
-    Only words that lead to `target` itself are changed, so another node of that name in another group keeps its own.
-    """
-    old = target.name
-    own = target.clone_of or target
-
-    def put(match: re.Match[str]) -> str:
-        path = match.group()
-        return _renamed_path(node, path, own, target, old, name)
-
-    return _PATH.sub(put, text)
-
-
-def _renamed_path(node: Node, path: str, own: Node, target: Node, old: str, name: str) -> str:
-    words = path.split(".")
-    for at, word in enumerate(words):
-        if word != old:
-            continue
-        place: Place = resolve(node, ".".join(words[: at + 1]))
-        if (
-            isinstance(place, Node)
-            and (place is target or (place.clone_of or place) is own)
-            and step_to_node(node, word) is None
-        ):
-            words[at] = name
-            return ".".join(words)
-    return path
-
-
-def rename_edits(target: Node, name: str) -> list[tuple[Node, str]]:
-    """Return the nodes whose expressions name `target`, each with its new body for :meth:`Document.set_body`.
-
-    Ask before the renaming, set the bodies, then rename: the names are followed in the script as it stands.
-    """
-    edits: list[tuple[Node, str]] = []
-    for node in _in_file_order(_mentions(target.document).by_name(target)):
-        changed = _renamed_body(node, lambda text, node=node: renamed(node, text, target, name))  # type: ignore[misc]
-        if changed != node.text.body:
-            edits.append((node, changed))
-    return edits
-
-
-def _renamed_body(node: Node, change: Callable[[str], str]) -> str:
-    text = node.text
-    body = text.body
-    shown = {(each.knob, each.kind) for each in (*expressions(node), *_pixel_expressions(node))}
-    of_inputs = _PIXEL_CLASSES.get(node.class_name, ())
-    for span in reversed(text.spans):
-        word = text.word(span)
-        if span.name == "addUserKnob":
-            new = _renamed_link(word, change) if word.startswith("{41 ") else word
-        elif (span.name, "tcl") in shown:
-            new = _renamed_text(word, change)
-        elif (span.name, "expression") in shown:
-            new = _renamed_value(word, change)
-        elif (span.name, "pixels") in shown:
-            new = _renamed_pixels(word, of_inputs, change)
-        else:
-            continue
-        if new != word:
-            body = body[: span.value_start] + new + body[span.value_end :]
-    return body
-
-
-def _renamed_pixels(word: str, of_inputs: tuple[str, ...], change: Callable[[str], str]) -> str:
-    """Change paths to knobs; a name that stands alone is a channel, and one of `of_inputs` begins those of an input."""
-
-    def put(match: re.Match[str]) -> str:
-        path = match.group()
-        return change(path) if "." in path and path.partition(".")[0] not in of_inputs else path
-
-    value = unquote(word)
-    changed = _PATH.sub(put, value)
-    return word if changed == value else quote(changed)
-
-
-def _renamed_text(word: str, change: Callable[[str], str]) -> str:
-    if word.startswith("{"):
-        # In braces a bracket is written with its backslash, which has to stay.
-        return _changed_scripts(word.replace("\\[", "\0["), change).replace("\0[", "\\[")
-    value = unquote(word)
-    changed = _changed_scripts(value, change)
-    return word if changed == value else quote(changed)
-
-
-def _changed_scripts(text: str, change: Callable[[str], str]) -> str:
-    """Change what stands in brackets only; the rest of a label is prose."""
-    made: list[str] = []
-    depth = start = 0
-    pos = 0
-    while pos < len(text):
-        mark = text[pos]
-        if mark == "\\":
-            pos += 2
-            continue
-        if mark == "[":
-            if not depth:
-                made.append(text[start:pos])
-                start = pos
-            depth += 1
-        elif mark == "]" and depth:
-            depth -= 1
-            if not depth:
-                made.append(change(text[start : pos + 1]))
-                start = pos + 1
-        pos += 1
-    return "".join([*made, text[start:]])
-
-
-def _renamed_value(word: str, change: Callable[[str], str]) -> str:
-    value = parse_value(word)
-    text = word
-    for view in value.views:
-        for index, part in enumerate(value.views[view]):
-            if not part.has_expression:
-                continue
-            new = change(part.expression)
-            if new != part.expression:
-                text = parse_value(text).with_component(index, replace(part, text=_with_expression(part.text, new)), view=view)
-    return text
-
-
-def _with_expression(text: str, expression: str) -> str:
-    """Return an element ``{expression i keys}`` with its first word replaced."""
-    first = list_words(text[1:-1])[0]
-    start = text.index(first, 1)
-    word = "{" + expression + "}" if first.startswith("{") else quote(expression)
-    return text[:start] + word + text[start + len(first) :]
-
-
-def _renamed_link(word: str, change: Callable[[str], str]) -> str:
-    link = _link_of(word)
-    if link is None:
-        return word
-    new = change(link[1])
-    if new == link[1]:
-        return word
-    at = re.search(r"\sT\s+", word)
-    if at is None:
-        return word
-    start = at.end()
-    old = next((each for each in list_words(word[start:-1])), "")
-    return word[:start] + quote(new) + word[start + len(old) :]
