@@ -8,8 +8,9 @@ a script has called. Until then the script runs at its full speed; nothing is tr
 
 A script that catches it is given a moment to tidy up; then it is raised again at every line and turn of a loop, so that no
 ``except`` can hold it. What cannot be ended is one long call of native code, such as a render, a sum over a billion numbers or
-a search by a pattern that goes astray: it ends first. Threads that a script has started are not ended. Waiting for a pipe or a
-socket is ended on Linux and macOS only.
+a search by a pattern that goes astray: it ends first. A script that was started on another thread than the main one, which the
+panel never does, is ended only if it does not catch everything: there Python itself can raise, and nothing can insist. Threads
+that a script has started are not ended. Waiting for a pipe or a socket is ended on Linux and macOS only.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import sys
 import threading
@@ -119,13 +120,15 @@ def test_a_script_may_tidy_up_before_it_ends(any_host):
 
 
 def test_another_thread_is_ended_by_the_deadline(any_host, script):
-    """Without the main thread there are no signals; Python's own way ends what is between two steps."""
+    """Without the main thread there are no signals; Python's own way ends what does not catch it."""
     host = DocumentHost(nk.loads(script))
     before = host.snapshot()
     watch = Interruption(deadline=0.1)
     results = []
-    code = "nuke.createNode('Blur')\n" + SWALLOWS
-    worker = threading.Thread(target=lambda: results.append(host.run_python(code, title="x", watch=watch)))
+    code = "nuke.createNode('Blur')\n" + BUSY
+    run = functools.partial(host.run_python, code, title="x", watch=watch)
+    # Should it not end, it must not keep the process from ending.
+    worker = threading.Thread(target=lambda: results.append(run()), daemon=True)
     worker.start()
     worker.join(30)
     assert not worker.is_alive()

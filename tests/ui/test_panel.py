@@ -72,7 +72,7 @@ def test_typing_and_enter_streams_an_answer(qtbot, panel, controller, server):
     server.gate.set()
     qtbot.waitUntil(lambda: "Hello there." in _said(panel), timeout=LIMIT)
     _idle(qtbot, controller)
-    assert panel.composer.send.text() == "Send"
+    qtbot.waitUntil(lambda: panel.composer.send.text() == "Send", timeout=LIMIT)
     assert "What is spill?" in _said(panel)
     assert panel.header.title.text() == "What is spill?"
     assert panel.composer.meter.text() == "1,234 tokens"
