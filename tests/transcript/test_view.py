@@ -166,14 +166,15 @@ def test_code_of_many_parts_is_copied_whole(code_reader):
     assert code_reader.actions == [("copy", code, "tcl")]
 
 
-def test_code_actions_are_chosen_and_run_is_for_python(code_reader):
-    code_reader.view.add_message("assistant", "```blinkscript\nkernel A {}\n```")
-    assert "Run blinkscript code block" not in code_reader.buttons()
-    assert "Insert blinkscript code block" in code_reader.buttons()
+def test_code_actions_are_chosen_and_run_is_for_what_nuke_runs(code_reader):
+    code_reader.view.add_message("assistant", "```blinkscript\nkernel A {}\n```\n\n```json\n{}\n```")
+    assert "Run blinkscript code block" in code_reader.buttons()
+    assert "Run json code block" not in code_reader.buttons()
     code_reader.view.set_code_actions(("copy",))
     assert {name for name in code_reader.buttons() if "code block" in name} == {
         "Copy python code block",
         "Copy blinkscript code block",
+        "Copy json code block",
     }
 
 
