@@ -9,6 +9,7 @@ import asyncio
 import math
 import ssl
 from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -193,7 +194,9 @@ async def exchange(
             proxy_auth=aiohttp.BasicAuth(user, password) if user else None,
         )
     finally:
-        _current.reset(before)
+        # One that is thrown away with its loop ends in another context, which has no value of ours.
+        with suppress(ValueError):
+            _current.reset(before)
         if attempt.watch is not None:
             attempt.watch.stop()
     if progress.late:
