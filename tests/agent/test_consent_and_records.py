@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 
 import pytest
 
 from nuke_ai_panel import nk
-from nuke_ai_panel.agent.session import ChatSession
 from nuke_ai_panel.agent.session_events import ProposalApplied, ProposalRejected, ProposalReviewed
-from nuke_ai_panel.credentials import Credentials
 from nuke_ai_panel.errors import ProposalError
-from nuke_ai_panel.hosts.document_host import DocumentHost
-from nuke_ai_panel.settings import SettingsStore
-
-SCRIPT = b"""version 15.1 v3
-Root {
- name /shots/a.nk
-}
-Constant {
- inputs 0
- name Constant1
-}
-Grade {
- white 1.5
- name Grade1
- selected true
-}
-"""
 
 
 def block(code: str) -> str:
@@ -39,34 +21,9 @@ def white(value: float) -> str:
     return block(f"nuke.toNode('Grade1')['white'].setValue({value})")
 
 
-class Conversation:
-    def __init__(self, folder, model, **settings) -> None:
-        self.model = model
-        self.folder = folder
-        store = SettingsStore(folder / "settings.json", environ={})
-        store.save({"servers.ollama.base_url": model.url, "servers.openrouter.enabled": False, **settings})
-        self.host = DocumentHost(nk.loads(SCRIPT))
-        self.session = ChatSession(self.host, store, Credentials(), records_folder=folder / "records")
-        self.session.select_model("ollama", "scripted")
-        self.events: list[object] = []
-        self.session.subscribe(self.events.append)
-
-    def of(self, kind: type) -> list:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    def run(self, work) -> None:
-        async def main() -> None:
-            try:
-                await asyncio.wait_for(work(), 120)
-            finally:
-                await self.session.aclose()
-
-        asyncio.run(main())
-
-
 @pytest.fixture
-def converse(tmp_path, scripted):
-    return lambda *answers, **settings: Conversation(tmp_path, scripted(*answers, capabilities=("completion",)), **settings)
+def converse(converse):
+    return functools.partial(converse, records=True)
 
 
 def policy(folder, **rules) -> str:
@@ -140,6 +97,7 @@ def test_a_new_conversation_begins_without_consent(converse):
 def test_every_turn_has_a_checkpoint_to_go_back_to(converse):
     talk = converse(white(2), white(3))
     session = talk.session
+    original = talk.host.snapshot()
 
     async def work() -> None:
         await session.send("Brighter")
@@ -153,7 +111,7 @@ def test_every_turn_has_a_checkpoint_to_go_back_to(converse):
     assert session.restore(second.id).ok
     assert talk.host.node("Grade1").knobs["white"] == "2"
     assert session.restore(first.id).ok
-    assert not nk.diff(nk.loads(SCRIPT), nk.loads(talk.host.snapshot()))
+    assert not nk.diff(nk.loads(original), nk.loads(talk.host.snapshot()))
     assert talk.host.undo()
     assert talk.host.node("Grade1").knobs["white"] == "2"
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
-from nuke_ai_panel import nk
-from nuke_ai_panel.agent.session import ChatSession
 from nuke_ai_panel.agent.session_events import (
     AnswerFinished,
     NoticeArrived,
@@ -19,26 +16,7 @@ from nuke_ai_panel.agent.session_events import (
     RoundBegan,
     TextArrived,
 )
-from nuke_ai_panel.cli.demo_server import DemoServer
-from nuke_ai_panel.credentials import Credentials
 from nuke_ai_panel.errors import ProposalError
-from nuke_ai_panel.hosts.document_host import DocumentHost
-from nuke_ai_panel.settings import SettingsStore
-
-SCRIPT = b"""version 15.1 v3
-Root {
- name /shots/a.nk
-}
-Constant {
- inputs 0
- name Constant1
-}
-Grade {
- white 1.5
- name Grade1
- selected true
-}
-"""
 
 
 def block(code: str) -> str:
@@ -49,53 +27,6 @@ WRONG = block("import nuke\nnuke.toNode('Grade1')['whitepoynt'].setValue(2)")
 WRONG_TOO = block("import nuke\nnode = nuke.toNode('Grade1')\nnode['wite'].setValue(2)")
 RAISES = block("import nuke\nraise RuntimeError('no ' + nuke.toNode('Grade1').name())")
 RIGHT = block("import nuke\nnuke.toNode('Grade1')['white'].setValue(2)")
-
-
-class Conversation:
-    """A session whose model gives `answers` one after the other, the last one again and again."""
-
-    def __init__(self, folder, answers: Sequence[str], **changes) -> None:
-        self.prompts: list[str] = []
-        self._answers = list(answers)
-        self.server = DemoServer(pause=0, answer=self._answer)
-        store = SettingsStore(folder / "settings.json", environ={})
-        store.save({"servers.ollama.base_url": self.server.start(), "servers.openrouter.enabled": False, **changes})
-        self.host = DocumentHost(nk.loads(SCRIPT))
-        self.session = ChatSession(self.host, store, Credentials())
-        self.events: list[object] = []
-        self.session.subscribe(self.events.append)
-
-    def _answer(self, prompt: str) -> str:
-        self.prompts.append(prompt)
-        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-
-    def run(self, work) -> None:
-        async def main() -> None:
-            try:
-                await asyncio.wait_for(work(), 120)
-            finally:
-                await self.session.aclose()
-
-        asyncio.run(main())
-
-    def ask(self, text: str = "Make it brighter") -> None:
-        self.run(lambda: self.session.send(text))
-
-    def of(self, kind: type) -> list:
-        return [event for event in self.events if isinstance(event, kind)]
-
-
-@pytest.fixture
-def converse(tmp_path):
-    made: list[Conversation] = []
-
-    def start(*answers: str, **changes) -> Conversation:
-        made.append(Conversation(tmp_path, answers, **changes))
-        return made[-1]
-
-    yield start
-    for each in made:
-        each.server.stop()
 
 
 def test_a_failed_script_goes_back_and_the_corrected_one_is_offered(converse):
@@ -116,7 +47,7 @@ def test_a_failed_script_goes_back_and_the_corrected_one_is_offered(converse):
 def test_the_model_is_told_the_error_the_code_and_the_nodes_concerned(converse):
     talk = converse(WRONG, RIGHT)
     talk.ask()
-    told = talk.prompts[-1]
+    told = talk.asked()
     assert "whitepoynt" in told
     assert "nuke.toNode('Grade1')['whitepoynt'].setValue(2)" in told
     assert "- Grade1 (Grade)" in told
@@ -159,7 +90,7 @@ def test_it_is_switched_off_by_a_setting(converse):
     talk = converse(WRONG, RIGHT, auto_fix=False)
     talk.ask()
     assert not talk.of(RoundBegan)
-    assert len(talk.prompts) == 1
+    assert len(talk.model.asked) == 1
 
 
 def test_cancel_stops_a_round(converse):
@@ -205,6 +136,6 @@ def test_a_run_that_failed_is_sent_back_when_the_artist_asks(converse):
             await talk.session.fix(99)
 
     talk.run(work)
-    assert "All it had done was taken back" in talk.prompts[-1]
-    assert "RuntimeError: no Grade1" in talk.prompts[-1]
+    assert "All it had done was taken back" in talk.asked()
+    assert "RuntimeError: no Grade1" in talk.asked()
     assert talk.of(ProposalReviewed)[-1].review.is_sound

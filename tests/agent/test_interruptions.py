@@ -7,8 +7,6 @@ import json
 
 import pytest
 
-from nuke_ai_panel import nk
-from nuke_ai_panel.agent.session import ChatSession
 from nuke_ai_panel.agent.session_events import (
     AnswerFinished,
     NoticeArrived,
@@ -20,11 +18,8 @@ from nuke_ai_panel.agent.session_events import (
     TextArrived,
     ToolAnswered,
 )
-from nuke_ai_panel.credentials import Credentials
 from nuke_ai_panel.errors import ProposalError
-from nuke_ai_panel.hosts.document_host import DocumentHost
 from nuke_ai_panel.scripting.proposal import ScriptProposal
-from nuke_ai_panel.settings import SettingsStore
 
 SCRIPT = b"""version 15.1 v3
 Root {
@@ -51,46 +46,11 @@ def white(value: float) -> str:
 WRONG = block("nuke.toNode('Grade1')['whitepoynt'].setValue(2)")
 
 
-class Conversation:
-    def __init__(self, folder, model, **settings) -> None:
-        self.model = model
-        store = SettingsStore(folder / "settings.json", environ={})
-        store.save({"servers.ollama.base_url": model.url, "servers.openrouter.enabled": False, **settings})
-        self.host = DocumentHost(nk.loads(SCRIPT))
-        self.session = ChatSession(self.host, store, Credentials(), records_folder=folder / "records")
-        self.session.select_model("ollama", "scripted")
-        self.events: list[object] = []
-        self.session.subscribe(self.events.append)
-
-    def of(self, kind: type) -> list:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    def on(self, kind: type, act) -> None:
-        """Call `act` in the middle of the emission of an event of `kind`."""
-        self.session.subscribe(lambda event: act(event) if isinstance(event, kind) else None)
-
-    def soon_on(self, kind: type, act) -> None:
-        """Call `act` after an event of `kind`, in a turn of the loop of its own as a click would."""
-        self.on(kind, lambda event: asyncio.get_running_loop().call_soon(act, event))
-
-    def run(self, work) -> None:
-        async def main() -> None:
-            try:
-                await asyncio.wait_for(work(), 60)
-            finally:
-                await self.session.aclose()
-
-        asyncio.run(main())
-
-    def asked(self, number: int = -1) -> str:
-        return self.model.asked[number]["messages"][-1]["content"]
-
-
 @pytest.fixture
-def converse(tmp_path, scripted):
-    def start(*answers, tools=False, **settings):
+def converse(converse):
+    def start(*answers, tools=False, **options):
         capabilities = ("completion", "tools") if tools else ("completion",)
-        return Conversation(tmp_path, scripted(*answers, capabilities=capabilities), **settings)
+        return converse(*answers, capabilities=capabilities, script=SCRIPT, records=True, **options)
 
     return start
 

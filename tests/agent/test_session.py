@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
 from nuke_ai_panel import nk
-from nuke_ai_panel.agent.session import ChatSession
 from nuke_ai_panel.agent.session_events import (
     AnswerCancelled,
     AnswerFailed,
@@ -18,14 +15,11 @@ from nuke_ai_panel.agent.session_events import (
     ProposalApplied,
     ProposalReviewed,
     SessionCleared,
-    SessionEvent,
     TextArrived,
 )
 from nuke_ai_panel.cli.demo_server import DemoServer
-from nuke_ai_panel.credentials import Credentials
 from nuke_ai_panel.errors import ConnectionFailedError, HostError, ProposalError, ValidationError
 from nuke_ai_panel.hosts.document_host import DocumentHost
-from nuke_ai_panel.settings import SettingsStore
 
 SCRIPT = b"""version 15.1 v3
 Root {
@@ -50,34 +44,9 @@ def server():
         yield running
 
 
-class Conversation:
-    """A session on a real document and a real server, and the events it emitted."""
-
-    def __init__(self, folder: Path, address: str, **environ: str) -> None:
-        store = SettingsStore(folder / "settings.json", environ=environ)
-        store.save({"servers.ollama.base_url": address, "servers.openrouter.enabled": False})
-        self.host = DocumentHost(nk.loads(SCRIPT))
-        self.session = ChatSession(self.host, store, Credentials())
-        self.store = store
-        self.events: list[SessionEvent] = []
-        self.session.subscribe(self.events.append)
-
-    def run(self, work: Callable[[], Awaitable[object]]) -> None:
-        async def main() -> None:
-            try:
-                await asyncio.wait_for(work(), 60)
-            finally:
-                await self.session.aclose()
-
-        asyncio.run(main())
-
-    def of(self, kind: type) -> list:
-        return [event for event in self.events if isinstance(event, kind)]
-
-
 @pytest.fixture
-def conversation(tmp_path, server):
-    return Conversation(tmp_path, server.url)
+def conversation(begin, server):
+    return begin(server.url)
 
 
 def test_send_streams_an_answer_and_reviews_its_script_without_touching_the_host(conversation):
@@ -132,8 +101,8 @@ def test_cancel_keeps_what_came_and_the_next_prompt_works(conversation):
     assert not conversation.of(ProposalReviewed)
 
 
-def test_a_failed_answer_is_an_event_and_retry_asks_again(tmp_path, server):
-    conversation = Conversation(tmp_path, CLOSED_PORT)
+def test_a_failed_answer_is_an_event_and_retry_asks_again(begin, server):
+    conversation = begin(CLOSED_PORT)
     session = conversation.session
     session.select_model("ollama", "demo")
 
@@ -150,14 +119,14 @@ def test_a_failed_answer_is_an_event_and_retry_asks_again(tmp_path, server):
     assert [message.role for message in session.messages] == ["user", "assistant"]
 
 
-def test_no_reachable_model_says_what_was_tried(tmp_path):
-    conversation = Conversation(tmp_path, CLOSED_PORT)
+def test_no_reachable_model_says_what_was_tried(begin):
+    conversation = begin(CLOSED_PORT)
     conversation.run(lambda: conversation.session.send("hello"))
     assert "No model is reachable" in str(conversation.of(AnswerFailed)[0].error)
 
 
-def test_local_only_refuses_an_address_that_is_not_on_this_machine(tmp_path):
-    conversation = Conversation(tmp_path, "http://gpu.studio.example:11434", NUKE_AI_PANEL_LOCAL_ONLY="1")
+def test_local_only_refuses_an_address_that_is_not_on_this_machine(begin):
+    conversation = begin("http://gpu.studio.example:11434", environ={"NUKE_AI_PANEL_LOCAL_ONLY": "1"})
     conversation.session.select_model("ollama", "demo")
     conversation.run(lambda: conversation.session.send("hello"))
     assert "Local only" in str(conversation.of(AnswerFailed)[0].error)

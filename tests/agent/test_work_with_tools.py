@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 
 import pytest
 
-from nuke_ai_panel import nk
-from nuke_ai_panel.agent.session import ChatSession
 from nuke_ai_panel.agent.session_events import (
     AnswerCancelled,
     AnswerFinished,
@@ -20,62 +19,11 @@ from nuke_ai_panel.agent.session_events import (
     ToolAnswered,
     ToolCalled,
 )
-from nuke_ai_panel.credentials import Credentials
-from nuke_ai_panel.hosts.document_host import DocumentHost
-from nuke_ai_panel.settings import SettingsStore
-
-SCRIPT = b"""version 15.1 v3
-Root {
- name /shots/a.nk
-}
-Constant {
- inputs 0
- name Constant1
-}
-Grade {
- white 1.5
- name Grade1
- selected true
-}
-"""
-
-
-class Conversation:
-    def __init__(self, folder, model) -> None:
-        self.model = model
-        store = SettingsStore(folder / "settings.json", environ={})
-        store.save({"servers.ollama.base_url": model.url, "servers.openrouter.enabled": False})
-        self.host = DocumentHost(nk.loads(SCRIPT))
-        self.session = ChatSession(self.host, store, Credentials())
-        self.session.select_model("ollama", "scripted")
-        self.events: list[object] = []
-        self.session.subscribe(self.events.append)
-
-    def of(self, kind: type) -> list:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    def run(self, work) -> None:
-        async def main() -> None:
-            try:
-                await asyncio.wait_for(work(), 120)
-            finally:
-                await self.session.aclose()
-
-        asyncio.run(main())
-
-    def on_review(self, decide) -> None:
-        """Let `decide` press a button of each review card, in a turn of the loop of its own as a click would."""
-
-        def listen(event: object) -> None:
-            if isinstance(event, ProposalReviewed):
-                asyncio.get_running_loop().call_soon(decide, event.proposal_id)
-
-        self.session.subscribe(listen)
 
 
 @pytest.fixture
-def converse(tmp_path, scripted):
-    return lambda *answers, **options: Conversation(tmp_path, scripted(*answers, **options))
+def converse(converse):
+    return functools.partial(converse, capabilities=("completion", "tools"))
 
 
 def set_white(value: str, call) -> dict:
