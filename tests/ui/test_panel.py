@@ -465,12 +465,6 @@ def test_what_the_model_sees_is_shown(panel):
     assert panel.composer.sees.text() == "Sees Grade1 selected, 2 nodes"
 
 
-def test_explain_without_a_selection_says_what_to_do(panel, controller, host):
-    host.document.select(host.document.node("Grade1"), False)
-    assert controller.explain_selected() is False
-    assert panel.notice.text() == "Select the nodes to explain first."
-
-
 @pytest.mark.parametrize("size", [13, 18])
 def test_no_button_is_cut_at_420_pixels(qtbot, panel, controller, server, store, size):
     store.save({"font_size": size})

@@ -58,7 +58,6 @@ _log = logging.getLogger(__name__)
 
 #: Seconds of work on the main thread before the interface gets its turn; a frame has 16 ms.
 _SLICE = 0.006
-_EXPLAIN = "Explain the selected nodes: what they do together, and what stands out in their settings."
 
 
 @dataclass(frozen=True)
@@ -217,13 +216,6 @@ class PanelController(QtCore.QObject):
     def generate(self, text: str) -> bool:
         """Ask for a script that does `text`."""
         return self.send(text, mode="generate")
-
-    def explain_selected(self) -> bool:
-        """Ask what the selected nodes do; a notice says so when none is selected."""
-        if not self.host.selected():
-            self.notice.emit("Select the nodes to explain first.")
-            return False
-        return self.send(_EXPLAIN, mode="ask")
 
     def retry(self) -> bool:
         """Ask the last prompt again; what its answer proposed and nobody has decided on is withdrawn."""
@@ -476,16 +468,16 @@ class PanelController(QtCore.QObject):
     def suggestions(self) -> Sequence[str]:
         """Return a few things to ask about the open script as it is now."""
         try:
-            selected = list(self.host.selected())
+            selected = list(self.host.selected_paths())
             counts = self.host.class_counts()
         except NukeAIPanelError as error:
             _log.warning("The script could not be read for suggestions: %s", error)
             return ()
         found: list[str] = []
         if selected:
-            names = ", ".join(node.path for node in selected[:2]) + (" and the rest" if len(selected) > 2 else "")
+            names = ", ".join(selected[:2]) + (" and the rest" if len(selected) > 2 else "")
             found.append(f"Explain {names}")
-            found.append(f"Add a Grade after {selected[0].path}")
+            found.append(f"Add a Grade after {selected[0]}")
         elif counts:
             found.append("Explain what this script does")
         if counts.get("Read", 0) > 1:

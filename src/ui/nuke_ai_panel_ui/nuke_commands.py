@@ -187,7 +187,7 @@ def _use(prompts: list[PromptTemplate], problems: list[str], name: str, values: 
         said = next((problem for problem in problems if f"{name}.md" in problem), f"There is no prompt {name!r} any more.")
         panel_controller.notice.emit(said)
         return
-    if template.needs_selection and not panel_controller.host.selected():
+    if template.needs_selection and not panel_controller.host.selected_paths():
         show_panel()
         panel_controller.notice.emit("Select the nodes it is about first.")
         return
@@ -204,7 +204,7 @@ def _use(prompts: list[PromptTemplate], problems: list[str], name: str, values: 
 def _send(template: PromptTemplate, values: dict[str, str]) -> None:
     show_panel()
     panel_controller = controller()
-    selected = ", ".join(node.path for node in panel_controller.host.selected())
+    selected = ", ".join(panel_controller.host.selected_paths())
     known = {"selection": selected or "the outputs", "script": panel_controller.host.script_name() or "this script"}
     try:
         panel_controller.send(template.fill({**known, **values}), mode=template.mode, target=values.get("knob", "").strip())
