@@ -52,6 +52,7 @@ LONG = (
     "tests/faults",
     "tests/faults_of_proposals",
     "tests/files",
+    "tests/house",
     "tests/nk",
     "tests/secrets",
     "tests/serve",
@@ -62,11 +63,12 @@ EVERYWHERE = ("3.9",)
 SAME_EVERYWHERE = (
     "tests/agent_tools",
     "tests/batch",
+    "tests/faults",
     "tests/faults_of_proposals",
+    "tests/house",
     "tests/secrets",
     "tests/serve",
     "tests/tasks",
-    "tests/house",
 )
 
 #: Pythons between two others with the same Qt, and what may yet differ there: the loop, Qt, what runs and stops generated code.
@@ -137,8 +139,7 @@ def core(session: nox.Session) -> None:
     """Run the tests of the core where no Qt is installed."""
     _install(session, "test")
     session.run("python", "-c", "import importlib.util as u; assert not u.find_spec('PySide6') and not u.find_spec('PySide2')")
-    left_out = ("tests/hosts", *LONG)
-    session.run("pytest", "-q", *IN_PARALLEL, *(session.posargs or ["tests", *(f"--ignore={path}" for path in left_out)]))
+    session.run("pytest", "-q", *IN_PARALLEL, *(session.posargs or (*RUN_BETWEEN, "tests/cli", "tests/settings")))
 
 
 @nox.session
