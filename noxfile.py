@@ -71,18 +71,9 @@ SAME_EVERYWHERE = (
     "tests/tasks",
 )
 
-#: Pythons between two others with the same Qt, and what may yet differ there: the loop, Qt, what runs and stops generated code.
-BETWEEN = ("3.10", "3.12")
-RUN_BETWEEN = (
-    "tests/agent",
-    "tests/aio",
-    "tests/api",
-    "tests/host_loop",
-    "tests/net",
-    "tests/nuke",
-    "tests/scripting",
-    "tests/ui",
-)
+#: What may differ from Python to Python with the same Qt: the loop, the wire, Qt, what runs and stops generated code.
+TELLING = ("tests/agent", "tests/aio", "tests/api", "tests/host_loop", "tests/net", "tests/nuke", "tests/scripting", "tests/ui")
+RUN_HERE = {"3.10": TELLING, "3.12": TELLING, "3.13": (*TELLING, "tests/providers", "tests/transcript")}
 
 
 def _requirements(extras: str) -> list[str]:
@@ -130,7 +121,7 @@ def matrix(session: nox.Session) -> None:
     _install(session, "qt,test,test-qt")
     # The real host application brings its own Python and Qt: `test` has met it once, and it is the same one here.
     left_out = ["tests/hosts", *(SAME_EVERYWHERE if session.python in EVERYWHERE else LONG)]
-    chosen = list(RUN_BETWEEN) if session.python in BETWEEN else ["tests", *(f"--ignore={path}" for path in left_out)]
+    chosen = RUN_HERE.get(str(session.python), ("tests", *(f"--ignore={path}" for path in left_out)))
     session.run("pytest", "-q", *IN_PARALLEL, *(session.posargs or chosen))
 
 
