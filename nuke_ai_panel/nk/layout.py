@@ -264,16 +264,28 @@ class _Placing:
         """Return the first free place: the column of `x` down the rows, then the columns beside it."""
         width, height = _size(node)
         own = {node, *node.inputs, *node.dependents}
-        near = [wire for wire in self._wires if not (wire[0] in own and wire[1] in own)]
+        top, bottom = min(rows), max(rows) + height
+        near = [
+            wire
+            for wire in self._wires
+            if max(wire[3], wire[5]) > top and min(wire[3], wire[5]) < bottom and not (wire[0] in own and wire[1] in own)
+        ]
         # First a place near by to which a straight wire leads, then any that is clear of wires, then any.
         for straight, clear_of_wires in ((True, True), (False, True), (False, False)):
             for distance in range(_NEAR_COLUMNS if straight else _MOST_COLUMNS):
                 for side in sides if distance else (0,):
+                    left = x + side * distance * COLUMN
+                    # Only these can run through a place in this column.
+                    column: list[_Wire] | None = None
                     for y in rows:
-                        area = Rectangle(x + side * distance * COLUMN, y, x + side * distance * COLUMN + width, y + height)
+                        area = Rectangle(left, y, left + width, y + height)
                         if not self._is_free(area):
                             continue
-                        if clear_of_wires and any(_crosses(wire, area) for wire in near):
+                        if column is None:
+                            column = [
+                                wire for wire in near if max(wire[2], wire[4]) > left and min(wire[2], wire[4]) < left + width
+                            ]
+                        if clear_of_wires and any(_crosses(wire, area) for wire in column):
                             continue
                         if straight and self._hides(node, area):
                             continue
