@@ -54,6 +54,7 @@ def _install_nuke_ai_panel() -> None:
         """Return path, title, shortcut and kind of the tools that the artist has saved."""
         import os
 
+        # What nuke_ai_panel.settings.config_folder says, written out: nothing of the panel's is imported at the start.
         folder = os.environ.get("NUKE_AI_PANEL_CONFIG_DIR") or ""
         if not folder and os.name == "nt":
             folder = os.path.join(os.environ.get("APPDATA") or os.path.expanduser("~/AppData/Roaming"), "nuke-ai-panel")

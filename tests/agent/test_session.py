@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from nuke_ai_panel import nk
 from nuke_ai_panel.agent.session_events import (
     AnswerCancelled,
     AnswerFailed,
@@ -21,20 +20,6 @@ from nuke_ai_panel.cli.demo_server import DemoServer
 from nuke_ai_panel.errors import ConnectionFailedError, HostError, ProposalError, ValidationError
 from nuke_ai_panel.hosts.document_host import DocumentHost
 
-SCRIPT = b"""version 15.1 v3
-Root {
- name /shots/a.nk
-}
-Constant {
- inputs 0
- name Constant1
-}
-Grade {
- white 1.5
- name Grade1
- selected true
-}
-"""
 CLOSED_PORT = "http://127.0.0.1:9"
 
 
@@ -168,7 +153,7 @@ class UnreadableHost(DocumentHost):
 
 
 def test_a_host_that_cannot_be_read_is_asked_without_its_script(conversation):
-    conversation.session.host = UnreadableHost(nk.loads(SCRIPT))
+    conversation.session.host = UnreadableHost(conversation.host.document)
     conversation.run(lambda: conversation.session.send("hello"))
     assert conversation.of(AnswerFinished)
     assert "ten nodes only" in conversation.of(PromptAdded)[0].context
