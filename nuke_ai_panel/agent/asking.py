@@ -87,8 +87,9 @@ class Asking:
         try:
             context = None
             if not is_fix:
+                # Before anything is waited for: an answer that is stopped now has its question above it.
+                self._tell(PromptAdded(text))
                 context = await gather(self.host, text, budget=self.context_budget, without=self.context_without)
-                self._tell(PromptAdded(text, context.line))
             settings = await self.settings()
             provider, model = await self.servers.pick(settings)
             # A process for the dry run starts while the answer is on its way.

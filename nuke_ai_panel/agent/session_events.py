@@ -37,10 +37,9 @@ RoundReason = Literal["tools", "fix"]
 
 @dataclass(frozen=True)
 class PromptAdded:
-    """The artist's message was stored; ``context`` is one line on what the model is told with it."""
+    """The artist's message was taken; the first event of every prompt."""
 
     text: str
-    context: str = ""
 
 
 @dataclass(frozen=True)

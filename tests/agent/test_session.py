@@ -156,7 +156,7 @@ def test_a_host_that_cannot_be_read_is_asked_without_its_script(conversation):
     conversation.session.host = UnreadableHost(conversation.host.document)
     conversation.run(lambda: conversation.session.send("hello"))
     assert conversation.of(AnswerFinished)
-    assert "ten nodes only" in conversation.of(PromptAdded)[0].context
+    assert "ten nodes only" in conversation.session.context_line()
 
 
 def test_list_models_reports_each_provider(conversation):

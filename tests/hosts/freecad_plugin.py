@@ -27,6 +27,7 @@ DIALOG_SECONDS = 1.0
 REPORT: dict[str, object] = {"python": list(sys.version_info[:2]), "binding": BINDING, "qt": QtCore.qVersion()}
 application = QtWidgets.QApplication.instance()
 window = FreeCADGui.getMainWindow()
+asked: list[str] = []
 
 
 def write_report() -> None:
@@ -59,9 +60,10 @@ def labels(panel) -> list[str]:
 
 
 def numbers(panel) -> list[int]:
-    """Return the numbers in the last answer, as far as the transcript shows them."""
-    answer = panel.transcript.markdown().rpartition("count to ")[2].partition("\n")[2]
-    return [int(number) for number in re.findall(r"number (\d+)\.", answer)]
+    """Return the numbers in the answer to the last prompt, as far as the transcript shows them."""
+    _, shown, answer = panel.transcript.markdown().rpartition(asked[-1] + "\n")
+    # A prompt is in the transcript a turn of the loop later; before that its end is another answer's.
+    return [int(number) for number in re.findall(r"number (\d+)\.", answer)] if shown else []
 
 
 def is_answering(panel) -> bool:
@@ -69,6 +71,8 @@ def is_answering(panel) -> bool:
 
 
 def ask(panel, prompt: str) -> None:
+    assert prompt not in asked, "numbers() tells answers apart by their prompts"
+    asked.append(prompt)
     type_text(panel.composer.prompt, prompt)
     press(panel.composer.prompt, Qt.Key_Return, "\r")
 
@@ -154,7 +158,7 @@ def story():
     yield lambda: time.monotonic() > later, "nothing"
     REPORT["stopped answer"] = [len(stopped), len(numbers(panel))]
 
-    ask(panel, "count to 100000")
+    ask(panel, "count to 99999")
     yield lambda: len(numbers(panel)) > 10, "the beginning of the last answer"
     from nuke_ai_panel_ui.controller import controller
 
@@ -194,7 +198,8 @@ class Teller(QtCore.QObject):
             if self.condition():
                 self.advance()
             elif time.monotonic() > self.until:
-                raise TimeoutError(f"waited {WAIT_SECONDS:g} s for {self.goal}")
+                window.grab().save(os.environ["PANEL_TEST_REPORT"] + ".png")
+                raise TimeoutError(f"waited {WAIT_SECONDS:g} s for {self.goal}; the window shows {labels(window)}")
         except StopIteration:
             self.timer.stop()
         except BaseException:

@@ -149,6 +149,18 @@ def test_stop_keeps_the_text_and_the_server_sees_us_leave(qtbot, panel, controll
     assert _said(panel).count("count") == 1
 
 
+def test_stop_at_once_leaves_the_question_and_its_card(qtbot, panel, controller, server):
+    _ask(qtbot, panel, "count")
+    qtbot.keyClick(panel.composer.prompt, Qt.Key.Key_Escape)
+    _idle(qtbot, controller)
+    card = _only(qtbot, panel, StoppedCard)
+    assert _said(panel).count("count") == 1
+    assert server.asked == []
+    _click(qtbot, card.retry)
+    qtbot.waitUntil(lambda: "Hello there." in _said(panel), timeout=LIMIT)
+    assert _said(panel).count("count") == 1
+
+
 # proposals
 
 

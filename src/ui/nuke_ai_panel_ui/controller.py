@@ -233,7 +233,9 @@ class PanelController(QtCore.QObject):
         if self._session is not None and self._session.cancel():
             return True
         if self._is_starting and self._asking is not None:
-            return self._asking.cancel()
+            # After its first step, which puts the prompt into the conversation.
+            self.loop.call_soon(self._asking.cancel)
+            return True
         return False
 
     def new_conversation(self) -> None:
