@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from nuke_ai_panel.agent.asking import Answer, Asking
+from nuke_ai_panel.agent.checking import Checks
 from nuke_ai_panel.agent.context import BUDGET, Context, describe, outline, unreadable
 from nuke_ai_panel.agent.fixing import FixRounds, fix_request
 from nuke_ai_panel.agent.history import History
@@ -77,7 +79,7 @@ class ChatSession:
         # Counts what the artist asks: what an earlier question has left to do is not begun any more.
         self._turn = 0
         self._auto_fix = True
-        self._reviewing: set[asyncio.Task[object]] = set()
+        self._checks = Checks(self._emit)
         self._answering: asyncio.Task[object] | None = None
         self._last_prompt: tuple[str, Mode] | None = None
         self._target = ""
@@ -108,6 +110,11 @@ class ChatSession:
     def is_busy(self) -> bool:
         """Whether an answer is on its way."""
         return self._answering is not None
+
+    @property
+    def is_checking(self) -> bool:
+        """Whether proposals are being reviewed, of an answer that is complete or from the artist. One may ask meanwhile."""
+        return bool(self._checks.tasks)
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -240,26 +247,14 @@ class ChatSession:
             raise ValidationError("An answer is still on its way. Stop it first, or wait for its end.")
 
     def cancel(self) -> bool:
-        """Stop the answer that is on its way, or else the review of what it proposed; False when there is neither."""
+        """Stop the answer that is on its way, or else the review of what was proposed; False when there is neither.
+
+        A ``CheckStopped`` event tells what a stopped review has left, for :meth:`check_again`.
+        """
         if self._answering is not None:
             self._answering.cancel()
             return True
-        for task in self._reviewing:
-            task.cancel()
-        return bool(self._reviewing)
-
-    @contextlib.contextmanager
-    def _at_review(self) -> Iterator[None]:
-        """Mark the running task as one that reviews. Meanwhile the artist may ask something else."""
-        own_task = asyncio.current_task()
-        if own_task is None or own_task in self._reviewing:
-            yield
-            return
-        self._reviewing.add(own_task)
-        try:
-            yield
-        finally:
-            self._reviewing.discard(own_task)
+        return self._checks.stop()
 
     async def _answer(self, text: str, mode: Mode, generation: int, *, is_fix: bool = False, title: str = "") -> Answer | None:
         asking = Asking(
@@ -315,7 +310,7 @@ class ChatSession:
 
     async def aclose(self) -> None:
         """Stop the answer and what is reviewed, and close every connection."""
-        tasks = {task for task in (self._answering, *self._reviewing) if task is not None} - {asyncio.current_task()}
+        tasks = {task for task in (self._answering, *self._checks.tasks) if task is not None} - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         if tasks:
@@ -332,18 +327,27 @@ class ChatSession:
         self, proposals: list[ScriptProposal], generation: int, *, by_itself: bool = True
     ) -> tuple[int, Review] | None:
         """Review `proposals` in their order and return the first that failed; run those that were agreed to beforehand."""
+        left = list(proposals)
+        with self._checks.at_work(left, lambda: generation == self._generation):
+            return await self._review_each(left, generation, by_itself=by_itself)
+
+    async def _review_each(
+        self, left: list[ScriptProposal], generation: int, *, by_itself: bool = True
+    ) -> tuple[int, Review] | None:
+        """Do what :meth:`_review_all` does, and take from `left` what is done."""
         failed: tuple[int, Review] | None = None
-        with self._at_review():
-            for proposal in proposals:
-                reviewed = await self.proposals.review(proposal, lambda: generation == self._generation)
-                if reviewed is None:
-                    return None
-                if by_itself:
-                    self.proposals.follow_consent(reviewed[0])
-                    # The next one may build on what this one makes.
-                    await asyncio.sleep(0)
-                if failed is None and self.proposals.is_open(reviewed[0]) and not reviewed[1].is_sound and not proposal.doubt:
-                    failed = reviewed
+        while left:
+            proposal = left[0]
+            reviewed = await self.proposals.review(proposal, lambda: generation == self._generation)
+            if reviewed is None:
+                return None
+            del left[0]
+            if by_itself:
+                self.proposals.follow_consent(reviewed[0])
+                # The next one may build on what this one makes.
+                await asyncio.sleep(0)
+            if failed is None and self.proposals.is_open(reviewed[0]) and not reviewed[1].is_sound and not proposal.doubt:
+                failed = reviewed
         return failed
 
     async def propose(self, proposal: ScriptProposal) -> None:
@@ -353,10 +357,11 @@ class ChatSession:
             SettingsError: the settings, which say what the studio forbids, cannot be read.
         """
         generation = self._generation
-        with self._at_review():
+        left = [proposal]
+        with self._checks.at_work(left, lambda: generation == self._generation):
             await self._take_settings()
             if generation == self._generation:
-                await self._review_all([proposal], generation)
+                await self._review_each(left, generation)
 
     async def revise(self, proposal_id: int, code: str) -> None:
         """Review a proposal anew with the code as the artist has edited it; it takes the place of the former one.
@@ -366,9 +371,30 @@ class ChatSession:
             SettingsError: the settings, which say what the studio forbids, cannot be read.
         """
         generation = self._generation
-        with self._at_review():
+        left = [dataclasses.replace(self.proposals.find(proposal_id).proposal, code=code, doubt="")]
+        with self._checks.at_work(left, lambda: generation == self._generation, revises=proposal_id):
             await self._take_settings()
             await self.proposals.revise(proposal_id, code, lambda: generation == self._generation)
+            left.clear()
+
+    async def check_again(self, check_id: int) -> None:
+        """Review what a stopped check has left, and ask about each, also about the like of what was agreed to beforehand.
+
+        Raises:
+            ProposalError: it was taken up already, or a new conversation was begun.
+            SettingsError: the settings, which say what the studio forbids, cannot be read; it can be taken up later.
+        """
+        generation = self._generation
+        revises = self._checks.find(check_id).revises
+        left: list[ScriptProposal] = []
+        with self._checks.at_work(left, lambda: generation == self._generation, revises=revises):
+            await self._take_settings()
+            left.extend(self._checks.take_up(check_id).proposals)
+            if revises is None:
+                await self._review_each(left, generation, by_itself=False)
+            else:
+                await self.proposals.revise(revises, left[0].code, lambda: generation == self._generation)
+                left.clear()
 
     def apply(self, proposal_id: int, scope: Scope = "once") -> Applied:
         """Run a reviewed proposal in the host as one undo step, because the artist said so. Main thread, outside any task.
@@ -421,9 +447,9 @@ class ChatSession:
 
     def clear(self) -> None:
         """Begin a new conversation; an answer on its way and what is reviewed are stopped."""
-        self.cancel()
-        for task in self._reviewing:
-            task.cancel()
+        if self._answering is not None:
+            self._answering.cancel()
+        self._checks.clear()
         self._answering = None
         self._generation += 1
         self._turn += 1

@@ -8,6 +8,7 @@ from typing import Literal, Union
 from nuke_ai_panel.errors import APIError, NukeAIPanelError
 from nuke_ai_panel.messages import NoticeKind, Usage
 from nuke_ai_panel.scripting.applying import Applied
+from nuke_ai_panel.scripting.proposal import ScriptProposal
 from nuke_ai_panel.scripting.review import Review
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "AnswerFailed",
     "AnswerFinished",
     "AnswerStarted",
+    "CheckResumed",
+    "CheckStopped",
     "ModelIsLoading",
     "NoticeArrived",
     "PromptAdded",
@@ -122,6 +125,25 @@ class ProposalReviewed:
 
 
 @dataclass(frozen=True)
+class CheckStopped:
+    """A review was stopped before ``proposals`` were through it: what they would do is not known, and nothing has run.
+
+    ``ChatSession.check_again`` takes ``check_id``. ``revises`` is the proposal whose code the artist has edited into this one.
+    """
+
+    check_id: int
+    proposals: tuple[ScriptProposal, ...]
+    revises: int | None = None
+
+
+@dataclass(frozen=True)
+class CheckResumed:
+    """What a stopped check has left is reviewed now; a ``ProposalReviewed`` follows for each."""
+
+    check_id: int
+
+
+@dataclass(frozen=True)
 class ProposalApplied:
     """The artist ran a proposal. ``applied.result.ok`` says whether it went in."""
 
@@ -192,6 +214,8 @@ SessionEvent = Union[
     AnswerFailed,
     AnswerCancelled,
     ProposalReviewed,
+    CheckStopped,
+    CheckResumed,
     ProposalApplied,
     ProposalRejected,
     RoundBegan,
