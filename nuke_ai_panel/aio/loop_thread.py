@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from types import FrameType
 from typing import Any, Generic, Protocol, TypeVar, Union
 
@@ -95,21 +96,14 @@ class LoopThread:
             if inspect.iscoroutine(work):
                 work.close()
             raise
-        loop = self.loop
-        leash: _Leash[T] = _Leash(work)
-        future: concurrent.futures.Future[T] | None = None
+        errand = _Errand(work)
         try:
-            future = asyncio.run_coroutine_threadsafe(leash.lead(), loop)
-            return _result(future, timeout)
-        except concurrent.futures.TimeoutError:
-            if future is None or future.done():
-                # It is the work's own time-out, not ours.
-                raise
-            leash.cancel(loop)
-        except BaseException:
-            if future is None or not future.done():
-                leash.cancel(loop)
-            raise
+            errand.send(self.loop)
+            if errand.wait(timeout):
+                return errand.result()
+        finally:
+            # The wait may have been cut short, by the time-out or by Ctrl+C.
+            errand.cancel()
         raise TimeoutError(f"The call did not end in {timeout:g} s.")
 
     def stop(self) -> None:
@@ -129,43 +123,85 @@ class LoopThread:
 _of_former_processes: list[asyncio.AbstractEventLoop | None] = []
 
 
-class _Leash(Generic[T]):
-    """Holds work from before it is handed to the loop: Ctrl+C may come while it is, and then nobody has its future."""
+class _Errand(Generic[T]):
+    """Work that one thread sends to the loop and waits for; its last step wakes that thread itself.
+
+    A future of :mod:`concurrent.futures` takes two more turns of the loop for that.
+    """
 
     def __init__(self, work: Work[T]) -> None:
         self._work = work
-        self._task: asyncio.Task[object] | None = None
-        self._is_cancelled = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._is_cancelled = self._has_ended = False
+        self._results: list[T] = []
+        self._failure: BaseException | None = None
+        # Locked until the work has ended.
+        self._end = threading.Lock()
+        self._end.acquire()
 
-    async def lead(self) -> T:
-        """Do the work."""
-        self._task = asyncio.current_task()
+    def send(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hand the work to `loop`. Raises: RuntimeError: the loop is closed."""
+        self._loop = loop
+        try:
+            loop.call_soon_threadsafe(self._begin)
+        except RuntimeError:
+            self._drop()
+            raise
+
+    def _begin(self) -> None:
+        assert self._loop is not None
+        self._task = self._loop.create_task(self._do())
+
+    def _drop(self) -> None:
+        if inspect.iscoroutine(self._work):
+            self._work.close()
+
+    async def _do(self) -> None:
+        # From here on cancel() finds the task; what it said before is seen here.
         if self._is_cancelled:
-            if inspect.iscoroutine(self._work):
-                self._work.close()
-            raise asyncio.CancelledError
-        return await _awaited(self._work)
+            self._drop()
+            return
+        try:
+            self._results.append(await _awaited(self._work))
+        except BaseException as error:  # noqa: BLE001 - raised by whoever waits; here it would end the loop for everybody
+            self._failure = error
+        finally:
+            self._has_ended = True
+            self._end.release()
 
-    def cancel(self, loop: asyncio.AbstractEventLoop) -> None:
-        """End the work, from any thread."""
+    def wait(self, timeout: float | None) -> bool:
+        """Wait for the work's end, at most `timeout` seconds; return whether it has ended."""
+        if timeout is not None:
+            return self._end.acquire(timeout=min(max(0.0, timeout), threading.TIMEOUT_MAX))
+        while not self._end.acquire(timeout=_SLICE or -1):
+            pass
+        return True
+
+    def result(self) -> T:
+        """Return what the ended work has returned, or raise what it has raised."""
+        failure, self._failure = self._failure, None
+        if failure is None:
+            return self._results.pop()
+        try:
+            if isinstance(failure, asyncio.CancelledError):
+                # For the caller, which is no task, it is not a cancellation of its own.
+                raise concurrent.futures.CancelledError from failure
+            raise failure
+        finally:
+            # Its traceback holds this frame.
+            del failure
+
+    def cancel(self) -> None:
+        """End the work if it has not ended, from any thread: Ctrl+C may come at any moment of the sending and waiting."""
         self._is_cancelled = True
-        if self._task is not None:
-            loop.call_soon_threadsafe(self._task.cancel)
+        if self._task is not None and self._loop is not None and not self._has_ended:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._task.cancel)
 
 
 async def _awaited(work: Work[T]) -> T:
     return await (work() if callable(work) else work)
-
-
-def _result(future: concurrent.futures.Future[T], timeout: float | None) -> T:
-    if _SLICE is None or timeout is not None:
-        return future.result(timeout)
-    while True:
-        try:
-            return future.result(_SLICE)
-        except concurrent.futures.TimeoutError:
-            if future.done():
-                return future.result()
 
 
 class _Bell(Protocol):
@@ -179,6 +215,8 @@ def wait_for_bell(bell: _Bell) -> None:
 
 
 def _finish(loop: asyncio.AbstractEventLoop) -> None:
+    # What was handed over last begins, so that whoever waits for it learns of the end.
+    loop.run_until_complete(asyncio.sleep(0))
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()

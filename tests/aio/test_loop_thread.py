@@ -70,6 +70,28 @@ def test_timeout_of_the_work_itself_is_passed_on(thread):
         thread.run(own, timeout=20)
 
 
+@pytest.mark.parametrize("ending", [SystemExit, KeyboardInterrupt])
+def test_work_that_wants_to_end_the_program_ends_its_own_call_only(thread, ending):
+    loop, begun, goes_on = thread.loop, threading.Event(), threading.Event()
+
+    async def work() -> None:
+        raise ending("from the work")
+
+    async def other() -> str:
+        begun.set()
+        while not goes_on.is_set():
+            await asyncio.sleep(0.01)
+        return "done"
+
+    others = thread.submit(other)
+    assert begun.wait(10)
+    with pytest.raises(ending, match="from the work"):
+        thread.run(work)
+    goes_on.set()
+    assert others.result(10) == "done"
+    assert thread.loop is loop
+
+
 def test_call_from_a_coroutine_names_the_async_twin(thread):
     async def acreate():
         return 1
