@@ -2,10 +2,11 @@
 
 Files are JSON objects of flat keys::
 
-    {"provider": "ollama", "model": "qwen3-coder:30b", "servers.ollama.base_url": "http://gpu-01:11434", "font_size": 14}
+    {"provider": "ollama", "model": "qwen3-coder:30b", "servers.ollama.base_url": "http://gpu-01:11434", "limit_cost": 0.5}
 
-The user's file is ``settings.json`` in :func:`config_folder`; the studio's is named by ``NUKE_AI_PANEL_STUDIO_SETTINGS``, and
-may hold ``"locked": ["local_only", ...]``. API keys are not settings: see :mod:`nuke_ai_panel.credentials`.
+Numbers have a range (:data:`RANGES`); where it says so, ``null`` is no limit. The user's file is ``settings.json`` in
+:func:`config_folder`; the studio's is named by ``NUKE_AI_PANEL_STUDIO_SETTINGS``, and may hold
+``"locked": ["local_only", ...]``. API keys are not settings: see :mod:`nuke_ai_panel.credentials`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Union
@@ -25,32 +26,47 @@ from nuke_ai_panel.errors import SettingsError, ValidationError
 from nuke_ai_panel.providers import registry
 from nuke_ai_panel.providers.registry import PROVIDERS
 
-__all__ = ["ServerSettings", "Settings", "SettingsStore", "Value", "config_folder"]
+__all__ = ["RANGES", "Range", "ServerSettings", "Settings", "SettingsStore", "Value", "config_folder", "parse_change"]
 
-Value = Union[str, int, bool]
+Value = Union[str, int, float, bool, None]
 
-_DEFAULTS: dict[str, Value] = {
-    "provider": "",
-    "model": "",
-    "font_size": 13,
-    "local_only": False,
-    "auto_fix": True,
-    "policy_file": "",
-    "tools_folder": "",
-    "prompts_folder": "",
-}
+
+@dataclass(frozen=True)
+class Range:
+    """What a number may be: ``low`` to ``high``, both included, in ``unit``. With ``may_be_none``, None is no limit."""
+
+    low: float
+    high: float
+    unit: str
+    may_be_none: bool = False
+
+
+RANGES: Mapping[str, Range] = MappingProxyType(
+    {
+        "font_size": Range(8, 40, "pixels"),
+        "limit_rounds": Range(1, 200, "rounds"),
+        "limit_tokens": Range(1_000, 10_000_000, "tokens", may_be_none=True),
+        "limit_cost": Range(0.01, 1_000, "US dollars", may_be_none=True),
+        "limit_minutes": Range(1, 1_440, "minutes", may_be_none=True),
+        "script_tokens": Range(200, 50_000, "tokens"),
+        "conversation_tokens": Range(200, 2_000_000, "tokens", may_be_none=True),
+    }
+)
 _ENVIRONMENT = {
     "NUKE_AI_PANEL_PROVIDER": "provider",
     "NUKE_AI_PANEL_MODEL": "model",
     "NUKE_AI_PANEL_LOCAL_ONLY": "local_only",
+    "NUKE_AI_PANEL_LIMIT_ROUNDS": "limit_rounds",
+    "NUKE_AI_PANEL_LIMIT_TOKENS": "limit_tokens",
+    "NUKE_AI_PANEL_LIMIT_COST": "limit_cost",
+    "NUKE_AI_PANEL_LIMIT_MINUTES": "limit_minutes",
+    "NUKE_AI_PANEL_SCRIPT_TOKENS": "script_tokens",
+    "NUKE_AI_PANEL_CONVERSATION_TOKENS": "conversation_tokens",
 }
-
-for _name, _made in PROVIDERS.items():
-    _DEFAULTS[f"servers.{_name}.base_url"] = ""
-    _DEFAULTS[f"servers.{_name}.ca_file"] = ""
-    _DEFAULTS[f"servers.{_name}.enabled"] = _made.is_offered
-    if _made.address_variable:
-        _ENVIRONMENT[_made.address_variable] = f"servers.{_name}.base_url"
+_YES = frozenset({"1", "true", "yes", "on"})
+_NO = frozenset({"0", "false", "no", "off"})
+_KINDS: dict[type, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+_FIXED = {"environment": "Set by an environment variable", "command line": "Set on the command line"}
 
 
 @dataclass(frozen=True)
@@ -68,6 +84,10 @@ class Settings:
 
     ``auto_fix`` lets a script that fails its review go back to the model by itself. ``policy_file`` names the studio's rules
     for generated work, ``tools_folder`` and ``prompts_folder`` further folders (a studio's) of saved tools and prompts.
+
+    ``limit_…`` is the most that a model with tools may use for one prompt: rounds, tokens sent and written, US dollars,
+    minutes. ``script_tokens`` and ``conversation_tokens`` are the most of the script and of the conversation so far that goes
+    along with a prompt. None is no limit.
     """
 
     provider: str = ""
@@ -79,6 +99,12 @@ class Settings:
     policy_file: str = ""
     tools_folder: str = ""
     prompts_folder: str = ""
+    limit_rounds: int = 12
+    limit_tokens: int | None = 400_000
+    limit_cost: float | None = 2.0
+    limit_minutes: int | None = 15
+    script_tokens: int = 2_000
+    conversation_tokens: int | None = 32_000
 
     def server(self, provider: str) -> ServerSettings:
         """Return the settings of `provider`, defaults when it has none."""
@@ -99,6 +125,15 @@ class Settings:
                 field="base_url",
             )
         return address
+
+
+_DEFAULTS: dict[str, Value] = {each.name: getattr(Settings, each.name) for each in fields(Settings) if each.name != "servers"}
+for _name, _made in PROVIDERS.items():
+    _DEFAULTS[f"servers.{_name}.base_url"] = ""
+    _DEFAULTS[f"servers.{_name}.ca_file"] = ""
+    _DEFAULTS[f"servers.{_name}.enabled"] = _made.is_offered
+    if _made.address_variable:
+        _ENVIRONMENT[_made.address_variable] = f"servers.{_name}.base_url"
 
 
 def config_folder(environ: Mapping[str, str] | None = None) -> Path:
@@ -134,6 +169,7 @@ class SettingsStore:
         self.path = path or config_folder(self._environ) / "settings.json"
         self._locked: frozenset[str] = frozenset()
         self._sources: Mapping[str, str] = {}
+        self._given = _settings_of(_DEFAULTS)
 
     @property
     def locked_keys(self) -> frozenset[str]:
@@ -144,6 +180,15 @@ class SettingsStore:
         """Return the layer that decided `key` in the last :meth:`load`: default, studio, user, environment or command line."""
         return self._sources.get(key, "default")
 
+    def fixed_by(self, key: str) -> str:
+        """Return who has fixed `key`, as words to show, as of the last :meth:`load`; "" when the user may change it."""
+        return "Set by your studio" if key in self._locked else _FIXED.get(self.source(key), "")
+
+    @property
+    def given(self) -> Settings:
+        """What is in force where the user chooses nothing: the studio's, else the defaults. As of the last :meth:`load`."""
+        return self._given
+
     def load(self) -> Settings:
         """Merge the layers and return what is in force.
 
@@ -152,6 +197,7 @@ class SettingsStore:
         """
         studio, locked = self._studio_layer()
         values = dict(_DEFAULTS)
+        given = _settings_of({**values, **studio})
         sources: dict[str, str] = {}
         layers = (
             ("studio", studio),
@@ -167,10 +213,13 @@ class SettingsStore:
                 sources[key] = name
         self._locked = locked
         self._sources = sources
+        self._given = given
         return _settings_of(values)
 
-    def save(self, changes: Mapping[str, Value]) -> Settings:
+    def save(self, changes: Mapping[str, Value], *, forget: Collection[str] = ()) -> Settings:
         """Write `changes` to the user's file, keep its other keys, and return what is in force then.
+
+        Keys to `forget` leave the file: what the studio or the program gives is in force again, and followed when it changes.
 
         Raises:
             SettingsError: an unknown or locked key, a value of the wrong type, or a file that cannot be written.
@@ -181,6 +230,8 @@ class SettingsStore:
             if key in locked:
                 raise SettingsError(f"{key!r} is set by your studio and cannot be changed here.")
             layer[key] = _checked(key, value, "the change")
+        for key in forget:
+            layer.pop(key, None)
         text = json.dumps(layer, indent=2, sort_keys=True) + "\n"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -221,7 +272,7 @@ class SettingsStore:
             text = self._environ.get(variable, "").strip()
             if not text:
                 continue
-            layer[key] = text.lower() in ("1", "true", "yes", "on") if isinstance(_DEFAULTS[key], bool) else text
+            layer[key] = _checked(key, _parsed(key, text), f"the environment variable {variable}")
         model = str(layer.get("model", ""))
         provider, slash, rest = model.partition("/")
         if slash and provider in PROVIDERS and "provider" not in layer:
@@ -243,15 +294,50 @@ def _json_object(path: Path) -> dict[str, object]:
     return data
 
 
+def parse_change(text: str) -> tuple[str, Value]:
+    """Read ``KEY=VALUE`` as a person writes it; the value ``none`` is no limit.
+
+    Raises:
+        SettingsError: there is no such key, or it may not have this value.
+    """
+    key, _, value = text.partition("=")
+    key = key.strip()
+    return key, _checked(key, _parsed(key, value.strip()), "the command line")
+
+
+def _parsed(key: str, text: str) -> Value:
+    """Return the value that `text` stands for; where it stands for none, the text itself, which is refused then."""
+    default = _DEFAULTS.get(key, "")
+    if isinstance(default, bool):
+        return True if text.lower() in _YES else False if text.lower() in _NO else text
+    if isinstance(default, str):
+        return text
+    if text.lower() in ("none", "null"):
+        return None
+    try:
+        return int(text) if isinstance(default, int) else float(text)
+    except ValueError:
+        return text
+
+
 def _checked(key: str, value: object, where: str) -> Value:
     if key not in _DEFAULTS:
         raise SettingsError(f"Unknown setting {key!r} in {where}. Known: {', '.join(sorted(_DEFAULTS))}.")
     wanted = type(_DEFAULTS[key])
+    allowed = RANGES.get(key)
+    if allowed is None:
+        if not isinstance(value, (str, bool)) or not isinstance(value, wanted):
+            raise SettingsError(f"{key!r} in {where} must be {_KINDS[wanted]}, not {value!r}.")
+        return value
+    none = ", or null for no limit" if allowed.may_be_none else ""
+    if value is None and none:
+        return None
     # bool is an int to Python, but font_size true is a mistake
-    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
-        raise SettingsError(f"{key!r} in {where} must be a {wanted.__name__}, not {value!r}.")
-    if key == "font_size" and not 8 <= int(value) <= 40:
-        raise SettingsError(f"'font_size' in {where} must be between 8 and 40 pixels, not {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or (wanted is int and isinstance(value, float)):
+        raise SettingsError(f"{key!r} in {where} must be {_KINDS[wanted]}{none}, not {value!r}.")
+    if not allowed.low <= value <= allowed.high:
+        span = f"between {allowed.low:,} and {allowed.high:,} {allowed.unit}"
+        raise SettingsError(f"{key!r} in {where} must be {span}{none}, not {value!r}.")
     return value
 
 
@@ -264,14 +350,5 @@ def _settings_of(values: Mapping[str, Value]) -> Settings:
         )
         for name in PROVIDERS
     }
-    return Settings(
-        provider=str(values["provider"]),
-        model=str(values["model"]),
-        servers=MappingProxyType(servers),
-        font_size=int(values["font_size"]),
-        local_only=bool(values["local_only"]),
-        auto_fix=bool(values["auto_fix"]),
-        policy_file=str(values["policy_file"]),
-        tools_folder=str(values["tools_folder"]),
-        prompts_folder=str(values["prompts_folder"]),
-    )
+    rest = {key: value for key, value in values.items() if not key.startswith("servers.")}
+    return Settings(servers=MappingProxyType(servers), **rest)  # type: ignore[arg-type]

@@ -60,8 +60,8 @@ class Answer:
 class Asking:
     """All that one prompt needs of its conversation.
 
-    ``settings`` reads them, and what follows from them. ``is_wanted`` is false once a new conversation has begun: then nothing
-    is told, and nothing kept.
+    ``settings`` reads them, and what follows from them; ``limits`` are those of the settings that were read last. ``is_wanted``
+    is false once a new conversation has begun: then nothing is told, and nothing kept.
     """
 
     host: ReadsGraph
@@ -69,11 +69,10 @@ class Asking:
     proposals: Proposals
     servers: Servers
     toolbox: Toolbox
-    limits: Limits
+    limits: Callable[[], Limits]
     settings: Callable[[], Awaitable[Settings]]
     emit: Callable[[SessionEvent], None]
     is_wanted: Callable[[], bool]
-    context_budget: int
     context_without: frozenset[str]
 
     async def ask(self, text: str, mode: Mode, *, title: str, target: str = "", is_fix: bool = False) -> Answer | None:
@@ -89,13 +88,15 @@ class Asking:
             if not is_fix:
                 # Before anything is waited for: an answer that is stopped now has its question above it.
                 self._tell(PromptAdded(text))
-                context = await gather(self.host, text, budget=self.context_budget, without=self.context_without)
             settings = await self.settings()
+            if not is_fix:
+                context = await gather(self.host, text, budget=settings.script_tokens, without=self.context_without)
             provider, model = await self.servers.pick(settings)
             # A process for the dry run starts while the answer is on its way.
             prepare()
             capabilities = await abilities(provider, model)
             with_tools = not is_fix and works_with_tools(capabilities, mode)
+            await self.proposals.settle()
             notes = list(self.proposals.notes)
             said = Message("user", "".join(f"[{note}]\n" for note in notes) + text)
             self._tell(AnswerStarted(model))
@@ -147,7 +148,7 @@ class Asking:
                 provider,
                 dataclasses.replace(request, carry_features=request.carry_features or mode != "ask"),
                 toolbox,
-                limits=self.limits,
+                limits=self.limits(),
                 emit=self._tell,
                 propose=propose,
                 title=title,
@@ -161,7 +162,7 @@ class Asking:
             raise outcome.error
         self._check_wanted()
         if outcome.why:
-            self.emit(NoticeArrived("limit", outcome.why))
+            self.emit(NoticeArrived("limit", outcome.why, self.limits().setting(outcome.ended)))
         finished = AnswerFinished(
             outcome.text, outcome.model, outcome.usage, reason=outcome.reason or "stop", steps=outcome.steps
         )
@@ -214,14 +215,16 @@ class Asking:
         system = Message("system", system_prompt(mode) + advice)
         question = said if context is None else dataclasses.replace(said, text=f"{context.text}\n\n{said.text}")
         taken = estimate_messages((system, question)) + (await self.toolbox.tokens() if with_tools else 0)
-        room = room_for_conversation(capabilities, self.limits.conversation, taken)
+        room = room_for_conversation(capabilities, self.limits().conversation, taken)
         # With tools the work to come needs its share.
         before = self.history.left_out, self.history.shortened
         history = self.history.sent(room // 2 if with_tools and room is not None else room, but=said)
+        # What the model itself can hold is not for choice.
+        is_chosen = room is not None and room == self.limits().conversation and not self.history.is_shrunk
         if self.history.left_out > before[0]:
-            self.emit(NoticeArrived("context_cut", _CUT.format(self.history.left_out)))
+            self._tell_cut(_CUT.format(self.history.left_out), is_chosen)
         elif self.history.shortened > before[1]:
-            self.emit(NoticeArrived("context_cut", _RESULTS_CUT))
+            self._tell_cut(_RESULTS_CUT, is_chosen)
         request = ChatRequest(
             model=model,
             messages=sendable((system, *history, question)),
@@ -229,6 +232,11 @@ class Asking:
             carry_features=any(message.role == "tool" for message in history),
         )
         return request, None if room is None else room - estimate_messages(history)
+
+    def _tell_cut(self, text: str, is_chosen: bool) -> None:
+        limits = self.limits()
+        advice = f" {limits.advice('conversation')}" if is_chosen else ""
+        self.emit(NoticeArrived("context_cut", text + advice, limits.setting("conversation") if is_chosen else ""))
 
     async def _proposals_in(self, text: str, *, title: str, target: str, is_cut: bool) -> list[ScriptProposal]:
         find = functools.partial(

@@ -21,6 +21,7 @@ from nuke_ai_panel.agent.tools.marking import marked, neutral, quoted
 from nuke_ai_panel.agent.topics import topics_of
 from nuke_ai_panel.errors import HostError, NodeNotFoundError, NukeAIPanelError
 from nuke_ai_panel.hosts.base import NodeInfo, ReadsGraph
+from nuke_ai_panel.settings import Settings
 from nuke_ai_panel.tokens import estimate
 
 __all__ = ["BUDGET", "Context", "ContextPart", "context_steps", "describe", "describe_nodes", "gather", "outline", "unreadable"]
@@ -30,8 +31,8 @@ _log = logging.getLogger(__name__)
 #: Seconds of reading the script after which the loop gets its turn; a frame has 16 ms.
 _STEP = 0.006
 
-#: Tokens of script text in a prompt. Enough for some thirty nodes with their knobs.
-BUDGET = 2000
+#: Tokens of script text in a prompt, where the settings say nothing else. Enough for some thirty nodes with their knobs.
+BUDGET = Settings.script_tokens
 _KNOB_LENGTH = 160
 #: Tokens of the words that say how many knobs are left out, and of a node without any.
 _MORE_KNOBS = 12

@@ -100,6 +100,11 @@ class History:
         """How many results of tools are not sent any more."""
         return self._tools.count
 
+    @property
+    def is_shrunk(self) -> bool:
+        """Whether less is sent because a server has said that it was too much."""
+        return self._most is not None
+
     def begin_turn(self) -> None:
         """A message of the artist begins a turn."""
         self._turn = len(self.messages)

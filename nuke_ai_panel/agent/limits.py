@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 from nuke_ai_panel.messages import Usage
+from nuke_ai_panel.settings import Settings
 
 __all__ = ["Ledger", "Limit", "Limits", "added"]
 
 Limit = Literal["rounds", "tokens", "money", "time", "repeating", "refused"]
+
+#: The setting that says where a limit is; the other limits are not for choice.
+_SETTINGS = {
+    "rounds": "limit_rounds",
+    "tokens": "limit_tokens",
+    "money": "limit_cost",
+    "time": "limit_minutes",
+    "conversation": "conversation_tokens",
+}
 
 
 @dataclass(frozen=True)
@@ -22,17 +32,45 @@ class Limits:
     ``tokens`` counts what is sent and written in all rounds together, ``cost`` is US dollars as the server reports them,
     ``seconds`` are those in which the model works: the artist's time for a decision does not count. ``repeats`` is how often
     the same call may bring the same answer, ``calls`` how many calls one message may hold, ``refusals`` how many proposals in
-    a row may be turned down. ``conversation`` is how many tokens of the conversation so far go along with a prompt.
+    a row may be turned down. ``conversation`` is how many tokens of the conversation so far go along with a prompt. ``fixed``
+    are the settings that cannot be changed in the panel, each with who has fixed it.
     """
 
-    rounds: int = 12
-    tokens: int | None = 400_000
-    cost: float | None = 2.0
-    seconds: float | None = 900.0
+    rounds: int = Settings.limit_rounds
+    tokens: int | None = Settings.limit_tokens
+    cost: float | None = Settings.limit_cost
+    seconds: float | None = Settings.limit_minutes and Settings.limit_minutes * 60.0
     repeats: int = 3
     calls: int = 32
     refusals: int = 3
-    conversation: int | None = 32_000
+    conversation: int | None = Settings.conversation_tokens
+    fixed: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def of(cls, settings: Settings, fixed_by: Callable[[str], str] = lambda key: "") -> Limits:
+        """Return the limits that `settings` ask for; `fixed_by` tells who has fixed a setting, "" for nobody."""
+        fixed = {key: by for key in _SETTINGS.values() for by in (fixed_by(key),) if by}
+        return cls(
+            rounds=settings.limit_rounds,
+            tokens=settings.limit_tokens,
+            cost=settings.limit_cost,
+            seconds=None if settings.limit_minutes is None else settings.limit_minutes * 60.0,
+            conversation=settings.conversation_tokens,
+            fixed=fixed,
+        )
+
+    def setting(self, limit: str) -> str:
+        """Return the setting that an artist may change to move a limit, "" where there is none or somebody has fixed it.
+
+        `limit` is a :data:`Limit` or ``"conversation"``.
+        """
+        key = _SETTINGS.get(limit, "")
+        return "" if key in self.fixed else key
+
+    def advice(self, limit: str) -> str:
+        """Return a sentence on where `limit` is changed, or who has fixed it."""
+        by = self.fixed.get(_SETTINGS.get(limit, ""), "")
+        return f"{by}." if by else "You can change it in Settings, under Limits."
 
 
 @dataclass
@@ -89,16 +127,27 @@ class Ledger:
             return "repeating", "The model asked the same again and again, and got the same answer each time."
         if self.refusals >= limits.refusals:
             return "refused", f"{self.refusals} proposals in a row were not run."
-        if self.rounds >= limits.rounds:
-            return "rounds", f"The limit of {limits.rounds} rounds is reached."
         used = usage.prompt_tokens + usage.completion_tokens
-        if limits.tokens is not None and used >= limits.tokens:
-            return "tokens", f"The limit of {limits.tokens:,} tokens is reached ({used:,} used)."
-        if limits.cost is not None and usage.cost is not None and usage.cost >= limits.cost:
-            return "money", f"The limit of ${limits.cost:g} is reached (${usage.cost:.4g} spent)."
-        if self.is_out_of_time:
-            return "time", f"The limit of {limits.seconds:g} seconds is reached."
-        return None
+        limit: Limit
+        if self.rounds >= limits.rounds:
+            limit, said = "rounds", f"The limit of {_count(limits.rounds, 'round')} is reached."
+        elif limits.tokens is not None and used >= limits.tokens:
+            limit, said = "tokens", f"The limit of {limits.tokens:,} tokens is reached ({used:,} used)."
+        elif limits.cost is not None and usage.cost is not None and usage.cost >= limits.cost:
+            limit, said = "money", f"The limit of ${limits.cost:g} is reached (${usage.cost:.4g} spent)."
+        elif limits.seconds is not None and self.is_out_of_time:
+            limit, said = "time", f"The limit of {_duration(limits.seconds)} is reached."
+        else:
+            return None
+        return limit, f"{said} {limits.advice(limit)}"
+
+
+def _count(number: float, noun: str) -> str:
+    return f"{number:g} {noun}" + ("" if number == 1 else "s")
+
+
+def _duration(seconds: float) -> str:
+    return _count(seconds / 60, "minute") if seconds >= 60 else _count(seconds, "second")
 
 
 def added(one: Usage, other: Usage) -> Usage:

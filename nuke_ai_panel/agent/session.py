@@ -63,10 +63,11 @@ class ChatSession:
         self, host: Host, settings: SettingsStore, credentials: Credentials, *, records_folder: Path | None = None
     ) -> None:
         self.host = host
-        #: Tokens that the script may take in a prompt, and the parts that the artist does not want sent.
-        self.context_budget = BUDGET
+        #: The parts of the script that the artist does not want sent.
         self.context_without: frozenset[str] = frozenset()
-        #: How far a model with tools may go on by itself within one prompt.
+        #: As the settings said at the last prompt: tokens that the script may take in one, and how far a model with tools may
+        #: go on by itself.
+        self.context_budget = BUDGET
         self.limits = Limits()
         self._records_folder = records_folder
         self.proposals = Proposals(host, self._emit, records=self._new_records())
@@ -263,11 +264,10 @@ class ChatSession:
             self.proposals,
             self._servers,
             self._toolbox,
-            self.limits,
+            lambda: self.limits,
             settings=self._take_settings,
             emit=self._emit,
             is_wanted=lambda: generation == self._generation,
-            context_budget=self.context_budget,
             context_without=self.context_without,
         )
         return await asking.ask(text, mode, title=title or _title_of(text), target=self._target, is_fix=is_fix)
@@ -275,6 +275,8 @@ class ChatSession:
     async def _take_settings(self) -> Settings:
         settings = await self._load_settings()
         self._auto_fix = settings.auto_fix
+        self.limits = Limits.of(settings, self._settings_store.fixed_by)
+        self.context_budget = settings.script_tokens
         await self._read_policy(settings)
         return settings
 

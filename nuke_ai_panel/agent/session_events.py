@@ -61,11 +61,15 @@ class ModelIsLoading:
 
 @dataclass(frozen=True)
 class NoticeArrived:
-    """Something to know about the answer on its way, in one sentence: it was cut, another model answers, …"""
+    """Something to know about the answer on its way: it was cut, another model answers, …
+
+    ``setting`` is the key of the setting that decides it, where it is the artist's to change.
+    """
 
     kind: NoticeKind
     text: str
 
+    setting: str = ""
 
 @dataclass(frozen=True)
 class TextArrived:

@@ -14,29 +14,35 @@ from nuke_ai_panel.agent.session_events import SessionEvent
 from nuke_ai_panel.cli.exit_codes import ExitCode
 from nuke_ai_panel.cli.screen import Screen, error_as_json, review_as_json
 from nuke_ai_panel.credentials import Credentials
-from nuke_ai_panel.errors import ConnectionFailedError, ValidationError
+from nuke_ai_panel.errors import ConnectionFailedError, SettingsError, ValidationError
 from nuke_ai_panel.hosts.base import Host
 from nuke_ai_panel.hosts.document_host import DocumentHost
 from nuke_ai_panel.providers import registry
-from nuke_ai_panel.settings import SettingsStore, Value
+from nuke_ai_panel.settings import SettingsStore, Value, parse_change
 
 __all__ = ["ask", "host_for", "outcome", "report", "session_for", "settings_for"]
 
 
 def settings_for(arguments: Namespace) -> SettingsStore:
-    """Return the settings with what the arguments say about the server. Raises: ValidationError."""
+    """Return the settings with what the arguments say: the server's address, and ``--set``. Raises: ValidationError."""
     if arguments.base_url and not arguments.provider:
         raise ValidationError("--base-url needs --provider: which protocol does the server speak?")
     if arguments.provider and arguments.provider not in registry.PROVIDERS:
         raise ValidationError(f"There is no provider {arguments.provider!r}. Known: {', '.join(registry.PROVIDERS)}.")
     overrides: dict[str, Value] = {}
+    try:
+        overrides.update(map(parse_change, getattr(arguments, "set", None) or ()))
+    except SettingsError as error:
+        raise ValidationError(f"--set: {error}") from error
+    address = f"servers.{arguments.provider}.base_url"
     if arguments.base_url:
-        overrides[f"servers.{arguments.provider}.base_url"] = arguments.base_url
+        overrides[address] = arguments.base_url
     settings = SettingsStore(overrides=overrides)
     settings.load()
     locked = [key for key in overrides if key in settings.locked_keys]
     if locked:
-        raise ValidationError(f"--base-url cannot be used: your studio has set {locked[0]!r}.")
+        option = "--base-url" if arguments.base_url and locked[0] == address else f"--set {locked[0]}"
+        raise ValidationError(f"{option} cannot be used: your studio has set {locked[0]!r}.")
     return settings
 
 

@@ -113,6 +113,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     server.add_argument("--model", default="", metavar="NAME", help="default: as set, or the provider's first")
     server.add_argument("--base-url", default="", metavar="URL", help="the provider's address for this run; needs --provider")
+    server.add_argument(
+        "--set",
+        action="append",
+        metavar="KEY=VALUE",
+        help="a setting for this run, e.g. limit_cost=0.5 or limit_tokens=none; may be repeated",
+    )
 
     panel = commands.add_parser("panel", help="open the panel in a window of its own")
     panel.add_argument("script", nargs="?", metavar="SCRIPT.nk", help="the script to work on; default: a new one")

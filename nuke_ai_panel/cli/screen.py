@@ -53,7 +53,7 @@ class Screen:
         elif isinstance(event, ModelIsLoading):
             self.note(f"Still loading the model ({event.seconds:.0f} s)")
         elif isinstance(event, NoticeArrived):
-            self.note(event.text)
+            self.note(f"{event.text} For one run: --set {event.setting}=VALUE." if event.setting else event.text)
         elif isinstance(event, TextArrived):
             self._in_answer = True
             self.write(event.text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 
 import pytest
 
@@ -116,10 +115,10 @@ def test_user_and_assistant_take_turns():
 
 @pytest.fixture
 def converse(tmp_path, scripted):
-    def start(*answers, **options):
+    def start(*answers, settings=None, **options):
         model = scripted(*answers, **options)
         store = SettingsStore(tmp_path / "settings.json", environ={})
-        store.save({"servers.ollama.base_url": model.url, "servers.openrouter.enabled": False})
+        store.save({"servers.ollama.base_url": model.url, "servers.openrouter.enabled": False, **(settings or {})})
         text = b'version 15.1 v3\nRoot {\n}\nGrade {\n inputs 0\n name Grade1\n label "' + b"note " * 900 + b'"\n}\n'
         session = ChatSession(DocumentHost(nk.loads(text)), store, Credentials())
         session.select_model("ollama", "scripted")
@@ -141,8 +140,7 @@ def converse(tmp_path, scripted):
 
 
 def test_a_long_conversation_is_cut_and_the_artist_is_told(converse):
-    session, model, events, run = converse(LONG, capabilities=("completion",))
-    session.limits = dataclasses.replace(session.limits, conversation=2000)
+    session, model, events, run = converse(LONG, capabilities=("completion",), settings={"conversation_tokens": 2000})
 
     async def work() -> None:
         for number in range(8):
@@ -154,9 +152,11 @@ def test_a_long_conversation_is_cut_and_the_artist_is_told(converse):
     assert len(sent[-1]) < 12
     assert "question 0" not in str(sent[-1])
     assert "question 7" in sent[-1][-1]["content"]
-    told = [event.text for event in events if isinstance(event, NoticeArrived) and event.kind == "context_cut"]
+    told = [event for event in events if isinstance(event, NoticeArrived) and event.kind == "context_cut"]
     assert told
-    assert "oldest" in told[0]
+    assert "oldest" in told[0].text
+    assert told[0].text.endswith("You can change it in Settings, under Limits.")
+    assert told[0].setting == "conversation_tokens"
     assert len(session.messages) == 16
 
 
@@ -171,12 +171,15 @@ def test_a_small_model_gets_no_more_than_it_can_read(converse):
     run(work)
     assert len([event for event in events if isinstance(event, AnswerFinished)]) == 5
     assert "question 0" not in str(model.asked[-1])
+    # No setting helps here, and none is named.
+    told = [event for event in events if isinstance(event, NoticeArrived) and event.kind == "context_cut"]
+    assert told
+    assert not any(event.setting or "Settings" in event.text for event in told)
 
 
 def test_what_tools_have_found_is_left_out_first_while_the_model_works(converse, scripted):
     rounds = [[scripted.call("get_node", node="Grade1", offset=0)], [scripted.call("graph_outline")]]
-    session, model, events, run = converse(*rounds, *rounds, "It is a Grade.")
-    session.limits = dataclasses.replace(session.limits, conversation=200)
+    session, model, events, run = converse(*rounds, *rounds, "It is a Grade.", settings={"conversation_tokens": 200})
     run(lambda: session.send("What is it?"))
     assert [event for event in events if isinstance(event, AnswerFinished)][-1].text == "It is a Grade."
     assert len([event for event in events if isinstance(event, ToolAnswered)]) == 4

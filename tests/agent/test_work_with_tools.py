@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import functools
 
 import pytest
@@ -135,8 +134,7 @@ def test_a_plan_reads_and_lists_steps(converse, scripted):
 
 
 def test_a_limit_is_told(converse, scripted):
-    talk = converse(*([scripted.call("get_node", node="Grade1", offset=number)] for number in range(5)))
-    talk.session.limits = dataclasses.replace(talk.session.limits, rounds=2)
+    talk = converse(*([scripted.call("get_node", node="Grade1", offset=number)] for number in range(5)), limit_rounds=2)
     talk.run(lambda: talk.session.send("What is it?"))
     assert [event.kind for event in talk.of(NoticeArrived)][-1] == "limit"
 

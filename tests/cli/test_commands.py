@@ -9,15 +9,19 @@ import signal
 import socket
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
 from nuke_ai_panel import __version__
+from nuke_ai_panel.agent.session_events import NoticeArrived
+from nuke_ai_panel.cli.asking import settings_for
 from nuke_ai_panel.cli.demo_answers import LABEL, MENU
 from nuke_ai_panel.cli.demo_server import DemoServer
 from nuke_ai_panel.cli.exit_codes import ExitCode
 from nuke_ai_panel.cli.main import main
+from nuke_ai_panel.cli.screen import Screen
 from nuke_ai_panel.hosts.document_host import DocumentHost
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -242,6 +246,8 @@ def test_the_connection_test_names_the_step_that_fails_and_the_cure(capsys):
     [
         ["chat", "hi", "--base-url", "http://127.0.0.1:1"],
         ["chat", "hi", "--provider", "nobody"],
+        ["chat", "hi", "--set", "limit_rounds=0"],
+        ["chat", "hi", "--set", "no_such_key=1"],
         ["test-connection", "nobody"],
         ["panel", "missing.nk"],
     ],
@@ -272,6 +278,30 @@ def test_a_base_url_cannot_go_round_a_locked_one(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("NUKE_AI_PANEL_STUDIO_SETTINGS", str(studio))
     assert main(["chat", "hi", "--provider", "ollama", "--base-url", "http://127.0.0.1:1"]) == ExitCode.USAGE
     assert "studio" in capsys.readouterr().err
+
+
+def test_a_setting_for_one_run_is_not_written_and_does_not_go_round_a_locked_one(tmp_path, monkeypatch, capsys):
+    given = Namespace(base_url="", provider="", set=["limit_cost=0.5", "limit_tokens=none", "limit_rounds=3"])
+    store = settings_for(given)
+    found = store.load()
+    assert (found.limit_cost, found.limit_tokens, found.limit_rounds) == (0.5, None, 3)
+    assert store.fixed_by("limit_cost") == "Set on the command line"
+    assert not store.path.exists()
+    studio = tmp_path / "studio.json"
+    studio.write_text(json.dumps({"limit_cost": 0.1, "locked": ["limit_cost"]}))
+    monkeypatch.setenv("NUKE_AI_PANEL_STUDIO_SETTINGS", str(studio))
+    assert main(["chat", "hi", "--set", "limit_cost=5"]) == ExitCode.USAGE
+    assert "--set limit_cost cannot be used: your studio has set 'limit_cost'" in capsys.readouterr().err
+
+
+def test_a_limit_that_is_reached_is_told_with_the_option_that_moves_it(capsys):
+    screen = Screen()
+    screen(NoticeArrived("limit", "The limit of 3 rounds is reached.", "limit_rounds"))
+    screen(NoticeArrived("limit", "The limit of 3 rounds is reached. Set by your studio."))
+    assert capsys.readouterr().err.splitlines() == [
+        "The limit of 3 rounds is reached. For one run: --set limit_rounds=VALUE.",
+        "The limit of 3 rounds is reached. Set by your studio.",
+    ]
 
 
 # the whole program, in a process of its own
