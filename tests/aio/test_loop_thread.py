@@ -72,22 +72,22 @@ def test_timeout_of_the_work_itself_is_passed_on(thread):
 
 @pytest.mark.parametrize("ending", [SystemExit, KeyboardInterrupt])
 def test_work_that_wants_to_end_the_program_ends_its_own_call_only(thread, ending):
-    loop, begun, goes_on = thread.loop, threading.Event(), threading.Event()
+    loop, begun, gates = thread.loop, threading.Event(), []
 
     async def work() -> None:
         raise ending("from the work")
 
     async def other() -> str:
+        gates.append(asyncio.Event())
         begun.set()
-        while not goes_on.is_set():
-            await asyncio.sleep(0.01)
+        await gates[0].wait()
         return "done"
 
     others = thread.submit(other)
     assert begun.wait(10)
     with pytest.raises(ending, match="from the work"):
         thread.run(work)
-    goes_on.set()
+    loop.call_soon_threadsafe(gates[0].set)
     assert others.result(10) == "done"
     assert thread.loop is loop
 
