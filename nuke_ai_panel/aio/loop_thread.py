@@ -38,6 +38,7 @@ class LoopThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._process = os.getpid()
+        self._submitted: set[asyncio.Task[Any] | None] = set()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -78,7 +79,16 @@ class LoopThread:
 
         Cancelling the returned future cancels the work.
         """
-        return asyncio.run_coroutine_threadsafe(_awaited(work), self.loop)
+        return asyncio.run_coroutine_threadsafe(self._kept(work), self.loop)
+
+    async def _kept(self, work: Work[T]) -> T:
+        # A loop holds its tasks weakly, and whoever submits work may forget the future.
+        own_task = asyncio.current_task()
+        self._submitted.add(own_task)
+        try:
+            return await _awaited(work)
+        finally:
+            self._submitted.discard(own_task)
 
     def run(self, work: Work[T], timeout: float | None = None, *, twin: str = "") -> T:
         """Run `work` to its end and return its result, or raise what it raises.
