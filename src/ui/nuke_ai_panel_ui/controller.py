@@ -21,19 +21,13 @@ from nuke_ai_panel.agent.session_events import (
     AnswerCancelled,
     AnswerFailed,
     AnswerFinished,
-    AnswerStarted,
-    ModelIsLoading,
+    CheckResumed,
+    CheckStopped,
     PromptAdded,
     ProposalApplied,
     ProposalRejected,
-    ProposalReviewed,
-    ReasoningArrived,
     RoundBegan,
-    SessionCleared,
     SessionEvent,
-    TextArrived,
-    ToolAnswered,
-    ToolCalled,
 )
 from nuke_ai_panel.credentials import Credentials
 from nuke_ai_panel.errors import NukeAIPanelError
@@ -43,9 +37,12 @@ from nuke_ai_panel.providers import registry
 from nuke_ai_panel.settings import Settings, SettingsStore, Value, config_folder
 from nuke_ai_panel_ui.conversation import ConversationRecord
 from nuke_ai_panel_ui.host_loop import HostLoop, attach
+from nuke_ai_panel_ui.models import Models
 from nuke_ai_panel_ui.panel_style import panel_theme
+from nuke_ai_panel_ui.phases import Phases
 from nuke_ai_panel_ui.proposal_desk import ProposalDesk
 from nuke_ai_panel_ui.qt import QtCore, QtWidgets, Signal, is_valid
+from nuke_ai_panel_ui.suggestions import suggestions
 from nuke_ai_panel_ui.theme import Theme
 
 if TYPE_CHECKING:
@@ -86,9 +83,6 @@ class PanelController(QtCore.QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self.models: list[ModelChoice] = []
-        self.problem = ""
-        self.settings = Settings()
         self.record = ConversationRecord()
         self.drafted = ""
         self._mode: Mode = "ask"
@@ -101,12 +95,15 @@ class PanelController(QtCore.QObject):
         self._asking: asyncio.Task[None] | None = None
         self._is_starting = False
         self._is_retry = False
-        self._to_review = 0
-        self._looking: asyncio.Task[None] | None = None
-        self._has_looked = False
-        self._phase = ""
+        self._phases = Phases()
         self._dialog: SettingsDialog | None = None
         self._desk: ProposalDesk | None = None
+        self._models = Models(lambda: self.session, lambda: self.loop, lambda: self.store, lambda: self.credentials)
+        self._models.begun.connect(self.state_changed)
+        self._models.changed.connect(self.models_changed)
+        self._models.changed.connect(self.state_changed)
+        self._models.settings_changed.connect(self.settings_changed)
+        self._models.notice.connect(self.notice)
 
     # what it is made of
 
@@ -186,6 +183,11 @@ class PanelController(QtCore.QObject):
         """Whether an answer is on its way."""
         return self._is_starting or (self._session is not None and self._session.is_busy)
 
+    @property
+    def is_checking(self) -> bool:
+        """Whether proposals are being checked on a copy. The artist may ask something else meanwhile."""
+        return self._session is not None and self._session.is_checking
+
     def send(self, text: str, *, mode: Mode | None = None, target: str = "") -> bool:
         """Ask `text` in a mode, by default the chosen one; False (and a notice) when it cannot be sent now.
 
@@ -222,6 +224,8 @@ class PanelController(QtCore.QObject):
         if self.is_busy:
             self.notice.emit("An answer is still on its way. Wait for it, or press Esc to stop it.")
             return False
+        if self.is_checking:
+            self.session.cancel()
         for number in self.record.open_in_last_turn():
             self.session.proposals.reject(number, "The question was asked again.", by="model")
         self._is_retry = True
@@ -229,14 +233,13 @@ class PanelController(QtCore.QObject):
         return True
 
     def cancel(self) -> bool:
-        """Stop the answer on its way and keep what came; False when there is none."""
-        if self._session is not None and self._session.cancel():
-            return True
-        if self._is_starting and self._asking is not None:
+        """Stop the answer on its way and keep what came, or else what is being checked; False when there is neither."""
+        session = self._session
+        if self._is_starting and self._asking is not None and not (session is not None and session.is_busy):
             # After its first step, which puts the prompt into the conversation.
             self.loop.call_soon(self._asking.cancel)
             return True
-        return False
+        return session is not None and session.cancel()
 
     def new_conversation(self) -> None:
         """Begin anew; an answer on its way is stopped."""
@@ -244,11 +247,12 @@ class PanelController(QtCore.QObject):
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         self._is_starting = True
-        self._set_phase("Asking")
+        self._phases.begin()
         self._asking = self.loop.spawn(self._ask(work))
         # A task that is cancelled before its first step runs none of its own lines.
-        self._asking.add_done_callback(self._asked)
+        self._asking.add_done_callback(self._ended)
         self._asking.add_done_callback(lambda _: work.close())
+        self.state_changed.emit()
 
     async def _ask(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -259,15 +263,13 @@ class PanelController(QtCore.QObject):
             _log.exception("The conversation failed")
             self._on_event(AnswerFailed(NukeAIPanelError("The panel itself failed. The log holds the details.")))
 
-    def _asked(self, task: asyncio.Task[None]) -> None:
-        if task is not self._asking:
-            return
-        self._asking = None
-        self._is_starting = self._is_retry = False
-        self._to_review = 0
-        if not self.is_busy:
-            self._phase = ""
-        # Also without a new phase: a conversation that was cleared while it streamed ends without an event.
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task is self._asking:
+            self._asking = None
+            self._is_starting = self._is_retry = False
+            if not self.is_busy:
+                self._phases.end()
+        # Also without other words: a check is over, or a conversation that streamed was cleared and ends without an event.
         self.state_changed.emit()
 
     # proposals
@@ -292,76 +294,58 @@ class PanelController(QtCore.QObject):
     def _undo_hint(self) -> str:
         return "Use Edit > Undo in Nuke." if self._is_in_nuke else "Undo the later changes first."
 
-    def _begin_check(self, work: Coroutine[Any, Any, None]) -> None:
-        self._set_phase("Checking the script on a copy")
-        self.loop.spawn(self._checked(work))
+    def check_again(self, check_id: int) -> None:
+        """Check what a stopped check has left; a review card follows for each."""
+        self._begin_check(self.session.check_again(check_id))
 
-    async def _checked(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin_check(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.spawn(self._check(work))
+        task.add_done_callback(self._ended)
+        task.add_done_callback(lambda _: work.close())
+        # After its first step, with which the check begins.
+        self.loop.call_soon(self.state_changed.emit)
+
+    async def _check(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         except NukeAIPanelError as error:
             self.notice.emit(str(error))
-        finally:
-            if not self.is_busy:
-                self._set_phase("")
 
     # models and settings
 
     def start(self) -> None:
         """Read the settings and look for models, once; a panel calls it when it is shown."""
-        if not self._has_looked:
+        if not self._models.has_looked:
             self.refresh_models()
 
     def refresh_models(self) -> None:
         """Ask every enabled provider for its models, live; ``models_changed`` follows."""
-        self._has_looked = True
-        if self._looking is not None:
-            return
-        self._looking = self.loop.spawn(self._look())
-        self.state_changed.emit()
+        self._models.refresh()
 
     @property
     def is_looking(self) -> bool:
         """Whether providers are being asked for their models."""
-        return self._looking is not None
+        return self._models.is_looking
 
     @property
     def is_offline(self) -> bool:
         """Whether every provider was asked and none has a model."""
-        return self._has_looked and not any(choice.name for choice in self.models) and (bool(self.models) or bool(self.problem))
+        return self._models.is_offline
 
-    async def _look(self) -> None:
-        try:
-            await self._load_settings()
-            self.models = await self.session.list_models()
-            self.problem = "" if self.models else "Every provider is switched off. Enable one in Settings."
-            self._pick_default()
-        except NukeAIPanelError as error:
-            self.models, self.problem = [], str(error)
-        finally:
-            self._looking = None
-            # When the application quits, this ends after the object has gone.
-            if is_valid(self):
-                self.models_changed.emit()
-                self.state_changed.emit()
+    @property
+    def models(self) -> Sequence[ModelChoice]:
+        """What the last search has found; a provider that failed is one entry with ``error``."""
+        return self._models.choices
 
-    async def _load_settings(self) -> None:
-        loaded = await self.loop.run_in_executor(None, self.store.load)
-        if loaded != self.settings:
-            self.settings = loaded
-            self.settings_changed.emit()
+    @property
+    def problem(self) -> str:
+        """What kept every provider from being asked, "" for nothing."""
+        return self._models.problem
 
-    def _pick_default(self) -> None:
-        session = self.session
-        if session.model:
-            return
-        if self.settings.provider and self.settings.model:
-            session.select_model(self.settings.provider, self.settings.model)
-            return
-        for choice in self.models:
-            if choice.name and self.settings.provider in ("", choice.provider):
-                session.select_model(choice.provider, choice.name)
-                return
+    @property
+    def settings(self) -> Settings:
+        """The settings as they were last read or written."""
+        return self._models.settings
 
     @property
     def model(self) -> tuple[str, str]:
@@ -375,18 +359,7 @@ class PanelController(QtCore.QObject):
 
     def select_model(self, provider: str, model: str) -> None:
         """Use `model` from the next prompt on and remember it as the default."""
-        self.session.select_model(provider, model)
-        self.models_changed.emit()
-        self.state_changed.emit()
-        wanted = {"provider": provider, "model": model}
-        if not self.store.locked_keys & set(wanted):
-            self.loop.spawn(self._remember(wanted))
-
-    async def _remember(self, changes: Mapping[str, Value]) -> None:
-        try:
-            self.settings = await self.loop.run_in_executor(None, self.store.save, changes)
-        except NukeAIPanelError as error:
-            self.notice.emit(f"The choice holds until Nuke is closed, but was not saved. {error}")
+        self._models.select(provider, model)
 
     async def save_settings(self, changes: Mapping[str, Value], keys: Mapping[str, str | None]) -> None:
         """Write `keys` (None deletes) to the keyring and `changes` to the settings file, then look for models with them.
@@ -395,21 +368,7 @@ class PanelController(QtCore.QObject):
             CredentialError: the keyring refused; nothing was written to the file then.
             SettingsError: the file cannot be written, or a key is locked.
         """
-
-        def write() -> Settings:
-            for provider, key in keys.items():
-                if key is None:
-                    self.credentials.delete(provider)
-                else:
-                    self.credentials.write(provider, key)
-            return self.store.save(changes) if changes else self.store.load()
-
-        before = (self.settings.provider, self.settings.model)
-        self.settings = await self.loop.run_in_executor(None, write)
-        if (self.settings.provider, self.settings.model) != before:
-            self.session.select_model(self.settings.provider, self.settings.model)
-        self.settings_changed.emit()
-        self.refresh_models()
+        await self._models.save_settings(changes, keys)
 
     def show_settings(self, parent: QtWidgets.QWidget | None = None) -> SettingsDialog:
         """Open the settings dialog, or bring the open one to the front. It does not block."""
@@ -432,11 +391,13 @@ class PanelController(QtCore.QObject):
     @property
     def state(self) -> PanelState:
         """What the header's dot says now."""
-        if self.is_busy or self._phase:
-            return PanelState("busy", self._phase or "Answering")
+        if self.is_busy or self._phases.words:
+            return PanelState("busy", self._phases.words or "Answering")
+        if self.is_checking:
+            return PanelState("busy", "Checking the script on a copy")
         if self.is_offline:
             return PanelState("offline", "No model server answers")
-        if self._looking is not None or not self._has_looked:
+        if self.is_looking or not self._models.has_looked:
             return PanelState("checking", "Looking for models")
         provider = self.model[0]
         title = self.provider_title(provider)
@@ -470,39 +431,18 @@ class PanelController(QtCore.QObject):
     def suggestions(self) -> Sequence[str]:
         """Return a few things to ask about the open script as it is now."""
         try:
-            selected = list(self.host.selected_paths())
-            counts = self.host.class_counts()
+            return suggestions(self.host)
         except NukeAIPanelError as error:
             _log.warning("The script could not be read for suggestions: %s", error)
             return ()
-        found: list[str] = []
-        if selected:
-            names = ", ".join(selected[:2]) + (" and the rest" if len(selected) > 2 else "")
-            found.append(f"Explain {names}")
-            found.append(f"Add a Grade after {selected[0]}")
-        elif counts:
-            found.append("Explain what this script does")
-        if counts.get("Read", 0) > 1:
-            found.append(f"List the files of the {counts['Read']} Read nodes")
-        if counts:
-            found.append("Put a backdrop round the " + ("selected nodes" if selected else "nodes that belong together"))
-        else:
-            found.append("Build a Constant, a Grade and a Write")
-        found.append("Write a Python snippet that renames nodes by class")
-        return found[:4]
-
-    def _set_phase(self, words: str) -> None:
-        if words != self._phase:
-            self._phase = words
-            self.state_changed.emit()
 
     def _on_event(self, event: SessionEvent) -> None:
-        if isinstance(event, PromptAdded):
+        if isinstance(event, (PromptAdded, RoundBegan)):
             self._is_starting = False
-            if self._is_retry:
-                self._is_retry = False
-                self.state_changed.emit()
-                return
+        if isinstance(event, PromptAdded) and self._is_retry:
+            self._is_retry = False
+            self.state_changed.emit()
+            return
         self._follow(event)
         if isinstance(event, AnswerCancelled) and not len(self.record):
             # The end of an answer that a new conversation has stopped; nothing of it is shown any more.
@@ -515,32 +455,10 @@ class PanelController(QtCore.QObject):
             self.proposal_changed.emit(event.proposal_id)
 
     def _follow(self, event: SessionEvent) -> None:
-        """Keep the header's words with the answer."""
-        if isinstance(event, (PromptAdded, AnswerStarted)):
-            self._set_phase("Waiting for the model")
-        elif isinstance(event, ModelIsLoading):
-            self._set_phase(f"Loading the model, {event.seconds:.0f} s so far")
-        elif isinstance(event, RoundBegan):
-            self._set_phase(f"Fixing the script, try {event.number} of {event.limit}" if event.reason == "fix" else "Going on")
-        elif isinstance(event, ToolCalled):
-            self._set_phase("Preparing a change" if event.writes else "Reading the script")
-        elif isinstance(event, ToolAnswered):
-            self._set_phase("Waiting for the model")
-        elif isinstance(event, ReasoningArrived):
-            self._set_phase("Thinking")
-        elif isinstance(event, TextArrived):
-            self._set_phase("Answering")
-        elif isinstance(event, AnswerFinished):
-            self._to_review = event.proposals
-            self._set_phase("Checking the script on a copy" if self._to_review else "")
-        elif isinstance(event, ProposalReviewed):
-            self._to_review = max(0, self._to_review - 1)
-            if not self._to_review:
-                self._set_phase("Waiting for your decision" if self.session.is_busy else "")
-        elif isinstance(event, (AnswerFailed, AnswerCancelled, SessionCleared)):
-            self._set_phase("")
-        # Whether an answer is on its way changes right after these, when the session lets go of the task.
-        if isinstance(event, (AnswerFinished, AnswerFailed, AnswerCancelled)):
+        if self._phases.follow(event):
+            self.state_changed.emit()
+        # What is on its way changes right after these, when the session lets go of the task or takes up a check.
+        if isinstance(event, (AnswerFinished, AnswerFailed, AnswerCancelled, CheckStopped, CheckResumed)):
             self.loop.call_soon(self.state_changed.emit)
 
 

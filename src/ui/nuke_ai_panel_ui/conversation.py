@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nuke_ai_panel.agent.session_events import (
+    CheckResumed,
+    CheckStopped,
     PromptAdded,
     ProposalApplied,
     ProposalRejected,
@@ -88,6 +90,9 @@ class ConversationRecord:
             self._entries.clear()
             self.proposals.clear()
             return entry
+        if isinstance(event, CheckResumed):
+            self._entries = [each for each in self._entries if not _is_stop(each[0], event.check_id)]
+            return entry
         if isinstance(event, ProposalReviewed):
             self.proposals[event.proposal_id] = ProposalRecord(event.proposal_id, event.review)
         elif isinstance(event, ProposalApplied):
@@ -116,3 +121,7 @@ class ConversationRecord:
                 yield Entry(ReasoningArrived("".join(pieces)), at)
             else:
                 yield Entry(event, at)
+
+
+def _is_stop(event: SessionEvent, check_id: int) -> bool:
+    return isinstance(event, CheckStopped) and event.check_id == check_id
