@@ -25,8 +25,10 @@ if TYPE_CHECKING:
         AuthenticationError,
         BadRequestError,
         BridgeClosedError,
+        CheckpointError,
         ConnectionFailedError,
         CredentialError,
+        EditionLimitError,
         EncryptedScriptError,
         FileRefusedError,
         HostError,
@@ -131,14 +133,17 @@ _HOMES = {
 """Public name to the module that it lies in; every other one is an error."""
 
 
-def __getattr__(name: str) -> object:
-    if name.startswith("__") or name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
+if not TYPE_CHECKING:
+    # Hidden from type checkers, which would take every name for one of ours.
 
-    found: object = getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
-    globals()[name] = found
-    return found
+    def __getattr__(name: str) -> object:
+        if name.startswith("__") or name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+
+        found: object = getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

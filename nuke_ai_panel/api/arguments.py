@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
@@ -45,6 +45,26 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+_KEYLIKE = re.compile(r"(?i)key|token(?!s)|secret|passw|auth|header|credential")
+"""Names of arguments whose values are a key, or were meant to be one."""
+
+_LONGEST = 1e9
+"""Seconds."""
+
+_OF_THE_CLIENT = {
+    "api_base": "base_url",
+    "request_timeout": "timeout",
+    "functions": "tools",
+    "function_call": "tool_choice",
+    "num_ctx": "context_length",
+    "think": "reasoning",
+    "format": "response_format",
+}
+"""Arguments of other clients, and what they are called here."""
+
+_NOT_SENT = frozenset({"extra_headers", "default_headers", "headers", "extra_query", "http_client", "organization", "project"})
+"""Arguments of other clients for which there is nothing here: they change the request, and not its body."""
 
 
 class CallArguments(TypedDict, total=False):
@@ -157,11 +177,31 @@ class Asked:
 
 
 def hide_key(arguments: object) -> dict[str, object]:
-    """Wrap the key among `arguments` in place, so that no traceback which shows variables shows it; return `arguments`."""
+    """Wrap the key among `arguments` in place, so that no traceback which shows variables shows it; return `arguments`.
+
+    So is what was meant for one: a key that is no text, an argument whose name does not exist, an address with a query.
+    """
     given = cast("dict[str, object]", arguments)
-    if isinstance(given.get("api_key"), str):
-        given["api_key"] = Secret(cast(str, given["api_key"]))
+    for name in given:
+        if _KEYLIKE.search(name):
+            given[name] = _hidden(given[name])
+    address = given.get("base_url")
+    if isinstance(address, str) and ("@" in address or "?" in address):
+        given["base_url"] = Secret(address)
     return given
+
+
+def _hidden(value: object) -> object:
+    if value is None or isinstance(value, Secret):
+        return value
+    return Secret(value) if isinstance(value, str) else _Unshown(type(value).__name__)
+
+
+@dataclass(frozen=True)
+class _Unshown:
+    """Stands for a value that may hold a key and cannot be used; only its type is known."""
+
+    kind: str
 
 
 def refuse_unknown(given: Collection[str], known: Collection[str], call: str) -> None:
@@ -173,9 +213,16 @@ def refuse_unknown(given: Collection[str], known: Collection[str], call: str) ->
     for name in given:
         if name in known:
             continue
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"Did you mean {near[0]!r}?" if near else "A field of the server's own protocol goes into extra_body."
-        raise ValidationError(f"{call} has no argument {name!r}. {hint}", field=name, allowed=", ".join(sorted(known)))
+        near = difflib.get_close_matches(name, known, 1, 0.7)
+        same = _OF_THE_CLIENT.get(name, "")
+        if name in _NOT_SENT:
+            hint = "Headers and addresses of requests cannot be changed."
+        elif same in known:
+            hint = f"It is called {same!r} here."
+        else:
+            hint = f"Did you mean {near[0]!r}? " if near else ""
+            hint += "A field of the server's own protocol goes into extra_body." if "extra_body" in known else ""
+        raise ValidationError(f"{call} has no argument {name!r}. {hint}".rstrip(), field=name, allowed=", ".join(sorted(known)))
 
 
 def split_model(model: object, default_provider: str = "") -> Asked:
@@ -240,8 +287,8 @@ def _seconds(arguments: Mapping[str, object], name: str, default: T) -> float | 
     value = arguments.get(name)
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
-        refuse(name, value, "a number of seconds above 0")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= _LONGEST:
+        refuse(name, value, f"a number of seconds above 0, at most {_LONGEST:g}")
     return float(value)
 
 
@@ -270,7 +317,8 @@ def place_of(asked: str, arguments: Mapping[str, object], *, is_chat: bool = Fal
         refuse("max_retries", retries, "a whole number from 0 to 10")
     key = arguments.get("api_key")
     if key is not None and not isinstance(key, Secret):
-        refuse("api_key", type(key), "a text")
+        kind = key.kind if isinstance(key, _Unshown) else type(key).__name__
+        raise ValidationError(f"api_key must be a text, not a value of the type {kind}.", field="api_key", allowed="a text")
     connect = _seconds(arguments, "connect_timeout", usual.connect)
     first_byte = _seconds(arguments, "first_byte_timeout", usual.first_byte)
     return Place(

@@ -36,6 +36,14 @@ _ROLES = {"developer": "system", "function": "tool"}
 _SILENT = frozenset({"refusal", "annotations", "audio", "function_call", "images", "logprobs"})
 """Fields of an answer that do not go back to the model."""
 
+_OF_A_QUESTION = {
+    "images": 'write a picture as a part of content, {"type": "image_url", "image_url": {"url": "data:image/png;base64,…"}},'
+    " or give its file to the call as attachments=[path].",
+    "audio": 'write a recording as a part of content, {"type": "input_audio", "input_audio": {"data": …, "format": "wav"}},'
+    " or give its file to the call as attachments=[path].",
+}
+"""Fields that an answer may hold, and that would be lost in any other message."""
+
 _PARTS = "text, image_url, input_audio, file"
 
 
@@ -81,6 +89,8 @@ def _message(given: object, where: str, notices: list[Notice]) -> Message:
     for field, value in fields.items():
         if value in (None, "", [], (), {}):
             continue
+        if field in _OF_A_QUESTION and role != "assistant":
+            _refuse(f"{where}.{field}", f"is not read here: {_OF_A_QUESTION[field]}", value, "parts in content")
         if field not in _SILENT:
             _refuse(f"{where}.{field}", "is no field of a message.", value, "role, content, tool_calls, tool_call_id, name")
         notices.append(Notice("ignored", f"{where}.{field} is not sent: it does not go back to a model."))

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 from nuke_ai_panel.aio.loop_thread import refuse_in_coroutine, wait_for_bell
 from nuke_ai_panel.api.chunks import Head
@@ -115,6 +115,10 @@ class _Told:
     """What both kinds of stream tell about the answer."""
 
     _progress: _Progress
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        # A copy would end the answer of the original when it is forgotten.
+        raise TypeError("A stream can be neither copied nor pickled: it is read once. Keep its pieces, or its text.")
 
     @property
     def id(self) -> str:

@@ -61,6 +61,9 @@ def _typed(address: str) -> str:
         raise ValidationError("This looks like an API key, not an address. Put it into the key field.")
     if re.search(r"[\s\x00-\x1f\\]", typed):
         raise ValidationError(f"{shown_address(typed)!r} is not an address: it holds a blank or a backslash.")
+    # Looked for before the address is taken apart, so that no variable of a traceback holds what follows.
+    if re.match(r"(?:[a-z]+://)?[^/?#]*@", typed, re.IGNORECASE):
+        raise ValidationError("An address must not hold a user name or password. Put a key into the key field.")
     return typed
 
 
@@ -137,8 +140,6 @@ def _split(url: str) -> SplitResult:
         raise ValidationError(f"An address begins with http:// or https://, not {parts.scheme}://.")
     if not host:
         raise ValidationError(f"{shown_address(url)!r} names no host.")
-    if parts.username is not None or parts.password is not None:
-        raise ValidationError("An address must not hold a user name or password. Put a key into the key field.")
     return parts
 
 
@@ -153,6 +154,8 @@ def _without_ending(path: str, endings: tuple[str, ...], notes: list[str]) -> st
 
 def _join(parts: SplitResult, path: str, notes: list[str], default_port: int | None) -> str:
     host = (parts.hostname or "").lower()
+    if parts.query or parts.fragment:
+        notes.append("removed what follows the path")
     if host in _UNSPECIFIED:
         notes.append(f"{host} means every interface; connecting to {_UNSPECIFIED[host]}")
         host = _UNSPECIFIED[host]

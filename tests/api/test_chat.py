@@ -179,6 +179,12 @@ def test_attachments_are_checked_and_go_with_the_last_message(server, tmp_path):
     ("arguments", "field", "words"),
     [
         ({"temprature": 1}, "temprature", "Did you mean 'temperature'?"),
+        ({"store": True}, "store", "'store'. A field of the server's own protocol goes into extra_body"),
+        ({"request_timeout": 3}, "request_timeout", "It is called 'timeout' here"),
+        ({"extra_headers": {"X-Title": "x"}}, "extra_headers", "Headers and addresses of requests cannot be changed"),
+        ({"timeout": 1e12}, "timeout", "above 0, at most"),
+        ({"messages": [{"role": "user", "content": "x", "images": ["iVBO"]}]}, "messages[0].images", "part of content"),
+        ({"messages": [{"role": "user", "content": "x", "audio": {"id": "a"}}]}, "messages[0].audio", "part of content"),
         ({"logit_bias": {}}, "logit_bias", "extra_body"),
         ({"model": "gpt-x"}, "model", "ollama/, openrouter/, openai/"),
         ({"model": "olama/tiny"}, "model", "Did you mean 'ollama/tiny'?"),

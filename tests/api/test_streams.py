@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -20,6 +22,21 @@ def text_of(chunks):
 
 
 # what comes
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps], ids=["copy", "deepcopy", "pickle"])
+def test_a_stream_is_not_copied_and_stays_readable(server, hello, duplicate):
+    stream = ChatCompletion.create("openai/words-3", hello, stream=True)
+    with pytest.raises(TypeError, match="neither copied nor pickled"):
+        duplicate(stream)
+    gc.collect()
+    assert text_of(stream) == "w0 w1 w2 "
+
+
+def test_pieces_can_be_copied_and_pickled(server, hello):
+    for chunk in ChatCompletion.create("openai/words-3", hello, stream=True):
+        for other in (copy.copy(chunk), copy.deepcopy(chunk), pickle.loads(pickle.dumps(chunk))):
+            assert (other.to_dict(), other.id, other.model) == (chunk.to_dict(), chunk.id, chunk.model)
 
 
 @pytest.mark.parametrize("model", ["ollama/words-50", "openai/words-50"])

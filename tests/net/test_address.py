@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import traceback
+
 import pytest
 
 from nuke_ai_panel.errors import ValidationError
 from nuke_ai_panel.net.address import heal_ollama, heal_openai, host_and_port, is_loopback, origin
+from nuke_ai_panel.net.secret import Secret
 
 
 def heal(typed, provider):
@@ -88,6 +91,7 @@ def test_heal_leaves_a_healed_address_alone(provider, healed):
         ("127.0.0.1:8080", "openrouter", "added http://, added /v1"),
         ("https://a.example/v1/chat/completions", "openrouter", "removed /chat/completions"),
         ("workstation", "ollama", "added http:// and port 11434"),
+        ("https://a.example/v1?api-version=2", "openrouter", "removed what follows the path"),
         ("http://127.0.0.1:11434", "ollama", ""),
     ],
 )
@@ -113,6 +117,18 @@ def test_heal_refuses_what_is_no_address(provider, typed):
     with pytest.raises(ValidationError) as caught:
         heal(typed, provider)
     assert "0123456789abcdef" not in str(caught.value)
+
+
+@pytest.mark.parametrize("provider", ["ollama", "openrouter"])
+@pytest.mark.parametrize("typed", ["u:{}@host", "http://u:{}@host/v1", "{}@host:1", "HTTPS://{}@[::1]:80/"])
+def test_a_login_in_an_address_is_in_no_variable_of_a_traceback(provider, typed):
+    password = "hunter" + "2hunter2"
+    with pytest.raises(ValidationError, match="user name or password") as caught:
+        heal(Secret(typed.format(password)), provider)
+    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    ours = [str(frame.locals) for frame in shown.stack if frame.filename != __file__]
+    assert ours
+    assert not any(password in each for each in ours)
 
 
 def test_openai_address_with_a_bad_port_is_refused():

@@ -270,6 +270,34 @@ def test_public_face_shows_no_key(fault, repeating, logs):
     common.assert_free(logs(), KEY, PROMPT, where="a log")
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"api_key": [KEY]},
+        {"api_key": KEY.encode()},
+        {"apikey": KEY},
+        {"api-key": KEY},
+        {"token": KEY},
+        {"extra_headers": {"Authorization": f"Bearer {KEY}"}},
+        {"base_url": f"http://user:{KEY}@127.0.0.1:1/v1"},
+        {"base_url": f"user:{KEY}@127.0.0.1:1/v1"},
+    ],
+    ids=["in a list", "bytes", "misspelled", "with a dash", "token", "header", "login", "login without a scheme"],
+)
+@pytest.mark.parametrize("call", ["chat", "text", "embedding", "files"])
+def test_a_key_given_in_a_wrong_way_is_not_shown(given, call, logs):
+    calls = {
+        "chat": lambda: nuke_ai_panel.ChatCompletion.create("openai/m", [{"role": "user", "content": "x"}], **given),
+        "text": lambda: nuke_ai_panel.Completion.create("openai/m", "x", **given),
+        "embedding": lambda: nuke_ai_panel.Embedding.create("openai/m", "x", **given),
+        "files": lambda: nuke_ai_panel.File.list(provider="openai", **given),
+    }
+    with pytest.raises(nuke_ai_panel.ValidationError) as caught:
+        calls[call]()
+    common.assert_free(common.everything_of(_without_the_test(caught.value)), KEY, where=call)
+    common.assert_free(logs(), KEY, where="a log")
+
+
 def _without_the_test(error):
     """The caller's own frames hold the key, because the caller has it; what is below is ours."""
     trace = error.__traceback__
