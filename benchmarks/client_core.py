@@ -149,8 +149,8 @@ def first(bench: Bench) -> None:
 
 
 def network(bench: Bench) -> None:
-    names = ["aiohttp", "aiohttp fresh", "ours", "ours sync", "openai", "openai sync", "litellm", "litellm sync", "onellm"]
-    names += ["onellm sync", "symbolicai sync"]
+    names = ["aiohttp", "aiohttp fresh", "ours", "ours fresh", "ours sync", "openai", "openai sync", "litellm", "litellm sync"]
+    names += ["onellm", "onellm sync", "symbolicai sync"]
     rows = bench.medians(usable(names), "sequence", "slow", "c4-w4-d0", count=200 // max(1, bench.rounds - 1))
     for found in rows.values():
         if isinstance(found, dict):

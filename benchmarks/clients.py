@@ -113,6 +113,17 @@ class Ours(Client):
         assert len(records) == count
 
 
+class OursFresh(Ours):
+    """The public face without its pool: every connection is closed after its request."""
+
+    async def short(self) -> str:
+        from nuke_ai_panel.api.servers import pool_of_this_loop
+
+        text = await super().short()
+        await pool_of_this_loop().aclose()
+        return text
+
+
 class OursOllama(Ours):
     wire = prefix = "ollama"
 
@@ -331,6 +342,7 @@ CLIENTS: dict[str, type[Client]] = {
     "aiohttp ollama": AiohttpOllama,
     "aiohttp fresh": AiohttpFresh,
     "ours": Ours,
+    "ours fresh": OursFresh,
     "ours ollama": OursOllama,
     "ours sync": OursSync,
     "ours ollama sync": OursOllamaSync,

@@ -1,7 +1,7 @@
 """Print how long the main thread stalls when a review card, its like, or what a large script brings with it is shown.
 
 Each row is one thing that an artist does or sees, with the panel, its style sheet and its layout as they are. The host is a
-document with that many nodes; what a host itself takes to run a script is told apart from what stands beside it.
+document with that many nodes; what a host itself takes to run, read and undo is told apart from what stands beside it.
 
     python -m benchmarks.stream_stalls_review [--nodes 2000 10000]
 """
@@ -48,6 +48,8 @@ from nuke_ai_panel_ui.theme import nuke_palette
 
 #: Seconds that each row is watched.
 WATCHED = 0.8
+#: Seconds that a run and an undo are watched: what they changed is found out meanwhile.
+FOLLOWED = 3.0
 BLUR = "import nuke\nnuke.nodes.Blur(name='Soft', size=10)\n"
 ROW = """import nuke
 last = nuke.toNode('Grade0')
@@ -120,7 +122,7 @@ def cards(panel: Panel) -> None:
         found = checked(code)
         begin(panel)
         row(name, lambda found=found: controller._on_event(ProposalReviewed(1, found)))  # type: ignore[misc]
-        card = panel._cards[1]
+        card = panel.conversation.cards[1]
         if "200" in name:
             row("its picture, when asked for", card.picture._press)
             row("its changes, opened", card.fold.switch.click)
@@ -138,6 +140,15 @@ def cards(panel: Panel) -> None:
     controller._on_event(AnswerFinished("", "model", Usage()))
 
 
+def await_card(panel: Panel) -> int:
+    """Run the event loop until a proposal is reviewed; return its number."""
+    record = panel._controller.record
+    end = time.monotonic() + 60
+    while not record.proposals and time.monotonic() < end:
+        run_event_loop(0.1)
+    return next(iter(record.proposals))
+
+
 def large_script(panel: Panel, folder: Path, nodes: int) -> None:
     """Do what depends on the size of the script."""
     controller = panel._controller
@@ -148,25 +159,62 @@ def large_script(panel: Panel, folder: Path, nodes: int) -> None:
     assert panel._context is not None
     panel._context.hide()
     controller.desk.check(ScriptProposal("python", BLUR, "AI: soften it"))
-    end = time.monotonic() + 60
-    while not controller.record.proposals and time.monotonic() < end:
-        run_event_loop(0.1)
-    number = next(iter(controller.record.proposals))
-    host = controller.host
-    took: list[float] = []
-    run_python = host.run_python  # type: ignore[attr-defined]
+    number = await_card(panel)
+    host = Watched(controller.host)
+    desk = controller.desk
+    name = f"{nodes:,} nodes"
+    host.row(f"{name}: Run", lambda: desk.apply(number))
+    host.row(f"{name}: Undo", lambda: desk.undo(number))
+    controller._on_event(SessionCleared())
+    begin(panel)
+    controller._on_event(AnswerFinished("", "model", Usage()))
+    controller.desk.check(ScriptProposal("python", BLUR, "AI: soften it"))
+    number = await_card(panel)
+    desk.apply(number)
+    run_event_loop(FOLLOWED)
+    document = host.document
+    document.node("Grade0").selected = True
+    host.row(f"{name}: Undo, another node selected", lambda: desk.undo(number))
+    if controller.record.proposals[number].state != "undone":
+        raise SystemExit(f"The run was not undone: {controller.record.proposals[number].note}")
 
-    def timed(*arguments: object, **options: object) -> object:
-        began = time.thread_time()
-        try:
-            return run_python(*arguments, **options)
-        finally:
-            took.append((time.thread_time() - began) * 1000)
 
-    host.run_python = timed  # type: ignore[attr-defined]
-    row(f"{nodes:,} nodes: Run", lambda: controller.desk.apply(number))
-    print(f"  of which the host itself: {took[-1]:.0f} ms")
-    row(f"{nodes:,} nodes: Undo", lambda: controller.desk.undo(number))
+class Watched:
+    """Tells what a host itself takes of the main thread, by watching the calls that run, read and undo."""
+
+    def __init__(self, host: DocumentHost) -> None:
+        self.document = host.document
+        self._spent: dict[str, list[float]] = {}
+        for call in ("run_python", "snapshot", "undo"):
+            setattr(host, call, self._timed(call, getattr(host, call)))
+
+    def _timed(self, call: str, function: Callable[..., object]) -> Callable[..., object]:
+        def timed(*arguments: object, **options: object) -> object:
+            began = time.thread_time()
+            try:
+                return function(*arguments, **options)
+            finally:
+                self._spent.setdefault(call, []).append((time.thread_time() - began) * 1000)
+
+        return timed
+
+    def row(self, name: str, action: Callable[[], object]) -> None:
+        """Print the stalls of one action and of what follows it, and what the longest has beside the host's own work."""
+        self._spent.clear()
+        beside: list[float] = []
+
+        def act() -> None:
+            began = time.thread_time()
+            action()
+            beside.append((time.thread_time() - began) * 1000 - sum(sum(each) for each in self._spent.values()))
+
+        report = measure(act, FOLLOWED)
+        print(report.line(name))
+        calls = ", ".join(f"{call} {' + '.join(f'{each:.0f}' for each in spent)}" for call, spent in self._spent.items())
+        later = sorted(report.own)[-2]
+        print(
+            f"  the host itself: {calls} ms; beside it {beside[0]:.1f} ms; the longest other stall {later:.1f} ms", flush=True
+        )
 
 
 def menus(panel: Panel) -> None:
