@@ -96,6 +96,7 @@ class Asking:
             prepare()
             capabilities = await abilities(provider, model)
             with_tools = not is_fix and works_with_tools(capabilities, mode)
+            await self.proposals.settle()
             notes = list(self.proposals.notes)
             said = Message("user", "".join(f"[{note}]\n" for note in notes) + text)
             self._tell(AnswerStarted(model))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -16,6 +17,7 @@ from nuke_ai_panel.agent.fixing import failure
 from nuke_ai_panel.agent.session_events import (
     NoticeArrived,
     ProposalApplied,
+    ProposalCompared,
     ProposalRejected,
     ProposalReviewed,
     SessionEvent,
@@ -24,8 +26,9 @@ from nuke_ai_panel.agent.tools.marking import marked, neutral, neutral_lines
 from nuke_ai_panel.errors import NukeAIPanelError, ProposalError
 from nuke_ai_panel.hosts.base import Host, RunResult
 from nuke_ai_panel.nk.graph_diff import GraphDiff
-from nuke_ai_panel.scripting.applying import Applied, apply
+from nuke_ai_panel.scripting.applying import Applied, Ran, compare_run, run
 from nuke_ai_panel.scripting.checkpoints import Checkpoint
+from nuke_ai_panel.scripting.comparing import AT_ONCE
 from nuke_ai_panel.scripting.consent import Consents
 from nuke_ai_panel.scripting.interrupting import StopSwitch
 from nuke_ai_panel.scripting.proposal import ScriptProposal
@@ -50,6 +53,7 @@ class _Entry:
     is_decided: bool = False
     was_edited: bool = False
     waiting: list[asyncio.Future[Decision]] = field(default_factory=list)
+    comparing: asyncio.Task[None] | None = None
 
 
 class Proposals:
@@ -67,6 +71,7 @@ class Proposals:
         self.on_tick: Callable[[], None] | None = None
         self._emit = emit
         self._running: StopSwitch | None = None
+        self._comparing: set[asyncio.Task[None]] = set()
         self._entries: dict[int, _Entry] = {}
         self._next = 1
 
@@ -113,13 +118,14 @@ class Proposals:
         """Run a proposal that the artist has agreed to beforehand, outside of any task; leave every other one alone."""
         found = self.find(number)
         if self.is_open(number) and found.diff and self.consents.answer(found) == "run":
-            asyncio.get_running_loop().call_soon(self._run_agreed, number)
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._run_agreed, number, loop)
 
-    def _run_agreed(self, number: int) -> None:
+    def _run_agreed(self, number: int, loop: asyncio.AbstractEventLoop) -> None:
         if not self.is_open(number):
             return
         try:
-            self.apply(number)
+            self.run(number, loop=loop)
         except Exception as error:  # noqa: BLE001 - nobody waits for this call; the card stays, and the artist decides
             if not isinstance(error, NukeAIPanelError):
                 _log.exception("A proposal could not be run")
@@ -189,10 +195,40 @@ class Proposals:
     def apply(self, number: int, scope: Scope = "once") -> Applied:
         """Run a reviewed proposal as one undo step, because the artist said so. Main thread, outside any task.
 
+        What it changed is found out before this returns, however large the script is; :meth:`run` does not wait for that.
+
         Raises:
             ProposalError: it was decided on already, cannot be run, or another script is running.
             HostError: the host cannot be read or does not run scripts; nothing has run.
         """
+        entry, ran = self._run(number, scope, at_once=math.inf)
+        if self._is_here(number, entry):
+            self._emit(ProposalApplied(number, ran.applied))
+        self._tell_of(number, entry, ran.applied)
+        return ran.applied
+
+    def run(self, number: int, scope: Scope = "once", *, loop: asyncio.AbstractEventLoop) -> Applied:
+        """Run a reviewed proposal as :meth:`apply` does, without comparing a large script on this thread.
+
+        Where ``is_compared`` is false in what it returns, a task of `loop` finds out the rest: a ``ProposalCompared`` event
+        follows, and only then a model that waits is told. The next prompt waits for it too.
+
+        Raises: as :meth:`apply`.
+        """
+        entry, ran = self._run(number, scope, at_once=AT_ONCE)
+        if self._is_here(number, entry):
+            self._emit(ProposalApplied(number, ran.applied))
+        if not ran.applied.is_compared:
+            # Also for a conversation that has ended meanwhile: the log wants to know what was changed.
+            task = loop.create_task(self._compare(number, entry, ran))
+            self._comparing.add(task)
+            task.add_done_callback(self._comparing.discard)
+            entry.comparing = task
+        else:
+            self._tell_of(number, entry, ran.applied)
+        return ran.applied
+
+    def _run(self, number: int, scope: Scope, *, at_once: float) -> tuple[_Entry, Ran]:
         entry = self._open(number)
         refusal = self.consents.policy.refusal(entry.review)
         if refusal:
@@ -206,7 +242,7 @@ class Proposals:
         entry.is_decided = True
         went_in = False
         try:
-            applied = apply(
+            ran = run(
                 entry.review.proposal,
                 self.host,
                 review=entry.review,
@@ -214,20 +250,48 @@ class Proposals:
                 stop=self._running,
                 deadline=self.consents.policy.deadline or _DEADLINE,
                 on_tick=self.on_tick,
+                at_once=at_once,
             )
-            went_in = applied.result.ok
+            went_in = ran.applied.result.ok
         finally:
             self._running = None
-            entry.is_decided = went_in or self._entries.get(number) is not entry
-        if self._entries.get(number) is not entry:
-            # A new conversation was begun while it ran: it takes over no consent and no news of this one.
-            return applied
-        if went_in:
+            entry.is_decided = went_in or not self._is_here(number, entry)
+        if went_in and self._is_here(number, entry):
             self.consents.remember(entry.review, scope)
-        self._emit(ProposalApplied(number, applied))
-        edited = "The artist has edited the code before it ran." if entry.was_edited and went_in else ""
+        return entry, ran
+
+    def _is_here(self, number: int, entry: _Entry) -> bool:
+        """Whether the conversation is still that of the proposal: a new one takes over no consent and no news of it."""
+        return self._entries.get(number) is entry
+
+    def _tell_of(self, number: int, entry: _Entry, applied: Applied) -> None:
+        """Tell the model what came of a run; not where a listener has begun a new conversation in the moment before."""
+        if not self._is_here(number, entry):
+            return
+        edited = "The artist has edited the code before it ran." if entry.was_edited and applied.result.ok else ""
         self._decided(entry, Decision(applied, edited))
-        return applied
+
+    async def _compare(self, number: int, entry: _Entry, ran: Ran) -> None:
+        try:
+            applied = await compare_run(ran)
+        except Exception:  # noqa: BLE001 - the top of a task; a model may wait for what it finds
+            _log.exception("What a script changed could not be found out")
+            unknown = "What it changed cannot be shown: the panel itself failed; the log holds the details."
+            applied = replace(ran.applied, unknown=unknown, is_compared=True)
+        if self._is_here(number, entry):
+            self._emit(ProposalCompared(number, applied))
+        self._tell_of(number, entry, applied)
+
+    @property
+    def comparing(self) -> frozenset[asyncio.Task[None]]:
+        """The tasks that find out what a run has changed; whoever ends the session cancels them."""
+        return frozenset(self._comparing)
+
+    async def settle(self) -> None:
+        """Wait until it is known what each run of this conversation has changed, so that ``notes`` are complete."""
+        tasks = self._comparing & {each.comparing for each in self._entries.values()}
+        if tasks:
+            await asyncio.wait(tasks)
 
     def stop_running(self) -> bool:
         """End the script that runs now; False when none does. May be called while it runs, from ``on_tick``."""

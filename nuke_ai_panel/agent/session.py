@@ -311,8 +311,9 @@ class ChatSession:
         return await self._servers.server(settings, name)
 
     async def aclose(self) -> None:
-        """Stop the answer and what is reviewed, and close every connection."""
-        tasks = {task for task in (self._answering, *self._checks.tasks) if task is not None} - {asyncio.current_task()}
+        """Stop the answer, and what is reviewed or compared, and close every connection."""
+        own = (self._answering, *self._checks.tasks, *self.proposals.comparing)
+        tasks = {task for task in own if task is not None} - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         if tasks:
@@ -408,6 +409,15 @@ class ChatSession:
             HostError: the host cannot be read or does not run scripts; nothing has run.
         """
         return self.proposals.apply(proposal_id, scope)
+
+    def run(self, proposal_id: int, scope: Scope = "once", *, loop: asyncio.AbstractEventLoop) -> Applied:
+        """Run a reviewed proposal as :meth:`apply` does, without comparing a large script on the main thread.
+
+        Where ``is_compared`` is false in what it returns, a ``ProposalCompared`` event follows, from a task of `loop`.
+
+        Raises: as :meth:`apply`.
+        """
+        return self.proposals.run(proposal_id, scope, loop=loop)
 
     # records
 

@@ -22,6 +22,7 @@ __all__ = [
     "NoticeArrived",
     "PromptAdded",
     "ProposalApplied",
+    "ProposalCompared",
     "ProposalRejected",
     "ProposalReviewed",
     "ReasoningArrived",
@@ -149,7 +150,18 @@ class CheckResumed:
 
 @dataclass(frozen=True)
 class ProposalApplied:
-    """The artist ran a proposal. ``applied.result.ok`` says whether it went in."""
+    """The artist ran a proposal. ``applied.result.ok`` says whether it went in.
+
+    Where ``applied.is_compared`` is false, the script is large, and a ``ProposalCompared`` follows.
+    """
+
+    proposal_id: int
+    applied: Applied
+
+
+@dataclass(frozen=True)
+class ProposalCompared:
+    """What a proposal that ran has really changed in a large script: ``applied`` is complete now."""
 
     proposal_id: int
     applied: Applied
@@ -221,6 +233,7 @@ SessionEvent = Union[
     CheckStopped,
     CheckResumed,
     ProposalApplied,
+    ProposalCompared,
     ProposalRejected,
     RoundBegan,
     ToolCalled,

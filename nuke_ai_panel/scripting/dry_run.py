@@ -22,7 +22,7 @@ from nuke_ai_panel.scripting.interpreter import find_python
 from nuke_ai_panel.scripting.proposal import ScriptProposal
 from nuke_ai_panel.scripting.trial import Trial, take_prepared
 
-__all__ = ["DryRun", "dry_run"]
+__all__ = ["DryRun", "dry_run", "read_diff"]
 
 #: Characters of output or traceback that are kept; the middle of longer ones is left out.
 OUTPUT_LIMIT = 64_000
@@ -145,7 +145,7 @@ def _read_tried(frame: Mapping[str, object], checked: Optional[Preflight]) -> Dr
     diff = frame.get("diff")
     picture = _text(frame, "picture")
     return DryRun(
-        diff=None if diff is None else _read_diff(diff),
+        diff=None if diff is None else read_diff(diff),
         output=_text(frame, "output"),
         error=_text(frame, "error"),
         unknown=f"cannot be known here: {unknown}" if unknown else "",
@@ -155,7 +155,8 @@ def _read_tried(frame: Mapping[str, object], checked: Optional[Preflight]) -> Dr
     )
 
 
-def _read_diff(value: object) -> GraphDiff:
+def read_diff(value: object) -> GraphDiff:
+    """Return a difference as the process writes it. Raises: ProposalError where it is none."""
     if not isinstance(value, dict):
         raise ProposalError("the difference is not an object")
     return GraphDiff(

@@ -1,4 +1,4 @@
-"""The process of a dry run: checks a proposal, runs it on a copy of the script, answers, ends.
+"""The process of a dry run: checks a proposal, runs it on a copy of the script, answers, ends. Or it compares two scripts.
 
 Started by path as ``python -I dry_run_child.py``, so that nothing of the host's environment reaches it. It makes itself ready
 and waits for a request on stdin: one line of JSON, a newline, and the script's bytes, as many as ``size`` says. Each answer is
@@ -46,7 +46,8 @@ def main() -> None:
     # A clock that no lock of the interpreter stops; the parent has its own, unless it was killed.
     faulthandler.dump_traceback_later(request["seconds"] + 10, exit=True)
     threading.Thread(target=_end_with, args=(requests,), daemon=True).start()
-    _serve(request, snapshot, _Answers(answers, request["token"]))
+    serve = _compare if "compare" in request else _serve
+    serve(request, snapshot, _Answers(answers, request["token"]))
     os._exit(0)
 
 
@@ -119,6 +120,23 @@ def _serve(request: dict[str, Any], snapshot: bytes, answers: _Answers) -> None:
         answers.send(_answer(unknown=unreadable))
         return
     answers.send(_try(request, proposal, code, before, snapshot))
+
+
+def _compare(request: dict[str, Any], snapshots: bytes, answers: _Answers) -> None:
+    """Tell what differs between two scripts, the first of which is ``compare`` bytes long."""
+    from nuke_ai_panel import nk
+    from nuke_ai_panel.errors import NkError
+    from nuke_ai_panel.nk.catalogue import use_gizmo_folders, use_index_folder
+
+    use_index_folder(request["index_folder"] or None)
+    use_gizmo_folders(request["gizmo_folders"])
+    size = request["compare"]
+    try:
+        found = nk.diff(nk.loads(snapshots[:size]), nk.loads(snapshots[size:]))
+    except NkError as error:
+        answers.send({"unreadable": str(error)})
+        return
+    answers.send({"diff": dataclasses.asdict(found)})
 
 
 def _try(request: dict[str, Any], proposal: ScriptProposal, code: str, before: Document, snapshot: bytes) -> dict[str, Any]:

@@ -60,6 +60,11 @@ class Records:
         if self.log is not None and run:
             self.log.ended(run, outcome=outcome, summary=summary, error=error, seconds=seconds)
 
+    def compared(self, run: str, *, outcome: str, summary: str) -> None:
+        """Write what it has changed, where that was found out only after its end. Any thread."""
+        if self.log is not None and run:
+            self.log.compared(run, outcome=outcome, summary=summary)
+
 
 def without_records(records: Records) -> Records:
     """Return records that keep nothing, for a run that the artist wants although nothing can be kept."""

@@ -1,7 +1,9 @@
 """A log of everything that ran in the host, which a studio can read: one JSON object a line.
 
 Two lines a run: ``"began"`` before it, with the code, and ``"ended"`` after it, with what came of it. A run without the second
-line took the program down with it. There are no prompts and no keys in it; what the script's own code holds is.
+line took the program down with it. What a run changed in a large script is found out only after its end: its ``"summary"`` is
+empty then, and stands in a third line, ``"compared"``. There are no prompts and no keys in it; what the script's own code
+holds is.
 """
 
 from __future__ import annotations
@@ -83,10 +85,11 @@ class RunLog:
             "error": error[-2000:],
             "seconds": round(seconds, 3),
         }
-        try:
-            self._append(entry)
-        except OSError as failure:
-            _log.warning("The log of what ran could not be written: %s", failure)
+        self._append_if_possible(entry)
+
+    def compared(self, run: str, *, outcome: str, summary: str) -> None:
+        """Write what a run has changed, where it was found out only after its end; `outcome` as for :meth:`ended`."""
+        self._append_if_possible({"event": "compared", "run": run, "time": _now(), "outcome": outcome, "summary": summary})
 
     def entries(self) -> list[dict[str, object]]:
         """Return the runs of the present log, the oldest first, each as one object; ``outcome`` is "" where none was written.
@@ -105,6 +108,12 @@ class RunLog:
                     run = found.setdefault(entry["run"], {"outcome": ""})
                     run.update({key: value for key, value in entry.items() if key not in ("event", "time") or key not in run})
         return list(found.values())
+
+    def _append_if_possible(self, entry: dict[str, object]) -> None:
+        try:
+            self._append(entry)
+        except OSError as failure:
+            _log.warning("The log of what ran could not be written: %s", failure)
 
     def _append(self, entry: dict[str, object]) -> None:
         data = json.dumps(entry).encode("ascii") + b"\n"

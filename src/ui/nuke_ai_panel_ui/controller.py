@@ -25,6 +25,7 @@ from nuke_ai_panel.agent.session_events import (
     CheckStopped,
     PromptAdded,
     ProposalApplied,
+    ProposalCompared,
     ProposalRejected,
     RoundBegan,
     SessionEvent,
@@ -448,10 +449,8 @@ class PanelController(QtCore.QObject):
             # The end of an answer that a new conversation has stopped; nothing of it is shown any more.
             return
         self.record.add(event)
-        if isinstance(event, ProposalApplied):
-            self.desk.note_run(event.proposal_id)
         self.session_event.emit(event)
-        if isinstance(event, (ProposalApplied, ProposalRejected)):
+        if isinstance(event, (ProposalApplied, ProposalCompared, ProposalRejected)):
             self.proposal_changed.emit(event.proposal_id)
 
     def _follow(self, event: SessionEvent) -> None:

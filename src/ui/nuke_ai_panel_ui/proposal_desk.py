@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from nuke_ai_panel import nk
 from nuke_ai_panel.errors import NukeAIPanelError
+from nuke_ai_panel.scripting.comparing import compare, difference, is_quick
 from nuke_ai_panel.scripting.finding import find_proposals
 from nuke_ai_panel.scripting.proposal import ProposalKind, ScriptProposal
 from nuke_ai_panel_ui import script_editor
-from nuke_ai_panel_ui.conversation import ConversationRecord
+from nuke_ai_panel_ui.conversation import ConversationRecord, ProposalRecord
 from nuke_ai_panel_ui.qt import QtCore, QtWidgets, Signal
 from nuke_ai_panel_ui.running_window import RunningWindow
 from nuke_ai_panel_ui.saving import Saver
@@ -19,6 +20,7 @@ from nuke_ai_panel_ui.saving import Saver
 if TYPE_CHECKING:
     from nuke_ai_panel.agent.proposals import Scope
     from nuke_ai_panel.agent.session import ChatSession
+    from nuke_ai_panel.nk.graph_diff import GraphDiff
     from nuke_ai_panel.scripting.checkpoints import Checkpoint
     from nuke_ai_panel_ui.host_loop import HostLoop
 
@@ -106,15 +108,19 @@ class ProposalDesk(QtCore.QObject):
             self.notice.emit("No Script Editor is open. Open one from Nuke's pane menu, then press Insert again.")
 
     def apply(self, proposal_id: int, scope: Scope = "once") -> None:
-        """Run a reviewed proposal in the host; its record tells what came of it."""
+        """Run a reviewed proposal in the host; its record tells what came of it.
+
+        What it changed in a large script is found out off the main thread, and told with a later event.
+        """
         record = self._record.proposals[proposal_id]
         session = self._session()
         title = record.review.proposal.title.replace("AI: ", "") or "The script"
         window = RunningWindow(f"Running: {title}", session.proposals.stop_running, self._window())
         session.proposals.on_tick = window.tick
         try:
-            with self._loop().held():
-                session.apply(proposal_id, scope)
+            loop = self._loop()
+            with loop.held():
+                session.run(proposal_id, scope, loop=loop)
         except NukeAIPanelError as error:
             record.note = str(error)
         finally:
@@ -153,43 +159,75 @@ class ProposalDesk(QtCore.QObject):
         self.notice.emit(said)
         self.host_changed.emit()
 
-    def note_run(self, proposal_id: int) -> None:
-        """Remember the script as a run has left it: an undo takes back only what nobody has built upon."""
-        record = self._record.proposals[proposal_id]
-        if record.state != "applied":
-            return
-        for other in self._record.proposals.values():
-            other.after = b""
-        try:
-            record.after = self._session().host.snapshot()
-        except NukeAIPanelError as error:
-            record.note = str(error)
-
     def undo(self, proposal_id: int) -> None:
-        """Take back what a proposal did, provided it is still the last thing that was done to the script."""
+        """Take back what a proposal did, provided it is still the last thing that was done to the script.
+
+        Where the script reads as the run has left it, that is done at once. Else it may differ by no more than what is
+        selected: a large script is compared off the main thread, and taken back where it is still the same by then.
+        """
         record = self._record.proposals[proposal_id]
-        if record.state != "applied":
-            return
+        if record.state == "applied" and not record.is_undoing:
+            self._undo(record, None)
+
+    def _undo(self, record: ProposalRecord, same: bytes | None) -> None:
+        """Undo a run, or have the script compared first; `same` is one that was found to be as the run has left it."""
         host = self._session().host
         try:
-            if not record.after or not _is_same_script(record.after, host.snapshot()):
-                record.note = f"The script was changed after this ran. {self._undo_hint()}"
-            elif host.undo():
-                record.state, record.note, record.after = "undone", "", b""
-                self._restore_older()
+            if not record.after:
+                record.note = f"What the script was like after this ran is not known any more. {self._undo_hint()}"
             else:
-                record.note = "The host has nothing to take back."
+                now = host.snapshot()
+                is_known = now in (record.after, same)
+                if not is_known and not is_quick(record.after, now):
+                    self._begin_look(record, now)
+                    return
+                if is_known or not difference(record.after, now):
+                    self._take_back(record)
+                else:
+                    record.note = self._was_changed()
         except NukeAIPanelError as error:
             record.note = str(error)
-        self.changed.emit(proposal_id)
+        self.changed.emit(record.proposal_id)
         self.host_changed.emit()
 
-    def _restore_older(self) -> None:
-        """After an undo the run before it is the last one again."""
+    def _was_changed(self) -> str:
+        return f"The script was changed after this ran. {self._undo_hint()}"
+
+    def _take_back(self, record: ProposalRecord) -> None:
+        if not self._session().host.undo():
+            record.note = "The host has nothing to take back."
+            return
+        self._record.taken_back(record)
+        # The run before it is the last one again.
         applied = [each for each in self._record.proposals.values() if each.state == "applied"]
-        if applied:
-            applied[-1].after, applied[-1].note = self._session().host.snapshot(), ""
+        if applied and applied[-1].note:
+            applied[-1].note = ""
             self.changed.emit(applied[-1].proposal_id)
+
+    def _begin_look(self, record: ProposalRecord, now: bytes) -> None:
+        record.note, record.is_undoing = "", True
+        loop = self._loop()
+        looking = loop.spawn(compare(record.after, now))
+        # Not in the task: what the host does then may run an event loop of its own.
+        looking.add_done_callback(lambda task: self._looked(record, now, task))
+        self.changed.emit(record.proposal_id)
+
+    def _looked(self, record: ProposalRecord, now: bytes, task: asyncio.Task[GraphDiff]) -> None:
+        """Undo what was only compared so far, unless a new conversation was begun meanwhile, or the panel is closing."""
+        record.is_undoing = False
+        if task.cancelled() or self._record.proposals.get(record.proposal_id) is not record or record.state != "applied":
+            return
+        error = task.exception()
+        if error is None and not task.result():
+            self._undo(record, now)
+            return
+        if error is None:
+            record.note = self._was_changed()
+        else:
+            record.note = (
+                str(error) if isinstance(error, NukeAIPanelError) else "The panel itself failed. The log holds the details."
+            )
+        self.changed.emit(record.proposal_id)
 
     def reject(self, proposal_id: int, reason: str = "", never: bool = False) -> None:
         """Do not run a proposal, and with `never` nothing like it in this conversation; the model is told."""
@@ -198,8 +236,3 @@ class ProposalDesk(QtCore.QObject):
         except NukeAIPanelError as error:
             self._record.proposals[proposal_id].note = str(error)
         self.changed.emit(proposal_id)
-
-
-def _is_same_script(first: bytes, second: bytes) -> bool:
-    """Whether two snapshots hold the same nodes; what is selected does not count."""
-    return first == second or not nk.diff(nk.loads(first), nk.loads(second))

@@ -23,6 +23,8 @@ _QUESTIONS = {
     "blink": ("Use this kernel", "Set"),
     "tool": ("Try this tool", "Ran"),
 }
+_UNDO = "Undo what the script did"
+_COMPARING = "Looking at whether the script was changed since; then it is undone"
 #: Problems and warnings that are shown one by one; the rest is counted.
 _MOST_SAID = 4
 
@@ -106,7 +108,7 @@ class ReviewCard(Card):
         )
         self.run_always.setToolTip(self.run_always.accessibleName())
         self.fix = button("Fix it", lambda: self.fix_requested.emit(number), name="Have the model fix the script")
-        self.undo = button("Undo", lambda: self.undo_requested.emit(number), name="Undo what the script did")
+        self.undo = button("Undo", lambda: self.undo_requested.emit(number), name=_UNDO)
         self.insert = button("Insert", lambda: self.insert_requested.emit(self.code.code), name="Insert into the Script Editor")
         self.insert.setToolTip("Put it into the Script Editor, without running it")
         self.copy = button("Copy", lambda: self.copy_requested.emit(self.code.code), name="Copy the script")
@@ -197,8 +199,9 @@ class ReviewCard(Card):
         return bool(error) or not self._lines(self._diff())
 
     def _diff(self) -> GraphDiff | None:
+        """Return what was changed; until that is known, what the check has shown."""
         applied = self._record.applied
-        return applied.diff if applied is not None else self._record.review.diff
+        return applied.diff if applied is not None and applied.is_compared else self._record.review.diff
 
     @staticmethod
     def _lines(diff: GraphDiff | None) -> list[str]:
@@ -219,7 +222,8 @@ class ReviewCard(Card):
         """Return the title, the summary and how the summary is painted."""
         record, review, applied = self._record, self._record.review, self._record.applied
         if record.state == "applied" and applied is not None:
-            return f"{self._done} {self._place}", applied.unknown or f"{applied.diff.summary()}, 1 undo step", "dim"
+            changed = applied.diff.summary() if applied.is_compared else "Looking at what it changed"
+            return f"{self._done} {self._place}", applied.unknown or f"{changed}, 1 undo step", "dim"
         if record.state == "failed" and applied is not None:
             left = f"what it had done stayed: {applied.diff.summary().lower()}" if applied.diff else "nothing was changed"
             how = "It was stopped" if applied.was_stopped else "It stopped with an error"
@@ -311,6 +315,8 @@ class ReviewCard(Card):
         self._name(self.run, "" if can_mend else "primary")
         self.reject.setVisible(is_open)
         self.undo.setVisible(record.state == "applied")
+        self.undo.setText("Comparing\u2026" if record.is_undoing else "Undo")
+        self.undo.setAccessibleName(_COMPARING if record.is_undoing else _UNDO)
         is_asking = self.reason.isVisibleTo(self)
         self.insert.setVisible(self._can_insert and not is_asking)
         self.copy.setVisible(not is_asking)
