@@ -119,6 +119,11 @@ class ResultFile:
         return len(self._states) - self._states.count(_NONE)
 
     @property
+    def set_aside(self) -> int:
+        """How many answers belong to no request any more; they go into the file that ends in ``.superseded``."""
+        return len(self._superseded)
+
+    @property
     def finished(self) -> int:
         """How many requests have an answer."""
         return self._states.count(_OK)

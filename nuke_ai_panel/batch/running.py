@@ -73,6 +73,7 @@ def run_batch(
         ValidationError: an argument of the batch itself is wrong. What is wrong in a request is in its record.
     """
     refuse_in_coroutine("nuke_ai_panel.acompletions")
+    check_requests(requests)
     # Read here and not on the loop: an iterator of the caller's may block, or make calls of its own.
     listed = list(requests)
     told: queue.SimpleQueue[BatchProgress | None] = queue.SimpleQueue()
@@ -140,7 +141,9 @@ async def acompletions_as_finished(
     Raises:
         ValidationError: an argument of the batch itself is wrong.
     """
+    check_requests(requests)
     check_concurrency(concurrency)
+    check_wait(max_wait)
     gates = Gates(rate)
     finished: asyncio.Queue[BatchRecord | None] = asyncio.Queue(concurrency)
     total = len(requests) if isinstance(requests, Sized) else None
@@ -318,6 +321,37 @@ def check_concurrency(concurrency: object) -> None:
             field="concurrency",
             value=repr(concurrency)[:80],
             allowed="1 or more",
+        )
+
+
+def check_wait(max_wait: object) -> None:
+    """Refuse a longest wait that is none.
+
+    Raises:
+        ValidationError: it is not a number of seconds from 0.
+    """
+    if isinstance(max_wait, bool) or not isinstance(max_wait, (int, float)) or not max_wait >= 0:
+        raise ValidationError(
+            f"max_wait is {max_wait!r}; it must be a number of seconds from 0.",
+            field="max_wait",
+            value=repr(max_wait)[:80],
+            allowed="0 or more seconds",
+        )
+
+
+def check_requests(requests: object) -> None:
+    """Refuse what is one request, or a text, and no row of requests.
+
+    Raises:
+        ValidationError: it is.
+    """
+    is_row = isinstance(requests, (Iterable, AsyncIterable))
+    if not is_row or isinstance(requests, (str, bytes, Mapping)):
+        raise ValidationError(
+            f"requests must be a list (or an iterable) of mappings of arguments, not one {type(requests).__name__}.",
+            field="requests",
+            value=type(requests).__name__,
+            allowed="a list of mappings",
         )
 
 

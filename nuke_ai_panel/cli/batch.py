@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from nuke_ai_panel.batch.lines import Line, RequestLines
-from nuke_ai_panel.batch.pacing import Gates, Rates
+from nuke_ai_panel.batch.pacing import MAX_WAIT, Gates, Rates
 from nuke_ai_panel.batch.records import BatchProgress, BatchRecord
 from nuke_ai_panel.batch.result_file import ResultFile
-from nuke_ai_panel.batch.running import BatchItem, check_concurrency, work_through
+from nuke_ai_panel.batch.running import BatchItem, check_concurrency, check_wait, work_through
 from nuke_ai_panel.cli.exit_codes import ExitCode
 from nuke_ai_panel.cli.progress_line import ProgressLine, in_words
 from nuke_ai_panel.cli.screen import Screen
@@ -42,6 +42,11 @@ def batch(arguments: Namespace) -> int:
     if arguments.provider and arguments.provider not in PROVIDERS:
         raise ValidationError(f"There is no provider {arguments.provider!r}. Known: {', '.join(PROVIDERS)}.", field="provider")
     check_concurrency(arguments.concurrency)
+    check_wait(arguments.max_wait)
+    if arguments.max_cost is not None and not arguments.max_cost > 0:
+        raise ValidationError(f"--max-cost {arguments.max_cost:g} allows nothing; give US dollars above 0.", field="max_cost")
+    if not out.parent.is_dir():
+        raise ValidationError(f"There is no folder {str(out.parent)!r} to write the results in.", field="out")
     gates = Gates(_rates(arguments.rate))
     screen = Screen(as_json=arguments.json)
     with contextlib.closing(ResultFile(out, resume=arguments.resume)) as results:
@@ -186,9 +191,14 @@ class _Run:
         if self._results.torn:
             note("The results end in the middle of a line; that request is asked again.")
         if self._changed:
+            kept = ""
+            if self._results.set_aside:
+                kept = (
+                    f" At the end, their former answers ({self._results.set_aside}) go into {self._arguments.out}.superseded."
+                )
             note(
-                f"{self._changed} requests have changed or gone since their results were written."
-                " Those that are still there are asked again; their former answers are kept in a file beside the results."
+                f"Requests that have changed or gone since their results were written: {self._changed}."
+                f" Those that are still there are asked again.{kept}"
             )
         if self._skipped:
             note(f"{self._skipped} of {self._total} requests are finished already.")
@@ -210,7 +220,7 @@ class _Run:
             note(f"{'Go on' if self._stopped else 'Ask again for what failed'} with: {self.command()}")
 
     def command(self) -> str:
-        """Return the command line that goes on where this one stopped."""
+        """Return the command line that goes on where this one stopped, under the same limits."""
         given = self._arguments
         words = ["python", "-m", "nuke_ai_panel", "batch", given.input, "--out", given.out, "--resume"]
         words += ["--model", given.model] if given.model else []
@@ -218,6 +228,10 @@ class _Run:
         words += ["--concurrency", str(given.concurrency)]
         for rate in given.rate or ():
             words += ["--rate", rate]
+        words += ["--max-wait", f"{given.max_wait:g}"] if given.max_wait != MAX_WAIT else []
+        words += ["--max-cost", f"{given.max_cost:g}"] if given.max_cost is not None else []
+        # A run that was not stopped has nothing left but what failed.
+        words += ["--keep-failures"] if given.keep_failures and self._stopped else []
         return " ".join(shlex.quote(word) for word in words)
 
     def summary(self) -> dict[str, object]:

@@ -158,12 +158,30 @@ def test_resume_says_what_has_changed_asks_for_it_and_keeps_what_was_paid_for(se
     server.asked.clear()
     code, printed, told = batch("--resume", "--json")
     assert code == 0
-    assert "2 requests have changed or gone" in told
+    assert "changed or gone since their results were written: 2." in told
+    assert f"former answers (2) go into {out}.superseded" in told
     assert server.prompts == ["another question"]
     assert [record["index"] for record in lines(out)] == [0, 1, 2, 3]
     assert lines(out)[1]["response"]["choices"][0]["message"]["content"] == "question another "
     assert lines(out.with_name("out.jsonl.superseded")) == [before[1], before[4]]
     assert json.loads(printed)["changed"] == 2
+
+
+def test_resume_with_other_requests_for_what_failed_speaks_of_no_answers(server, ask, source, out, batch):
+    write(source, ask("openai/toy", "status=403 one"))
+    assert batch("--max-wait", "5", "--json")[0] == 6
+    write(source, ask("openai/toy", "one"))
+    code, _, told = batch("--resume")
+    assert code == 0
+    assert "changed or gone since their results were written: 1." in told
+    assert "former answers" not in told
+    assert not out.with_name("out.jsonl.superseded").exists()
+
+
+def test_command_to_go_on_keeps_the_limits(server, ask, source, out, batch):
+    write(source, ask("openai/toy", "status=403 one"))
+    _, printed, _ = batch("--max-wait", "5", "--rate", "6000", "--keep-failures", "--resume", "--json")
+    assert json.loads(printed)["go_on_with"].endswith("--resume --concurrency 8 --rate 6000 --max-wait 5")
 
 
 def test_finished_batch_resumed_asks_nothing_and_changes_nothing(server, ask, source, out, batch):
@@ -187,6 +205,10 @@ def test_finished_batch_resumed_asks_nothing_and_changes_nothing(server, ask, so
         (lambda source, out: None, ("--rate", "fast"), "'fast' is no number"),
         (lambda source, out: None, ("--rate", "5", "--rate", "ollama=6"), "either one number"),
         (lambda source, out: None, ("--provider", "nobody"), "no provider 'nobody'"),
+        (lambda source, out: None, ("--max-cost", "-1"), "allows nothing"),
+        (lambda source, out: None, ("--max-cost", "nan"), "allows nothing"),
+        (lambda source, out: None, ("--max-wait", "-1"), "max_wait is -1.0"),
+        (lambda source, out: None, ("--out", "nowhere/out.jsonl"), "There is no folder 'nowhere'"),
     ],
 )
 def test_run_that_cannot_begin_changes_nothing(server, ask, source, out, batch, make, options, said):
@@ -210,6 +232,8 @@ def test_limit_of_costs_ends_the_run_and_another_run_goes_on(server, ask, source
     assert json.loads(printed)["stopped"] == "max_cost"
     assert batch("--resume")[0] == 0
     assert len(server.asked) == 10
+    # Whoever repeats the command that was shown does not spend without a limit.
+    assert json.loads(printed)["go_on_with"].endswith("--concurrency 1 --max-cost 0.7")
     assert [record["index"] for record in lines(out)] == list(range(10))
 
 

@@ -55,6 +55,22 @@ def test_no_request_waits_for_the_rest_of_a_group(server, ask):
     assert last == [0]
 
 
+@pytest.mark.parametrize("requests", [{"model": "ollama/toy"}, "abc", b"abc", 5, None])
+def test_what_is_no_row_of_requests_is_refused(server, requests):
+    with pytest.raises(ValidationError, match="list") as caught:
+        run_batch(requests)
+    assert caught.value.field == "requests"
+    with pytest.raises(ValidationError, match="list"):
+        in_time(acompletions(requests))
+
+
+@pytest.mark.parametrize("max_wait", [-1, float("nan"), "5", True, None])
+def test_longest_wait_that_is_none_is_refused(server, ask, max_wait):
+    with pytest.raises(ValidationError, match="max_wait"):
+        run_batch([ask("ollama/toy", "one")], max_wait=max_wait)
+    assert server.asked == []
+
+
 @pytest.mark.parametrize("concurrency", [1, 3, 20])
 def test_no_more_requests_run_than_were_allowed(server, ask, concurrency):
     requests = [ask("ollama/toy", "hold") for _ in range(25)]
