@@ -142,9 +142,9 @@ class Photographer:
         yield lambda: 1 in controller.record.proposals
         yield self._settled()
         self._save(panel, "act-420.png")
-        panel._cards[1].run.click()
+        panel.conversation.cards[1].run.click()
         yield lambda: not controller.is_busy
-        panel._cards[1].fold.switch.click()
+        panel.conversation.cards[1].fold.switch.click()
         yield self._settled()
         self._save(panel, "ran-420.png")
         self.is_done = True

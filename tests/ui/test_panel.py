@@ -52,8 +52,8 @@ def _only(qtbot, panel, kind):
 
 
 def _review(qtbot, panel, number=1):
-    qtbot.waitUntil(lambda: number in panel._cards, timeout=LIMIT)
-    card = panel._cards[number]
+    qtbot.waitUntil(lambda: number in panel.conversation.cards, timeout=LIMIT)
+    card = panel.conversation.cards[number]
     qtbot.waitUntil(card.isVisible, timeout=LIMIT)
     return card
 
@@ -298,7 +298,7 @@ def test_a_script_that_fails_its_check_is_mended_in_sight(qtbot, panel, server, 
     server.answer = ["```python\nimport nuke\nnuke.toNode('Grade1')['white'].setValue(2)\n```\n"]
     _ask(qtbot, panel, "brighter")
     fixed = _review(qtbot, panel, 2)
-    assert panel._cards[1].title.text() == "Replaced"
+    assert panel.conversation.cards[1].title.text() == "Replaced"
     assert any("Fixing it, try 1 of 3" in each.text() for each in panel.findChildren(QtWidgets.QLabel))
     _click(qtbot, fixed.run)
     assert host.node("Grade1").knobs["white"] == "2"
@@ -335,7 +335,7 @@ def test_script_that_fails_says_so_and_changes_nothing(qtbot, panel, server, hos
 def test_retry_works_once_the_server_is_back(qtbot, panel, controller, server):
     server.stop()
     _ask(qtbot, panel, "anyone there?")
-    qtbot.waitUntil(lambda: panel._end_card is not None, timeout=LIMIT)
+    qtbot.waitUntil(lambda: panel.conversation.end_card is not None, timeout=LIMIT)
     card = _only(qtbot, panel, ErrorCard)
     assert f"port {server.port}" in card.title.text()
     assert "message is kept" in card.body.text()
@@ -345,14 +345,14 @@ def test_retry_works_once_the_server_is_back(qtbot, panel, controller, server):
     qtbot.waitUntil(lambda: "Hello there." in _said(panel), timeout=LIMIT)
     _idle(qtbot, controller)
     assert _said(panel).count("anyone there?") == 1
-    assert panel._end_card is None
+    assert panel.conversation.end_card is None
 
 
 def test_retry_is_gone_from_the_card_once_the_conversation_went_on(qtbot, panel, controller, server):
     server.stop()
     _ask(qtbot, panel, "anyone there?")
-    qtbot.waitUntil(lambda: panel._end_card is not None, timeout=LIMIT)
-    card = panel._end_card
+    qtbot.waitUntil(lambda: panel.conversation.end_card is not None, timeout=LIMIT)
+    card = panel.conversation.end_card
     server.start()
     _idle(qtbot, controller)
     _ask(qtbot, panel, "hello?")
@@ -599,7 +599,7 @@ def test_new_conversation_lets_go_of_an_open_question(qtbot, panel, controller, 
     _review(qtbot, panel)
     _click(qtbot, panel.header.new)
     _idle(qtbot, controller)
-    assert panel._cards == {}
+    assert panel.conversation.cards == {}
     assert len(controller.record) == 0
     server.answer = ["Hello."]
     _ask(qtbot, panel, "hi")
@@ -706,4 +706,4 @@ def test_always_here_runs_the_like_without_a_question(qtbot, panel, controller, 
     _idle(qtbot, controller)
     _ask(qtbot, panel, "brighter still")
     qtbot.waitUntil(lambda: host.node("Grade1").knobs["white"] == "3", timeout=LIMIT)
-    assert panel._cards[2].title.text() == "Ran on hero_v012.nk"
+    assert panel.conversation.cards[2].title.text() == "Ran on hero_v012.nk"

@@ -64,7 +64,7 @@ def _put(qtbot, panel, review=SOUND, number=1):
         _begin(controller)
         _end(controller, proposals=1)
     controller._on_event(ProposalReviewed(number, review))
-    card = panel._cards[number]
+    card = panel.conversation.cards[number]
     qtbot.waitUntil(card.isVisible, timeout=LIMIT)
     return card
 
@@ -124,7 +124,7 @@ def test_each_state_says_what_happened_and_is_the_same_when_built_anew(
     panel.deleteLater()
     QtCore.QCoreApplication.sendPostedEvents(None, int(QtCore.QEvent.Type.DeferredDelete))
     again = open_panel()
-    assert _words(again._cards[1]) == seen
+    assert _words(again.conversation.cards[1]) == seen
 
 
 def test_a_deviation_stands_apart_from_the_summary(qtbot, panel, controller):
@@ -341,14 +341,14 @@ def test_a_card_takes_the_keyboard_from_nobody(qtbot, panel, controller):
 def test_two_panels_of_one_conversation_stay_in_step(qtbot, panel, open_panel, controller):
     other = open_panel()
     card = _put(qtbot, panel)
-    twin = other._cards[1]
+    twin = other.conversation.cards[1]
     controller.mode = "act"
     assert panel.composer.mode.accessibleName() == other.composer.mode.accessibleName() == "Mode: Act"
     _become(controller, "applied")
     assert _words(card) == _words(twin)
     assert panel.transcript.markdown() == other.transcript.markdown()
     controller.new_conversation()
-    assert panel._cards == other._cards == {}
+    assert panel.conversation.cards == other.conversation.cards == {}
 
 
 def test_edited_code_outlives_the_panel(qtbot, panel, open_panel, controller):
@@ -356,7 +356,7 @@ def test_edited_code_outlives_the_panel(qtbot, panel, open_panel, controller):
     card.code.lines.appendPlainText("# mine")
     panel.deleteLater()
     QtCore.QCoreApplication.sendPostedEvents(None, int(QtCore.QEvent.Type.DeferredDelete))
-    again = open_panel()._cards[1]
+    again = open_panel().conversation.cards[1]
     assert again.code.code.rstrip().endswith("# mine")
     assert again.run.text() == "Check again"
     again.code.lines.setPlainText(CODE)
@@ -413,9 +413,9 @@ def test_notices_wait_for_each_other(panel, controller):
     controller.notice.emit("Second.")
     controller.notice.emit("Second.")
     assert panel.notice.text() == "First."
-    panel._notice_timer.timeout.emit()
+    panel.notice.timer.timeout.emit()
     assert panel.notice.text() == "Second."
-    panel._notice_timer.timeout.emit()
+    panel.notice.timer.timeout.emit()
     assert not panel.notice.isVisible()
 
 
@@ -452,7 +452,7 @@ def test_a_block_of_any_kind_is_reviewed_from_its_own_button(qtbot, panel, contr
     qtbot.waitUntil(lambda: bool(panel.findChildren(ReviewCard)), timeout=LIMIT)
     record = controller.record.proposals[1]
     assert record.review.proposal.kind == kind
-    assert title is None or panel._cards[1].title.text() == title
+    assert title is None or panel.conversation.cards[1].title.text() == title
 
 
 def _cut(card):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nuke_ai_panel_ui.draft import Draft
 from nuke_ai_panel_ui.icons import icon
 from nuke_ai_panel_ui.labels import ElidedButton, ElidedLabel, button
 from nuke_ai_panel_ui.model_picker import ModelButton
@@ -15,7 +16,7 @@ _MARGIN = 3
 
 
 class Prompt(QtWidgets.QPlainTextEdit):
-    """The prompt field. Enter emits ``submitted``, Shift+Enter breaks the line, Esc emits ``escaped``.
+    """The prompt field, one view of a draft. Enter emits ``submitted``, Shift+Enter breaks the line, Esc emits ``escaped``.
 
     Up at the very start of the text walks back through what was sent, Down at its end forward to the unsent draft again.
     """
@@ -24,8 +25,9 @@ class Prompt(QtWidgets.QPlainTextEdit):
     escaped = Signal()
     focused = Signal(bool)
 
-    def __init__(self) -> None:
+    def __init__(self, draft: Draft) -> None:
         super().__init__()
+        self._draft = draft
         self.setObjectName("prompt")
         self.setAccessibleName("Message")
         self.setPlaceholderText("Ask about this script")
@@ -33,18 +35,30 @@ class Prompt(QtWidgets.QPlainTextEdit):
         self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.document().setDocumentMargin(_MARGIN)
-        self.history: list[str] = []
-        self._place = 0
-        self._draft = ""
+        self.show_draft()
+        self.textChanged.connect(self._write)
+        draft.changed.connect(self._follow)
         self.document().documentLayout().documentSizeChanged.connect(lambda *_: self._fit())
         self._fit()
 
-    def remember(self, text: str) -> None:
-        """Add a sent text to the history and end walking through it."""
-        if not self.history or self.history[-1] != text:
-            self.history.append(text)
-        self._place = len(self.history)
-        self._draft = ""
+    def show_draft(self) -> None:
+        """Show the draft as it is, with the caret at its end."""
+        self.setPlainText(self._draft.text)
+        self.moveCursor(QtGui.QTextCursor.MoveOperation.End)
+
+    def _write(self) -> None:
+        self._draft.write(self.toPlainText(), self)
+
+    def _follow(self, by: QtCore.QObject | None) -> None:
+        """Show what was written elsewhere; the caret stays with the words that it stands at."""
+        if by is self:
+            return
+        old, new = self.toPlainText(), self._draft.text
+        if not new:
+            # Also what could be undone goes: a message that was sent does not come back with Ctrl+Z.
+            self.clear()
+        elif old != new:
+            _replace_difference(self.document(), old, new)
 
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
         """Send, break the line, walk through the history, or let the editor handle the key."""
@@ -60,20 +74,18 @@ class Prompt(QtWidgets.QPlainTextEdit):
             self.escaped.emit()
             return
         plain = not modifiers & ~Qt.KeyboardModifier.KeypadModifier
-        if key == Qt.Key.Key_Up and plain and self.textCursor().atStart() and self._place > 0:
+        if key == Qt.Key.Key_Up and plain and self.textCursor().atStart() and self._draft.can_walk(-1):
             self._walk(-1)
             return
         at_end = self.textCursor().atEnd() or self.textCursor().atStart()
-        if key == Qt.Key.Key_Down and plain and at_end and self._place < len(self.history):
+        if key == Qt.Key.Key_Down and plain and at_end and self._draft.can_walk(1):
             self._walk(1)
             return
         super().keyPressEvent(event)
 
     def _walk(self, step: int) -> None:
-        if self._place == len(self.history):
-            self._draft = self.toPlainText()
-        self._place += step
-        self.setPlainText(self._draft if self._place == len(self.history) else self.history[self._place])
+        self._draft.walk(step, self)
+        self.setPlainText(self._draft.text)
         # Back: the caret stays at the start, so that Up goes on. Forward: at the end, so that Down does.
         if step > 0:
             self.moveCursor(QtGui.QTextCursor.MoveOperation.End)
@@ -107,6 +119,26 @@ class Prompt(QtWidgets.QPlainTextEdit):
             self.setVerticalScrollBarPolicy(bar)
         if self.minimumHeight() != height or self.maximumHeight() != height:
             self.setFixedHeight(height)
+
+
+def _replace_difference(document: QtGui.QTextDocument, old: str, new: str) -> None:
+    """Make `new` of a document that holds `old`, and touch only what differs: carets elsewhere stay where they are."""
+    start = _alike(old, new)
+    end = _alike(old[start:][::-1], new[start:][::-1])
+    # Qt counts in UTF-16.
+    cursor = QtGui.QTextCursor(document)
+    cursor.setPosition(_utf16(old[:start]))
+    cursor.setPosition(_utf16(old[: len(old) - end]), QtGui.QTextCursor.MoveMode.KeepAnchor)
+    cursor.insertText(new[start : len(new) - end])
+
+
+def _alike(one: str, other: str) -> int:
+    """Return how many characters two texts have in common at their beginning."""
+    return next((place for place, (mine, theirs) in enumerate(zip(one, other)) if mine != theirs), min(len(one), len(other)))
+
+
+def _utf16(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 class ModeButton(QtWidgets.QToolButton):
@@ -156,10 +188,11 @@ class Composer(QtWidgets.QFrame):
     stop_requested = Signal()
     focused = Signal()
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, theme: Theme, draft: Draft) -> None:
         super().__init__()
+        self._draft = draft
         self.setObjectName("composer")
-        self._is_busy = False
+        self._is_busy = self._can_stop = False
         self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Preferred, QtWidgets.QSizePolicy.Policy.Maximum)
         rows = QtWidgets.QVBoxLayout(self)
         rows.setContentsMargins(8, 6, 6, 6)
@@ -175,7 +208,7 @@ class Composer(QtWidgets.QFrame):
         sees.addWidget(self._sees_icon)
         sees.addWidget(self.sees, 1)
         rows.addLayout(sees)
-        self.prompt = Prompt()
+        self.prompt = Prompt(draft)
         self.prompt.submitted.connect(self._submit)
         self.prompt.escaped.connect(self._escape)
         self.prompt.focused.connect(self._show_focus)
@@ -211,17 +244,22 @@ class Composer(QtWidgets.QFrame):
 
     def set_text(self, text: str) -> None:
         """Replace what is written and put the caret at its end."""
-        self.prompt.setPlainText(text)
-        self.prompt.moveCursor(QtGui.QTextCursor.MoveOperation.End)
+        self._draft.write(text)
+        self.prompt.show_draft()
+
+    def recall(self, text: str) -> None:
+        """Show a sent text to be changed and sent again; Down at its end brings back what was written."""
+        self._draft.recall(text)
+        self.prompt.show_draft()
 
     def accept(self, text: str) -> None:
-        """Empty the field: `text` was sent; it can be had back with the Up key."""
-        self.prompt.remember(text)
-        self.prompt.clear()
+        """Let go of `text`: it was sent, and can be had back with the Up key. Other words that are written stay."""
+        self._draft.accept(text)
 
-    def set_busy(self, is_busy: bool) -> None:
-        """Turn Send into Stop while an answer is on its way, and back."""
+    def set_busy(self, is_busy: bool, *, can_stop_check: bool = False) -> None:
+        """Turn Send into Stop while an answer is on its way, and back. `can_stop_check` gives Esc a check."""
         self._is_busy = is_busy
+        self._can_stop = is_busy or can_stop_check
         self._show_button()
 
     def show_context(self, line: str) -> None:
@@ -254,12 +292,15 @@ class Composer(QtWidgets.QFrame):
             self.sent.emit(text)
 
     def _escape(self) -> None:
-        if self._is_busy:
+        if self._can_stop:
             self.stop_requested.emit()
 
     def _show_button(self) -> None:
         name, words, spoken = ("stop", "Stop", "Stop the answer") if self._is_busy else ("primary", "Send", "Send message")
-        self.send.setEnabled(self._is_busy or bool(self.prompt.toPlainText().strip()))
+        can_press = self._is_busy or bool(self.prompt.toPlainText().strip())
+        if not can_press and self.send.hasFocus():
+            self.prompt.setFocus()
+        self.send.setEnabled(can_press)
         if self.send.objectName() == name and self.send.text() == words:
             return
         self.send.setText(words)

@@ -37,6 +37,7 @@ from nuke_ai_panel.nk.catalogue import use_index_folder
 from nuke_ai_panel.providers import registry
 from nuke_ai_panel.settings import Settings, SettingsStore, Value, config_folder
 from nuke_ai_panel_ui.conversation import ConversationRecord
+from nuke_ai_panel_ui.draft import Draft
 from nuke_ai_panel_ui.host_loop import HostLoop, attach
 from nuke_ai_panel_ui.models import Models
 from nuke_ai_panel_ui.panel_style import panel_theme
@@ -85,7 +86,7 @@ class PanelController(QtCore.QObject):
     def __init__(self) -> None:
         super().__init__()
         self.record = ConversationRecord()
-        self.drafted = ""
+        self.draft = Draft()
         self._mode: Mode = "ask"
         self._host: Host | None = None
         self._is_in_nuke = True
@@ -440,10 +441,12 @@ class PanelController(QtCore.QObject):
     def _on_event(self, event: SessionEvent) -> None:
         if isinstance(event, (PromptAdded, RoundBegan)):
             self._is_starting = False
-        if isinstance(event, PromptAdded) and self._is_retry:
-            self._is_retry = False
-            self.state_changed.emit()
-            return
+        if isinstance(event, PromptAdded):
+            self.draft.remember(event.text)
+            if self._is_retry:
+                self._is_retry = False
+                self.state_changed.emit()
+                return
         self._follow(event)
         if isinstance(event, AnswerCancelled) and not len(self.record):
             # The end of an answer that a new conversation has stopped; nothing of it is shown any more.
