@@ -11,54 +11,37 @@ import contextlib
 import importlib
 import linecache
 import sys
-import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Any, Optional, TypeVar
+from typing import Any, Optional
 
 from nuke_ai_panel.errors import (
-    EditionLimitError,
     HostError,
     KnobNotFoundError,
     NkError,
-    NodeNotFoundError,
     NukeAIPanelError,
 )
 from nuke_ai_panel.hosts.base import NodeInfo, RunResult, WatchesScript
 from nuke_ai_panel.hosts.going_back import EarlierState, earlier_state
+from nuke_ai_panel.hosts.nuke_access import GROUPS, USER_KNOB, NukeAccess
+from nuke_ai_panel.hosts.nuke_script_text import is_same_node, script_text
 from nuke_ai_panel.hosts.output import ScriptOutput, captured
-from nuke_ai_panel.hosts.script_text import WrittenNode, write_nodes
 from nuke_ai_panel.nk.catalogue import default_catalogue
 from nuke_ai_panel.nk.document import loads
 from nuke_ai_panel.nk.graph_diff import diff
 from nuke_ai_panel.nk.node_problems import expression_problems, open_inputs
-from nuke_ai_panel.nk.words import DamagedWordError, list_words, quote, unquote
+from nuke_ai_panel.nk.words import quote, unquote
 
 __all__ = ["NukeHost"]
-
-_T = TypeVar("_T")
-
-#: Classes whose nodes hold nodes that stand in the script; those of a gizmo stand in its own file.
-_GROUPS = frozenset({"Group", "LiveGroup", "VariableGroup"})
-_PLACE = frozenset({"inputs", "name", "selected", "xpos", "ypos"})
-_USER_KNOB = "addUserKnob"
-
-#: Layers that every script has; any other is declared by ``add_layer`` before it is used.
-_BUILT_IN_LAYERS = frozenset({"rgb", "rgba", "alpha", "depth", "motion", "forward", "backward", "mask", "none", "all"})
 
 #: First words of a name in an expression that are no node's name.
 _RELATIVE = frozenset({"this", "root", "parent", "input", "topnode", "value", "knob", "rootnode"})
 
 #: Between a node and the one below it, in units of the node graph.
 _GAP = 26
-
-_TEN_NODES = (
-    "Nuke {edition} lets Python touch only ten nodes of a script, so the panel cannot read or change this one. "
-    "Copy the script and run it in the Script Editor yourself, or open the script in a full Nuke."
-)
 
 
 class NukeHost:
@@ -81,13 +64,14 @@ class NukeHost:
             except ImportError as error:
                 raise HostError("This is not Nuke: there is no module 'nuke'. Open a .nk file instead.") from error
         self._nuke = nuke_module
+        self._access = NukeAccess(nuke_module)
 
     # reading
 
     def script_name(self) -> str:
         """Return the script's path, "" for one that was never saved."""
         # Root.name() says "Root" for a script without a file; the knob is empty then.
-        return self._on_main(lambda: str(self._nuke.root()["name"].value() or ""))
+        return self._access.on_main(lambda: str(self._nuke.root()["name"].value() or ""))
 
     def nodes(self, *, recurse: bool = False, class_name: str = "", most: int = 0) -> Sequence[NodeInfo]:
         """Return the nodes of the root, or of all groups too with `recurse`; of one class only where one is named.
@@ -96,42 +80,44 @@ class NukeHost:
         """
 
         def read() -> list[NodeInfo]:
-            found = self._walk(self._nuke.root(), recurse)
+            found = self._access.walk(self._nuke.root(), recurse)
             wanted = (node for node in found if not class_name or node.Class() == class_name)
-            return [self._info(node) for node in islice(wanted, most or None)]
+            return [self._access.info(node) for node in islice(wanted, most or None)]
 
-        return self._on_graph(read)
+        return self._access.on_graph(read)
 
     def node(self, path: str) -> NodeInfo:
         """Return one node. Raises: NodeNotFoundError."""
-        return self._on_graph(lambda: self._info(self._find(path)))
+        return self._access.on_graph(lambda: self._access.info(self._access.find(path)))
 
     def problems(self, path: str) -> Sequence[str]:
         """Return what is wrong with a node: what Nuke says of it, its open inputs, and expressions that lead nowhere.
 
         Raises: NodeNotFoundError.
         """
-        return self._on_graph(lambda: list(self._wrong_with(self._find(path))))
+        return self._access.on_graph(lambda: list(self._wrong_with(self._access.find(path))))
 
     def selected(self) -> Sequence[NodeInfo]:
         """Return the selected nodes of the root."""
 
         def read() -> list[NodeInfo]:
-            return [self._info(node) for node in self._walk(self._nuke.root(), False) if node.isSelected()]
+            return [self._access.info(node) for node in self._access.walk(self._nuke.root(), False) if node.isSelected()]
 
-        return self._on_graph(read)
+        return self._access.on_graph(read)
 
     def selected_paths(self) -> Sequence[str]:
         """Return the full names of the selected nodes of the root."""
-        return self._on_graph(lambda: [node.fullName() for node in self._walk(self._nuke.root(), False) if node.isSelected()])
+        return self._access.on_graph(
+            lambda: [node.fullName() for node in self._access.walk(self._nuke.root(), False) if node.isSelected()]
+        )
 
     def class_counts(self) -> Mapping[str, int]:
         """Return how many nodes of each class the root holds."""
-        return self._on_graph(lambda: Counter(node.Class() for node in self._walk(self._nuke.root(), False)))
+        return self._access.on_graph(lambda: Counter(node.Class() for node in self._access.walk(self._nuke.root(), False)))
 
     def settings(self) -> Mapping[str, str]:
         """Return the settings of the script that differ from their default."""
-        return self._on_graph(lambda: {name: unquote(word) for name, word in self._knob_words(self._nuke.root())})
+        return self._access.on_graph(lambda: {name: unquote(word) for name, word in self._access.knob_words(self._nuke.root())})
 
     def snapshot(self) -> bytes:
         """Return the whole script as .nk text, as it stands now, saved or not.
@@ -140,7 +126,7 @@ class NukeHost:
         everything had to be selected and the artist's selection put back; ``scriptSave`` to another file would run the
         studio's save callbacks.
         """
-        return self._on_graph(self._script_text)
+        return self._access.on_graph(lambda: script_text(self._access))
 
     # changing
 
@@ -155,7 +141,7 @@ class NukeHost:
         """
 
         def change() -> NodeInfo:
-            sources = [None if name is None else self._find(name) for name in inputs]
+            sources = [None if name is None else self._access.find(name) for name in inputs]
             # Unlike createNode, nuke.nodes neither connects to the selection nor opens the node's panel.
             node = getattr(self._nuke.nodes, class_name)()
             for name, value in (knobs or {}).items():
@@ -165,15 +151,15 @@ class NukeHost:
                     self._connect(node, index, source)
             if not {"xpos", "ypos"} & set(knobs or {}) and sources and sources[0] is not None:
                 self._place_below(node, sources[0])
-            return self._info(node)
+            return self._access.info(node)
 
-        return self._on_graph(change, step=f"Create {class_name}")
+        return self._access.on_graph(change, step=f"Create {class_name}")
 
     def delete_node(self, path: str) -> None:
         """Delete a node; what read from it reads from its first input. Raises: NodeNotFoundError."""
 
         def change() -> None:
-            node = self._find(path)
+            node = self._access.find(path)
             through = node.input(0) if node.inputs() else None
             heir = None if through is None else through.fullName()
             flags = self._nuke.INPUTS | self._nuke.HIDDEN_INPUTS
@@ -181,28 +167,28 @@ class NukeHost:
                 (reader.fullName(), index)
                 for reader in node.dependent(flags)
                 for index in range(reader.inputs())
-                if _is_same(reader.input(index), node)
+                if is_same_node(reader.input(index), node)
             ]
             self._nuke.delete(node)
             for name, index in readers:
-                reader = self._find(name)
-                source = None if heir is None else self._find(heir)
+                reader = self._access.find(name)
+                source = None if heir is None else self._access.find(heir)
                 if source is not None and reader.input(index) is None:
                     self._connect(reader, index, source)
 
-        self._on_graph(change, step=f"Delete {path}")
+        self._access.on_graph(change, step=f"Delete {path}")
 
     def connect(self, path: str, input_index: int, source: str | None) -> None:
         """Connect input `input_index` (from 0) of the node to `source`, or open it with None. Raises: NodeNotFoundError."""
 
         def change() -> None:
-            self._connect(self._find(path), input_index, None if source is None else self._find(source))
+            self._connect(self._access.find(path), input_index, None if source is None else self._access.find(source))
 
-        self._on_graph(change, step=f"Connect {path}")
+        self._access.on_graph(change, step=f"Connect {path}")
 
     def set_knob(self, path: str, knob: str, value: str) -> None:
         """Set a knob from its .nk text. Raises: NodeNotFoundError, KnobNotFoundError."""
-        self._on_graph(lambda: self._set(self._find(path), knob, value), step=f"Set {path}.{knob}")
+        self._access.on_graph(lambda: self._set(self._access.find(path), knob, value), step=f"Set {path}.{knob}")
 
     def undo(self) -> bool:
         """Take the last step back; False when there is none."""
@@ -214,7 +200,7 @@ class NukeHost:
             undo.undo()
             return True
 
-        return self._on_graph(change)
+        return self._access.on_graph(change)
 
     # running and saving
 
@@ -223,7 +209,7 @@ class NukeHost:
 
         What it prints is captured; what Nuke itself prints to the terminal is not. It blocks Nuke while it runs.
         """
-        return self._on_graph(lambda: self._run(code, title, watch))
+        return self._access.on_graph(lambda: self._run(code, title, watch))
 
     def restore(self, snapshot: bytes, *, title: str) -> RunResult:
         """Let the script be what `snapshot` says, as one undo step; its name stays, and code in the text is not run.
@@ -237,16 +223,16 @@ class NukeHost:
 
         def change() -> RunResult:
             try:
-                with self._undo_step(title):
+                with self._access.undo_step(title):
                     self._go_back(wanted)
             except (RuntimeError, ValueError, TypeError, NameError, AttributeError, NukeAIPanelError) as error:
                 return RunResult(error=f"Nuke could not go back, and the script is as it was: {error}")
-            left = diff(loads(snapshot), loads(self._script_text()))
+            left = diff(loads(snapshot), loads(script_text(self._access)))
             # What Root is called is the path of the file, which stays.
             left = replace(left, knobs=tuple(each for each in left.knobs if (each.path, each.knob) != ("Root", "name")))
             return RunResult("\n".join(left.lines()))
 
-        return self._on_graph(change)
+        return self._access.on_graph(change)
 
     def paste_text(self, text: str, *, title: str) -> RunResult:
         """Add the nodes of the .nk `text` to the root as one undo step. Works in every edition: no node passes through Python.
@@ -256,13 +242,13 @@ class NukeHost:
 
         def change() -> RunResult:
             try:
-                with self._in_root(), self._undo_step(title):
+                with self._access.in_root(), self._access.undo_step(title):
                     self._nuke.scriptReadText(text)
             except (RuntimeError, ValueError, TypeError) as error:
                 return RunResult(error=f"Nuke cannot read these nodes: {error}")
             return RunResult()
 
-        return self._on_main(change)
+        return self._access.on_main(change)
 
     def save(self, path: str = "") -> str:
         """Save to `path` (an existing file is replaced), or to where it was read from; return the path. Raises: HostError."""
@@ -278,127 +264,7 @@ class NukeHost:
                 raise HostError("The script was never saved. Give it a file name.")
             return path or name
 
-        return self._on_main(write)
-
-    # the main thread
-
-    def _on_graph(self, call: Callable[[], _T], *, step: str = "") -> _T:
-        """Make a call that touches nodes, in the root's context; as one undo step when it has a name."""
-
-        def inside() -> _T:
-            self._check_edition()
-            with self._in_root():
-                if not step:
-                    return call()
-                with self._undo_step(step):
-                    return call()
-
-        return self._on_main(inside)
-
-    def _on_main(self, call: Callable[[], _T]) -> _T:
-        if threading.current_thread() is threading.main_thread():
-            return self._translated(call)
-        if not self._env("gui"):
-            raise HostError("A terminal session of Nuke serves calls on its main thread only. Make this call there.")
-        # executeInMainThreadWithResult prints an exception and returns None, so the outcome comes in an envelope.
-        envelope: list[tuple[str, Any]] = []
-
-        def fill() -> None:
-            try:
-                envelope.append(("value", self._translated(call)))
-            except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
-                envelope.append(("error", error))
-
-        self._nuke.executeInMainThreadWithResult(fill, ())
-        if not envelope:
-            raise HostError("Nuke ended the call without an outcome. Try again.")
-        kind, outcome = envelope[0]
-        if kind == "error":
-            raise outcome
-        value: _T = outcome
-        return value
-
-    @staticmethod
-    def _translated(call: Callable[[], _T]) -> _T:
-        try:
-            return call()
-        except NukeAIPanelError:
-            raise
-        except (RuntimeError, ValueError, TypeError, NameError, AttributeError, OSError) as error:
-            raise HostError(f"Nuke refused: {error}") from error
-
-    def _env(self, key: str) -> bool:
-        # nuke.env is a mapping of Nuke's own; keys differ between releases.
-        try:
-            return bool(self._nuke.env[key])
-        except KeyError:
-            return False
-
-    def _check_edition(self) -> None:
-        for key, edition in (("nc", "Non-commercial"), ("indie", "Indie")):
-            if self._env(key):
-                raise EditionLimitError(_TEN_NODES.format(edition=edition))
-
-    @contextlib.contextmanager
-    def _in_root(self) -> Iterator[None]:
-        """Work in the root, whichever group a callback or another tool has begun."""
-        root = self._nuke.root()
-        root.begin()
-        try:
-            yield
-        finally:
-            root.end()
-
-    @contextlib.contextmanager
-    def _undo_step(self, title: str) -> Iterator[None]:
-        undo = self._nuke.Undo()
-        undo.begin(title)
-        try:
-            yield
-        except BaseException:
-            undo.cancel()
-            raise
-        undo.end()
-
-    # nodes
-
-    def _find(self, path: str) -> Any:
-        node = self._nuke.toNode(path)
-        if node is None:
-            raise NodeNotFoundError(f"The script has no node {path!r}.")
-        return node
-
-    def _walk(self, group: Any, recurse: bool) -> Iterator[Any]:
-        # allNodes(recurseGroups=True) would also enter gizmos, whose nodes are not part of the script.
-        # Nuke lists the newest node first; the order of the script is the other way round.
-        for node in reversed(self._nuke.allNodes(group=group)):
-            yield node
-            if recurse and node.Class() in _GROUPS:
-                yield from self._walk(node, recurse)
-
-    def _info(self, node: Any) -> NodeInfo:
-        inputs = [None if source is None else source.fullName() for source in map(node.input, range(node.inputs()))]
-        knobs = {name: unquote(word) for name, word in self._knob_words(node) if name != _USER_KNOB}
-        return NodeInfo(
-            path=node.fullName(),
-            class_name=node.Class(),
-            inputs=tuple(inputs),
-            knobs=knobs,
-            selected=bool(node.isSelected()),
-            xpos=int(node.xpos()),
-            ypos=int(node.ypos()),
-        )
-
-    def _knob_words(self, node: Any) -> list[tuple[str, str]]:
-        """Return name and value word of each knob that a script would write, but for name, place and selection."""
-        flags = self._nuke.TO_SCRIPT | self._nuke.WRITE_USER_KNOB_DEFS | self._nuke.WRITE_NON_DEFAULT_ONLY
-        text = str(node.writeKnobs(flags))
-        try:
-            words = list_words(text)
-        except DamagedWordError as error:
-            raise HostError(f"Nuke's text of {node.fullName()} cannot be read: {error}.") from error
-        pairs = zip(words[::2], words[1::2])
-        return [(unquote(name), word) for name, word in pairs if unquote(name) not in _PLACE]
+        return self._access.on_main(write)
 
     def _wrong_with(self, node: Any) -> Iterator[str]:
         try:
@@ -408,14 +274,14 @@ class NukeHost:
             has_error = False
         if has_error:
             yield "Nuke shows an error on it"
-        words = self._knob_words(node)
+        words = self._access.knob_words(node)
         if any(word.startswith(("{", '"')) for _, word in words):
             # Its knobs alone, as a script: what leads nowhere there is looked for in Nuke.
             body = "".join(f" {quote(name)} {word}\n" for name, word in words)
             alone = loads(f"{node.Class()} {{\n inputs 0\n{body} name {node.name()}\n}}\n".encode())
             for knob, expression, problem in expression_problems(next(iter(alone.top.nodes)), self._leads_nowhere(node)):
                 yield f"{knob} holds {expression[:160]!r}, {problem}"
-        if node.Class() not in _GROUPS:
+        if node.Class() not in GROUPS:
             connected = [node.input(index) is not None for index in range(node.inputs())]
             problem = open_inputs(node.Class(), connected, default_catalogue())
             if problem:
@@ -461,75 +327,16 @@ class NukeHost:
         self._nuke.scriptReadText(wanted.nodes)
         root = self._nuke.root()
         kept = {name for name, _ in wanted.root}
-        for name, _ in self._knob_words(root):
+        for name, _ in self._access.knob_words(root):
             knob = root.knob(name)
-            if name not in kept and name != _USER_KNOB and knob is not None:
+            if name not in kept and name != USER_KNOB and knob is not None:
                 knob.clearAnimated()
                 knob.setValue(knob.defaultValue())
         root.readKnobs("\n".join(f"{quote(name)} {word}" for name, word in wanted.root))
         for path, name, text in wanted.callbacks:
-            self._find(path)[name].setValue(text)
-        for node in self._walk(root, False):
+            self._access.find(path)[name].setValue(text)
+        for node in self._access.walk(root, False):
             node.setSelected(node.name() in wanted.selected)
-
-    # the script as text
-
-    def _script_text(self) -> bytes:
-        root = self._nuke.root()
-        env = self._nuke.env
-        lines = [
-            f"version {env['NukeVersionMajor']}.{env['NukeVersionMinor']} v{env['NukeVersionRelease']}",
-            "Root {",
-            " inputs 0",
-        ]
-        name = str(root["name"].value() or "")
-        if name:
-            lines.append(f" name {quote(name)}")
-        lines.extend(f" {quote(knob)} {word}" for knob, word in self._knob_words(root))
-        lines.append("}")
-        lines.extend(self._layer_lines())
-        lines.extend(write_nodes(self._written(root)))
-        return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
-
-    def _layer_lines(self) -> Iterator[str]:
-        channels: dict[str, list[str]] = {}
-        for channel in self._nuke.channels():
-            channels.setdefault(channel.split(".")[0], []).append(channel)
-        for layer, members in channels.items():
-            if layer not in _BUILT_IN_LAYERS:
-                yield f"add_layer {{{layer} {' '.join(members)}}}"
-
-    def _written(self, group: Any) -> list[WrittenNode]:
-        nodes = list(reversed(self._nuke.allNodes(group=group)))
-        found: dict[tuple[str, int, int], WrittenNode] = {}
-        firsts: dict[str, WrittenNode] = {}
-        pairs: list[tuple[Any, WrittenNode]] = []
-        for node in nodes:
-            made = self._written_node(node, firsts)
-            found[_key(node)] = made
-            pairs.append((node, made))
-        for node, made in pairs:
-            sources = [node.input(index) for index in range(node.inputs())]
-            made.inputs = [None if source is None else found.get(_key(source)) for source in sources]
-        return [made for _, made in pairs]
-
-    def _written_node(self, node: Any, firsts: dict[str, WrittenNode]) -> WrittenNode:
-        name = str(node.name())
-        class_name = str(node.Class())
-        place = [("selected", "true")] if node.isSelected() else []
-        place += [("xpos", str(int(node.xpos()))), ("ypos", str(int(node.ypos())))]
-        # Only clones share a name within one group, and they share every knob but their place.
-        original = firsts.get(name)
-        if original is not None:
-            return WrittenNode(class_name, place=place, original=original)
-        knobs = [(_USER_KNOB if knob == _USER_KNOB else quote(knob), word) for knob, word in self._knob_words(node)]
-        children = self._written(node) if class_name in _GROUPS else None
-        mask = int(node.optionalInput())
-        made = WrittenNode(
-            class_name, [("name", quote(name)), *knobs], place, children=children, mask=mask if mask > 0 else None
-        )
-        firsts[name] = made
-        return made
 
     # generated code
 
@@ -543,7 +350,7 @@ class NukeHost:
                 compiled = compile(code, filename, "exec", dont_inherit=True)
                 # Named __main__, so that the usual last lines of a script run too.
                 namespace = {"__name__": "__main__", "nuke": self._nuke}
-                with self._undo_step(title), watch.running(compiled) if watch is not None else contextlib.nullcontext():
+                with self._access.undo_step(title), watch.running(compiled) if watch is not None else contextlib.nullcontext():
                     exec(compiled, namespace)  # noqa: S102 - the artist has agreed to it
         except BaseException as error:  # noqa: BLE001 - the code is a stranger's; what ends it does not end Nuke
             return RunResult(output.text(), _traceback_of(error, filename))
@@ -565,14 +372,6 @@ class NukeHost:
                 sys.modules.pop("nuke", None)
             else:
                 sys.modules["nuke"] = before
-
-
-def _key(node: Any) -> tuple[str, int, int]:
-    return str(node.fullName()), int(node.xpos()), int(node.ypos())
-
-
-def _is_same(node: Any, other: Any) -> bool:
-    return node is not None and _key(node) == _key(other)
 
 
 def _traceback_of(error: BaseException, filename: str) -> str:
