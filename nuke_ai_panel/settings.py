@@ -197,7 +197,9 @@ class SettingsStore:
         """
         studio, locked = self._studio_layer()
         values = dict(_DEFAULTS)
-        given = _settings_of({**values, **studio})
+        of_studio = {**values, **studio}
+        _enable_addressed(of_studio, studio)
+        given = _settings_of(of_studio)
         sources: dict[str, str] = {}
         layers = (
             ("studio", studio),
@@ -211,6 +213,7 @@ class SettingsStore:
                     continue
                 values[key] = value
                 sources[key] = name
+        _enable_addressed(values, sources)
         self._locked = locked
         self._sources = sources
         self._given = given
@@ -339,6 +342,14 @@ def _checked(key: str, value: object, where: str) -> Value:
         span = f"between {allowed.low:,} and {allowed.high:,} {allowed.unit}"
         raise SettingsError(f"{key!r} in {where} must be {span}{none}, not {value!r}.")
     return value
+
+
+def _enable_addressed(values: dict[str, Value], said: Collection[str]) -> None:
+    """Enable each server that somebody has given an address, unless somebody has `said` whether it is."""
+    for name in PROVIDERS:
+        address, enabled = f"servers.{name}.base_url", f"servers.{name}.enabled"
+        if address in said and values[address] and enabled not in said:
+            values[enabled] = True
 
 
 def _settings_of(values: Mapping[str, Value]) -> Settings:

@@ -56,9 +56,9 @@ class Servers:
             raise CredentialError("The keyring did not answer. Unlock it, then ask again.") from None
         return Server(base_url=address, key=key.value, ca_file=settings.server(name).ca_file)
 
-    async def list_models(self, settings: Settings) -> list[ModelChoice]:
-        """Return the models of every enabled provider, live; a provider that fails is one entry with ``error``."""
-        names = [name for name in registry.PROVIDERS if settings.server(name).enabled]
+    async def list_models(self, settings: Settings, only: str = "") -> list[ModelChoice]:
+        """Return the models of every enabled provider, or `only` of one, live; one that fails is an entry with ``error``."""
+        names = [only] if only else [name for name in registry.PROVIDERS if settings.server(name).enabled]
         lists = await asyncio.gather(*(self._models_of(settings, name) for name in names))
         return [choice for choices in lists for choice in choices]
 

@@ -297,9 +297,9 @@ class ChatSession:
         self._toolbox = Toolbox(self.host)
         self._servers.provider, self._servers.model = provider, model
 
-    async def list_models(self) -> list[ModelChoice]:
-        """Return the models of every enabled provider, live; a provider that fails is one entry with ``error``."""
-        return await self._servers.list_models(await self._load_settings())
+    async def list_models(self, only: str = "") -> list[ModelChoice]:
+        """Return the models of every enabled provider, or `only` of one, live; one that fails is an entry with ``error``."""
+        return await self._servers.list_models(await self._load_settings(), only)
 
     async def server(self, settings: Settings, name: str) -> Server:
         """Return the server of provider `name` with its address and key.

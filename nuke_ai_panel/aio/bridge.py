@@ -61,8 +61,8 @@ class Bridge(Generic[T]):
     ) -> None:
         if policy not in ("wait", "drop_oldest"):
             raise ValueError(f"policy must be 'wait' or 'drop_oldest', not {policy!r}.")
-        if limit < 1:
-            raise ValueError(f"limit must be at least 1, not {limit!r}.")
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+            raise ValueError(f"limit must be a whole number of items from 1, not {limit!r}.")
         if silence is not None and not silence > 0:
             raise ValueError(f"silence must be a number of seconds above 0, or None, not {silence!r}.")
         self._policy = policy

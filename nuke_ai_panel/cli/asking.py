@@ -49,9 +49,21 @@ def settings_for(arguments: Namespace) -> SettingsStore:
 def session_for(arguments: Namespace, host: Host) -> ChatSession:
     """Return a conversation with the model that the arguments name; ``records`` in them is a folder to keep what ran in."""
     records = getattr(arguments, "records", "")
-    session = ChatSession(host, settings_for(arguments), Credentials(), records_folder=Path(records) if records else None)
-    session.select_model(arguments.provider, arguments.model)
+    settings = settings_for(arguments)
+    session = ChatSession(host, settings, Credentials(), records_folder=Path(records) if records else None)
+    session.select_model(*_named(arguments.provider, arguments.model, settings.load().provider))
     return session
+
+
+def _named(provider: str, model: str, default: str) -> tuple[str, str]:
+    """Return provider and model where the model may be written provider/model, as it is everywhere else."""
+    prefix, slash, name = model.partition("/")
+    if provider or not slash or prefix not in registry.PROVIDERS:
+        return provider, model
+    if default in registry.PROVIDERS and registry.PROVIDERS[default].has_vendors:
+        # There "openai/gpt-5-mini" is the name of a model.
+        return provider, model
+    return prefix, name
 
 
 def host_for(script: str | None) -> Host:

@@ -116,7 +116,7 @@ def models(arguments: Namespace) -> int:
     """List the models that can be reached."""
     screen = Screen(as_json=arguments.json)
     session = session_for(arguments, DocumentHost())
-    choices = [choice for choice in asyncio.run(_list_models(session)) if arguments.provider in ("", choice.provider)]
+    choices = asyncio.run(_list_models(session, arguments.provider))
     found = [choice for choice in choices if choice.name]
     for choice in choices:
         if choice.error:
@@ -131,6 +131,9 @@ def models(arguments: Namespace) -> int:
 def test_connection(arguments: Namespace) -> int:
     """Test a server step by step, from its address to the first token."""
     screen = Screen(as_json=arguments.json)
+    if arguments.name and arguments.provider not in ("", arguments.name):
+        raise ValidationError(f"Which one is to be tested, {arguments.name!r} or {arguments.provider!r}?")
+    arguments.provider = arguments.provider or arguments.name
     settings = settings_for(arguments).load()
     name = arguments.name or arguments.provider or settings.provider or next(iter(registry.PROVIDERS))
     if name not in registry.PROVIDERS:
@@ -166,9 +169,9 @@ def demo_server(arguments: Namespace) -> int:
     return ExitCode.OK
 
 
-async def _list_models(session: ChatSession) -> list[ModelChoice]:
+async def _list_models(session: ChatSession, only: str) -> list[ModelChoice]:
     try:
-        return await session.list_models()
+        return await session.list_models(only)
     finally:
         await session.aclose()
 

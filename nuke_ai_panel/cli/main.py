@@ -109,9 +109,14 @@ def _parser() -> argparse.ArgumentParser:
     json_option.add_argument("--json", action="store_true", help="print one JSON value at the end instead of text")
     server = argparse.ArgumentParser(add_help=False, parents=[json_option])
     server.add_argument(
-        "--provider", default="", metavar="NAME", help="ollama or openrouter; default: as set, or the first that answers"
+        "--provider",
+        default="",
+        metavar="NAME",
+        help="ollama, openrouter or openai; default: as set, or the first that answers",
     )
-    server.add_argument("--model", default="", metavar="NAME", help="default: as set, or the provider's first")
+    server.add_argument(
+        "--model", default="", metavar="NAME", help="also as PROVIDER/NAME; default: as set, or the provider's first"
+    )
     server.add_argument("--base-url", default="", metavar="URL", help="the provider's address for this run; needs --provider")
     server.add_argument(
         "--set",

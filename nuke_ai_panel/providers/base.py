@@ -95,6 +95,8 @@ class Provider(ABC):
     host_name_hint: ClassVar[str] = ""
     #: Whether it is listed and tried without being switched on in the settings.
     is_offered: ClassVar[bool] = True
+    #: Whether its models may be named vendor/model, where the vendor may be called like one of our providers.
+    has_vendors: ClassVar[bool] = False
     #: Ranges of a request's fields; what lies outside is refused before it is sent.
     limits: ClassVar[RequestLimits] = RequestLimits()
     #: Whether the server is useless without a key.

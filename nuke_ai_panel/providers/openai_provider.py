@@ -43,6 +43,7 @@ class OpenaiProvider(OpenaiMedia):
     address_variable = "OPENAI_BASE_URL"
     key_variable = "OPENAI_API_KEY"
     is_offered = False
+    has_vendors = True
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)

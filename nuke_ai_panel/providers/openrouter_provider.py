@@ -32,6 +32,7 @@ class OpenrouterProvider(OpenaiMedia):
 
     name = "openrouter"
     title = "OpenRouter"
+    has_vendors = True
     # Its published description has no ``n``.
     limits = RequestLimits(answers=1, stop_texts=4, routes=True)
     default_address = OPENROUTER_DEFAULT

@@ -301,7 +301,10 @@ async def test_feed_that_would_stop_its_own_loop_is_refused():
     assert await bridge.reader().take() == [1, 2]
 
 
-@pytest.mark.parametrize("options", [{"policy": "drop_newest"}, {"limit": 0}, {"silence": 0}, {"silence": float("nan")}])
+@pytest.mark.parametrize(
+    "options",
+    [{"policy": "drop_newest"}, {"limit": 0}, {"limit": 1.5}, {"limit": True}, {"silence": 0}, {"silence": float("nan")}],
+)
 def test_bridge_refuses_settings_without_meaning(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         Bridge(**options)

@@ -59,6 +59,18 @@ def test_a_locked_key_beats_user_and_environment_and_cannot_be_saved(tmp_path):
         locked.save({"local_only": False})
 
 
+def test_a_server_with_an_address_is_enabled_unless_somebody_says_otherwise(tmp_path):
+    assert not store(tmp_path).load().server("openai").enabled
+    named = store(tmp_path, OPENAI_BASE_URL="http://gpu:8000/v1")
+    assert named.load().server("openai").enabled
+    assert named.source("servers.openai.enabled") == "default"
+    studio = studio_file(tmp_path, {"servers.openai.base_url": "http://studio:1"})
+    assert store(tmp_path, NUKE_AI_PANEL_STUDIO_SETTINGS=studio).load().server("openai").enabled
+    named.save({"servers.openai.enabled": False})
+    assert not named.load().server("openai").enabled
+    assert not store(tmp_path, NUKE_AI_PANEL_STUDIO_SETTINGS=studio).load().server("openai").enabled
+
+
 def test_environment_model_may_name_its_provider(tmp_path):
     settings = store(tmp_path, NUKE_AI_PANEL_MODEL="openrouter/google/gemma-3").load()
     assert (settings.provider, settings.model) == ("openrouter", "google/gemma-3")
