@@ -42,6 +42,19 @@ def test_view_shows_the_same_however_the_answer_came(make_reader, samples, cuts,
     assert streamed.picture() == whole.picture()
 
 
+def test_view_shows_a_table_whose_lines_come_one_by_one(make_reader):
+    text = "The knobs:\n\n| knob | what it does |\n|---|---|\n| `mix` | how much is kept |\n\nThat is all.\n"
+    streamed, whole = make_reader(420, 400), make_reader(420, 400)
+    streamed.view.begin_answer("model")
+    for line in text.splitlines(keepends=True):
+        streamed.view.feed(line)
+        streamed.picture()
+    streamed.view.end_answer()
+    whole.view.add_message("assistant", text, "model")
+    assert len(streamed.rows(TableRow)) == 1
+    assert streamed.picture() == whole.picture()
+
+
 def test_view_shows_the_first_text_without_waiting_for_more(reader):
     reader.view.begin_answer("model")
     reader.view.feed("Hel")

@@ -193,11 +193,13 @@ class BlockRow(Row):
         self.segment = segment
         self.block = block
         self.gap = gap
+        # Kept apart from the block: a paragraph becomes a table when the line below its first one has arrived.
+        self._kind = block.kind
         self._signature = block.signature
 
     def fits(self, block: Block) -> bool:
         """Tell whether the row can show `block` instead of the one it has."""
-        return block.kind == self.block.kind and block.part == self.block.part
+        return block.kind == self._kind and block.part == self.block.part
 
     def adopt(self, block: Block, gap: int) -> None:
         """Show `block`, which may be the same one with more text."""
