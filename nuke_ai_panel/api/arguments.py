@@ -17,13 +17,13 @@ from nuke_ai_panel.validators.values import refuse, shown
 
 if TYPE_CHECKING:
     import os
-    from typing import Literal
+    from typing import IO, Literal
 
     from nuke_ai_panel.files import CheckedFile
     from nuke_ai_panel.messages import Part
 
     Attachment = str | os.PathLike[str] | CheckedFile | Part
-    FileInput = str | os.PathLike[str] | CheckedFile | bytes | tuple[str, bytes]
+    FileInput = str | os.PathLike[str] | CheckedFile | bytes | tuple[str, bytes] | IO[bytes]
 
 __all__ = [
     "Asked",

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
-from nuke_ai_panel.errors import ValidationError
+from nuke_ai_panel.aio import in_daemon_thread
+from nuke_ai_panel.errors import FileRefusedError, ValidationError
 from nuke_ai_panel.files import CheckedFile, FileValidator
+from nuke_ai_panel.files.validator import LARGEST_FILE
 from nuke_ai_panel.messages import AudioPart, ChatRequest, Content, FilePart, ImagePart, Part, TextPart
 from nuke_ai_panel.validators.values import shown
 
 __all__ = ["NamedContent", "open_file", "parts_of", "with_attachments"]
 
 _PARTS = (TextPart, ImagePart, AudioPart, FilePart)
+
+_PIECE = 1 << 20
 
 ANYTHING = frozenset({"*"})
 SOUND = frozenset({"audio", "movie"})
@@ -82,6 +86,8 @@ def with_attachments(request: ChatRequest, parts: tuple[Part, ...]) -> ChatReque
 async def open_file(given: object, field: str, *, name: str, allowed: frozenset[str]) -> AsyncIterator[NamedContent]:
     """Open the one file that `given` means: a path, a checked file, ``(name, bytes)``, or bytes that are called `name`.
 
+    So may be a file that the caller has opened for reading bytes; it is read to its end, in a thread, and not closed.
+
     Raises:
         FileRefusedError: the file cannot be sent.
         ValidationError: `given` is none of these.
@@ -97,5 +103,27 @@ async def open_file(given: object, field: str, *, name: str, allowed: frozenset[
     elif isinstance(given, (str, os.PathLike)):
         with await FileValidator(allowed=allowed).aopen_chosen(given) as checked:
             yield NamedContent(checked.name, checked, checked.media_type)
+    elif callable(getattr(given, "read", None)):
+        yield await in_daemon_thread(lambda: _read(given, field, name))
     else:
-        _refuse(field, given, "a path, a checked file, bytes or (name, bytes)")
+        _refuse(field, given, "a path, a checked file, bytes, (name, bytes) or a file that is open for reading bytes")
+
+
+def _read(given: object, field: str, name: str) -> NamedContent:
+    read: Callable[[int], object] = given.read  # type: ignore[attr-defined]
+    pieces: list[bytes] = []
+    left = LARGEST_FILE + 1
+    while left > 0:
+        try:
+            piece = read(min(left, _PIECE))
+        except (OSError, ValueError) as error:
+            # A closed file raises the latter.
+            raise FileRefusedError(f"{field} cannot be read: {error}. Open it for reading bytes.", field=field) from error
+        if not isinstance(piece, (bytes, bytearray)):
+            _refuse(field, piece, 'open for reading bytes (mode "rb")')
+        if not piece:
+            called = getattr(given, "name", None)
+            return NamedContent(os.path.basename(called) if isinstance(called, str) and called else name, b"".join(pieces))
+        pieces.append(bytes(piece))
+        left -= len(piece)
+    raise FileRefusedError(f"{field} holds more than {LARGEST_FILE / 1_000_000:,.1f} MB. Send a smaller one.", field=field)

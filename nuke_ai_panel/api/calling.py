@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeVar
 
 from nuke_ai_panel.api.arguments import Asked, place_of, refuse_unknown, split_model
 from nuke_ai_panel.api.servers import Place, pool_of_this_loop
-from nuke_ai_panel.errors import AuthenticationError
+from nuke_ai_panel.errors import AuthenticationError, ValidationError
 from nuke_ai_panel.providers.base import Deadlines, Provider
 
 __all__ = ["Call", "ask", "call_of", "on_server"]
@@ -43,12 +45,36 @@ async def on_server(place: Place, work: Callable[[Provider], Awaitable[T]]) -> T
         raise
 
 
-async def ask(place: Place, operation: Callable[..., Awaitable[T]], *what: object) -> T:
-    """Call the method `operation` of a provider (given on the class) on the server that `place` means."""
+async def ask(
+    place: Place, operation: Callable[..., Awaitable[T]], *what: object, names: Mapping[str, str] = MappingProxyType({})
+) -> T:
+    """Call the method `operation` of a provider (given on the class) on the server that `place` means.
+
+    `names` are the arguments of the public call by the fields that are made of them, so that an error names what was given.
+    """
 
     def work(provider: Provider) -> Awaitable[T]:
         method: Callable[..., Awaitable[T]] = getattr(provider, operation.__name__)
         deadlines: Deadlines = place.deadlines
         return method(*what, deadlines=deadlines)
 
-    return await on_server(place, work)
+    try:
+        return await on_server(place, work)
+    except ValidationError as error:
+        _name_argument(error, names)
+        raise
+
+
+def _name_argument(error: ValidationError, names: Mapping[str, str]) -> None:
+    """Let `error` call the field by the name of the argument, in its message too, which begins with the field."""
+    name = re.split(r"[.\[]", error.field, maxsplit=1)[0]
+    if name not in names:
+        return
+    field = names[name] + error.field[len(name) :]
+    message = str(error)
+    if message.startswith(error.field):
+        message = field + message[len(error.field) :]
+    elif message.startswith(f"{name} "):
+        message = names[name] + message[len(name) :]
+    error.args = (message,)
+    error.field = field

@@ -6,9 +6,9 @@ is the same for all pieces of an answer lies once in a :class:`Head`. Treat them
 
 from __future__ import annotations
 
+from nuke_ai_panel.api.field_shape import FieldShape, Json
 from nuke_ai_panel.api.responses import (
     FieldReason,
-    Json,
     OutputImage,
     TextChoice,
     TextResponse,
@@ -47,7 +47,7 @@ class FunctionPiece:
         return f"FunctionPiece(name={self.name!r}, arguments={self.arguments!r})"
 
 
-class ToolCallPiece:
+class ToolCallPiece(FieldShape):
     """A piece of the call number ``index`` of an answer; ``id`` comes with the first."""
 
     __slots__ = ("function", "id", "index")
@@ -73,7 +73,7 @@ class ToolCallPiece:
         return found
 
 
-class Delta:
+class Delta(FieldShape):
     """What a piece adds to the answer; None is nothing."""
 
     __slots__ = ("content", "images", "reasoning", "role", "tool_calls")
@@ -112,7 +112,7 @@ class Delta:
         return found
 
 
-class ChunkChoice:
+class ChunkChoice(FieldShape):
     """What a piece adds to the answer number ``index``; ``finish_reason`` is on its last piece."""
 
     __slots__ = ("delta", "finish_reason", "index")
@@ -130,7 +130,7 @@ class ChunkChoice:
         return {"index": self.index, "delta": self.delta.to_dict(), "finish_reason": self.finish_reason}
 
 
-class ChatChunk:
+class ChatChunk(FieldShape):
     """A piece of a streamed answer. ``usage`` is on the last one."""
 
     __slots__ = ("_head", "choices", "usage")

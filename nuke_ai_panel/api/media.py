@@ -67,7 +67,8 @@ async def _embedding(model: str, texts: object, arguments: Mapping[str, object])
         cast(Any, arguments.get("dimensions")),
         extra_of(arguments),
     )
-    return EmbeddingResponse.of(await ask(call.place, Provider.embed, request), call.asked.provider)
+    found = await ask(call.place, Provider.embed, request, names={"texts": "input"})
+    return EmbeddingResponse.of(found, call.asked.provider)
 
 
 class Image:
@@ -110,13 +111,13 @@ class AudioTranscription:
 
     @staticmethod
     def create(model: str, file: FileInput, **arguments: Unpack[TranscriptionArguments]) -> TranscriptionResponse:
-        """Return the words in `file`: a path, a checked file, bytes, or ``(name, bytes)``."""
+        """Return the words in `file`: a path, a checked file, bytes, ``(name, bytes)``, or a file open for reading bytes."""
         given = hide_key(arguments)
         return background().run(lambda: _transcription(model, file, given), twin="AudioTranscription.acreate")
 
     @staticmethod
     async def acreate(model: str, file: FileInput, **arguments: Unpack[TranscriptionArguments]) -> TranscriptionResponse:
-        """Return the words in `file`: a path, a checked file, bytes, or ``(name, bytes)``."""
+        """Return the words in `file`; see :meth:`create`."""
         return await _transcription(model, file, hide_key(arguments))
 
 
@@ -151,7 +152,8 @@ async def _transcription(
             extra_of(arguments),
         )
         operation = Provider.translate if translate else Provider.transcribe
-        return TranscriptionResponse.of(await ask(call.place, operation, request), call.asked.provider)
+        found = await ask(call.place, operation, request, names={"data": "file", "name": "filename"})
+        return TranscriptionResponse.of(found, call.asked.provider)
 
 
 class Speech:
@@ -179,4 +181,5 @@ async def _speech(model: str, text: str, voice: str, arguments: Mapping[str, obj
         cast(Any, arguments.get("speed")),
         extra_of(arguments),
     )
-    return SpeechResponse.of(await ask(call.place, Provider.speak, request), call.asked.provider)
+    found = await ask(call.place, Provider.speak, request, names={"text": "input", "format": "response_format"})
+    return SpeechResponse.of(found, call.asked.provider)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from nuke_ai_panel.api.field_shape import FieldShape, Json
 from nuke_ai_panel.messages import (
     Completion,
     FinishReason,
@@ -26,6 +27,7 @@ __all__ = [
     "ChatMessage",
     "ChatResponse",
     "ChatToolCall",
+    "CompletionTokens",
     "EmbeddingItem",
     "EmbeddingResponse",
     "FieldReason",
@@ -35,6 +37,7 @@ __all__ = [
     "ImageResponse",
     "Json",
     "OutputImage",
+    "PromptTokens",
     "SpeechResponse",
     "TextChoice",
     "TextResponse",
@@ -45,8 +48,6 @@ __all__ = [
     "tool_calls_of",
 ]
 
-Json = dict[str, object]
-
 FieldReason = Literal["stop", "length", "tool_calls", "content_filter", "error"]
 
 
@@ -55,8 +56,20 @@ def field_reason(reason: FinishReason) -> FieldReason:
     return "stop" if reason == "unknown" else reason
 
 
+class PromptTokens(NamedTuple):
+    """A part of the prompt's tokens; None where the server does not say."""
+
+    cached_tokens: int | None
+
+
+class CompletionTokens(NamedTuple):
+    """A part of the answer's tokens; None where the server does not say."""
+
+    reasoning_tokens: int | None
+
+
 @dataclass(frozen=True)
-class TokenUsage:
+class TokenUsage(FieldShape):
     """What an answer cost. Counts are tokens, ``cost`` US dollars; None where the server does not say."""
 
     prompt_tokens: int = 0
@@ -67,6 +80,16 @@ class TokenUsage:
     reasoning_tokens: int | None = None
     load_seconds: float | None = None
     answer_seconds: float | None = None
+
+    @property
+    def prompt_tokens_details(self) -> PromptTokens:
+        """Which of the prompt's tokens the server did not have to read again."""
+        return PromptTokens(self.cached_tokens)
+
+    @property
+    def completion_tokens_details(self) -> CompletionTokens:
+        """Which of the answer's tokens went into thinking."""
+        return CompletionTokens(self.reasoning_tokens)
 
     def to_dict(self) -> Json:
         """Return the usage in its JSON form."""
@@ -111,7 +134,7 @@ class FunctionCall:
 
 
 @dataclass(frozen=True)
-class ChatToolCall:
+class ChatToolCall(FieldShape):
     """The model's wish to call a function; answer it with a message of the role ``tool`` and its ``id``."""
 
     id: str
@@ -130,7 +153,7 @@ def tool_calls_of(calls: tuple[ToolCall, ...]) -> tuple[ChatToolCall, ...] | Non
 
 
 @dataclass(frozen=True)
-class OutputImage:
+class OutputImage(FieldShape):
     """A picture: ``data`` with its media type, or the address it lies at. ``url`` is always there, as data where need be."""
 
     data: bytes = field(default=b"", repr=False)
@@ -158,7 +181,7 @@ def _image(part: ImagePart) -> OutputImage:
 
 
 @dataclass(frozen=True)
-class ChatMessage:
+class ChatMessage(FieldShape):
     """The model's answer. It can stand in the ``messages`` of the next call as it is."""
 
     content: str | None
@@ -183,7 +206,7 @@ class ChatMessage:
 
 
 @dataclass(frozen=True)
-class ChatChoice:
+class ChatChoice(FieldShape):
     """One of the answers to a request."""
 
     index: int
@@ -200,7 +223,7 @@ def _notices(notices: tuple[Notice, ...]) -> list[Json]:
 
 
 @dataclass(frozen=True)
-class ChatResponse:
+class ChatResponse(FieldShape):
     """A whole answer. ``created`` is seconds since the epoch; ``model`` is what the server calls it, without the provider."""
 
     id: str
@@ -254,7 +277,7 @@ def _choice(number: int, answer: Completion) -> ChatChoice:
 
 
 @dataclass(frozen=True)
-class TextChoice:
+class TextChoice(FieldShape):
     """One of the texts that continue or answer a prompt."""
 
     index: int
@@ -267,7 +290,7 @@ class TextChoice:
 
 
 @dataclass(frozen=True)
-class TextResponse:
+class TextResponse(FieldShape):
     """The answer to a bare prompt, and each piece of it while it is streamed; ``usage`` is on the last piece only."""
 
     id: str
@@ -297,7 +320,7 @@ class TextResponse:
 
 
 @dataclass(frozen=True)
-class EmbeddingItem:
+class EmbeddingItem(FieldShape):
     """The vector of the text number ``index``."""
 
     index: int
@@ -310,7 +333,7 @@ class EmbeddingItem:
 
 
 @dataclass(frozen=True)
-class EmbeddingResponse:
+class EmbeddingResponse(FieldShape):
     """One vector for each text, in the order of the texts."""
 
     data: tuple[EmbeddingItem, ...]
@@ -337,7 +360,7 @@ class EmbeddingResponse:
 
 
 @dataclass(frozen=True)
-class ImageResponse:
+class ImageResponse(FieldShape):
     """The pictures of one request."""
 
     created: int
@@ -363,7 +386,7 @@ class ImageResponse:
 
 
 @dataclass(frozen=True)
-class TranscriptionResponse:
+class TranscriptionResponse(FieldShape):
     """What was said in a recording. ``duration`` is seconds, None where the server does not say."""
 
     text: str
@@ -390,7 +413,7 @@ class TranscriptionResponse:
 
 
 @dataclass(frozen=True)
-class SpeechResponse:
+class SpeechResponse(FieldShape):
     """A spoken text: ``content`` is the bytes of an audio file."""
 
     content: bytes = field(repr=False)
@@ -410,7 +433,7 @@ class SpeechResponse:
 
 
 @dataclass(frozen=True)
-class FileObject:
+class FileObject(FieldShape):
     """A file that a server keeps. ``bytes`` is its size, ``created_at`` seconds since the epoch; None where unknown."""
 
     id: str
@@ -440,7 +463,7 @@ class FileObject:
 
 
 @dataclass(frozen=True)
-class FileDeleted:
+class FileDeleted(FieldShape):
     """The server has deleted a file."""
 
     id: str

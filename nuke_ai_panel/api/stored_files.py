@@ -38,7 +38,11 @@ class File:
 
     @staticmethod
     def upload(file: FileInput, *, provider: str, **arguments: Unpack[UploadArguments]) -> FileObject:
-        """Store `file` (a path, a checked file, bytes, or ``(name, bytes)``), read while it is sent, and return its entry."""
+        """Store `file` and return its entry.
+
+        A path and a checked file are read while they are sent; bytes, ``(name, bytes)`` and a file open for reading bytes are
+        taken into memory.
+        """
         given = hide_key(arguments)
         return background().run(lambda: _upload(file, provider, given), twin="File.aupload")
 
@@ -100,7 +104,8 @@ async def _upload(file: object, provider: str, arguments: Mapping[str, object]) 
     async with open_file(file, "file", name=named, allowed=ANYTHING) as opened:
         media_type = text_of(arguments, "media_type") or opened.media_type or "application/octet-stream"
         request = UploadRequest(opened.name, opened.data, media_type, text_of(arguments, "purpose") or "user_data")
-        return FileObject.of(await ask(place, Provider.upload_file, request), provider)
+        found = await ask(place, Provider.upload_file, request, names={"data": "file", "name": "filename"})
+        return FileObject.of(found, provider)
 
 
 async def _download(file_id: str, provider: str, arguments: Mapping[str, object]) -> bytes:

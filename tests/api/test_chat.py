@@ -16,9 +16,13 @@ from nuke_ai_panel import (
     StreamStalledError,
     ValidationError,
 )
+from nuke_ai_panel.api.responses import TokenUsage
 from nuke_ai_panel.messages import ImagePart, JsonSchema, Message, TextPart, Tool
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+TOLD = {"role": "tool", "tool_call_id": "call-9", "content": "done"}
 
 
 # an answer
@@ -41,6 +45,25 @@ async def test_acreate_returns_the_same_and_the_cost(server, hello):
     response = await ChatCompletion.acreate("openai/tiny", hello)
     assert response.choices[0].message.content == "Hello there"
     assert response.usage.cost == 0.25
+
+
+def test_answers_can_be_dumped_under_the_names_of_the_field(server, hello):
+    response = ChatCompletion.create("openai/tools", hello)
+    assert response.model_dump() == response.to_dict()
+    assert json.loads(response.model_dump_json(indent=2)) == response.to_dict()
+    assert "content" not in response.choices[0].message.model_dump(exclude_none=True)
+    again = ChatCompletion.create("openai/tiny", [*hello, response.choices[0].message.model_dump(exclude_none=True), TOLD])
+    assert again.choices[0].message.content == "Hello there"
+    for chunk in ChatCompletion.create("openai/tiny", hello, stream=True):
+        assert chunk.model_dump() == chunk.to_dict()
+        assert json.loads(chunk.choices[0].delta.model_dump_json()) == chunk.choices[0].delta.to_dict()
+
+
+def test_parts_of_the_tokens_are_where_the_field_has_them():
+    usage = TokenUsage(8, 5, 13, cached_tokens=3, reasoning_tokens=2)
+    assert (usage.prompt_tokens_details.cached_tokens, usage.completion_tokens_details.reasoning_tokens) == (3, 2)
+    unsaid = TokenUsage()
+    assert (unsaid.prompt_tokens_details.cached_tokens, unsaid.completion_tokens_details.reasoning_tokens) == (None, None)
 
 
 def test_to_dict_is_the_json_form_of_the_field(server, hello):

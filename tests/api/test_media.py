@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import json
+import os
 
 import pytest
 
@@ -80,6 +82,59 @@ def test_recordings_come_as_paths_bytes_and_checked_files(server, tmp_path):
     assert len(server.requests) == before
 
 
+async def test_open_files_are_sent_under_their_name_and_stay_open(server, tmp_path):
+    path = tmp_path / "take.wav"
+    path.write_bytes(WAV)
+    with path.open("rb") as file:
+        assert (await AudioTranscription.acreate("openai/ear", file)).text == "transcriptions"
+        assert not file.closed
+    sent = server.of("/v1/audio/transcriptions")[-1]
+    assert b'filename="take.wav"' in sent
+    assert WAV in sent
+    await AudioTranscription.acreate("openai/ear", io.BytesIO(WAV), filename="bare.wav")
+    assert b'filename="bare.wav"' in server.of("/v1/audio/transcriptions")[-1]
+    assert (await File.aupload(io.BytesIO(b"abc"), provider="openai", filename="b.txt")).filename == "a.txt"
+    assert b'filename="b.txt"' in server.of("/v1/files")[-1]
+
+
+def test_open_files_that_cannot_be_sent_are_refused(server, tmp_path):
+    path = tmp_path / "take.wav"
+    path.write_bytes(WAV)
+    with path.open(encoding="latin-1") as text, pytest.raises(ValidationError, match='"rb"'):
+        AudioTranscription.create("openai/ear", text)
+    with pytest.raises(FileRefusedError, match="closed file"):
+        AudioTranscription.create("openai/ear", text)
+    with pytest.raises(ValidationError, match="file must be bytes"):
+        AudioTranscription.create("openai/ear", io.BytesIO())
+    with open(os.devnull, "wb") as writing, pytest.raises(FileRefusedError):
+        File.upload(writing, provider="openai")
+    with open("/dev/zero" if os.path.exists("/dev/zero") else path, "rb") as endless:
+        if endless.name == "/dev/zero":
+            with pytest.raises(FileRefusedError, match="more than 104"):
+                File.upload(endless, provider="openai")
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("call", "field", "words"),
+    [
+        (lambda: Embedding.create("openai/m", []), "input", "input holds 0 texts"),
+        (lambda: Embedding.create("openai/m", ["a", ""]), "input[1]", "input[1] must be a text that is not empty"),
+        (lambda: Speech.create("openai/m", ""), "input", "input must be"),
+        (lambda: Speech.create("openai/m", "x", response_format="M P 3"), "response_format", "response_format must be"),
+        (lambda: AudioTranscription.create("openai/m", b""), "file", "file must be bytes"),
+        (lambda: AudioTranscription.create("openai/m", ("take", WAV)), "filename", "filename must be the name of a file"),
+        (lambda: File.upload(("a/b", b"x"), provider="openai"), "filename", "filename must be the name of a file"),
+    ],
+)
+def test_what_is_refused_is_called_as_it_was_given(server, call, field, words):
+    with pytest.raises(ValidationError) as caught:
+        call()
+    assert caught.value.field == field
+    assert str(caught.value).startswith(words)
+    assert server.requests == []
+
+
 def test_speech(server):
     response = Speech.create("openai/voice", "hello", "alloy", response_format="wav", speed=1.5)
     assert response.content == b"sound"
@@ -122,7 +177,7 @@ def test_what_a_server_does_not_offer_names_those_that_do(server):
         (lambda: Embedding.create("x", "a"), "model"),
         (lambda: Image.create("openai/x", "a", n=0), "n"),
         (lambda: Image.create("openai/x", "a", references=["gone.png"]), "file"),
-        (lambda: Speech.create("openai/x", ""), "text"),
+        (lambda: Speech.create("openai/x", ""), "input"),
         (lambda: File.upload(b"abc", provider="nowhere"), "provider"),
         (lambda: File.upload(b"abc", provider="openai", extra={}), "extra"),
         (lambda: File.download(" ", provider="openai"), "file_id"),
