@@ -14,7 +14,7 @@ from nuke_ai_panel_ui.labels import button, heading, label
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets, Signal
 from nuke_ai_panel_ui.theme import Theme
 
-__all__ = ["Card", "EmptyPage", "ErrorCard", "Fold", "OnboardingPage", "PlanCard", "StoppedCard"]
+__all__ = ["Card", "EmptyPage", "ErrorCard", "Fold", "NoticeRow", "OnboardingPage", "PlanCard", "StoppedCard"]
 
 #: Text wider than this is hard to read.
 _PAGE_WIDTH = 520
@@ -165,6 +165,26 @@ class StoppedCard(Card):
             self.rows.addWidget(label("What had arrived is kept.", dim=True, wrap=True))
         self.retry = button("Ask again", self.retry_requested.emit)
         self.add_buttons(self.retry)
+
+
+class NoticeRow(QtWidgets.QWidget):
+    """A sentence about an answer, and a way to the setting that decides it, whose key ``settings_requested`` carries."""
+
+    settings_requested = Signal(str)
+
+    def __init__(self, text: str, setting: str) -> None:
+        super().__init__()
+        rows = QtWidgets.QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(6)
+        self.words = label(text, dim=True, wrap=True)
+        rows.addWidget(self.words)
+        self.settings = button(
+            "Change the limit\u2026", lambda: self.settings_requested.emit(setting), name="Change this limit in the settings"
+        )
+        row = FlowLayout()
+        row.addWidget(self.settings)
+        rows.addLayout(row)
 
 
 class PlanCard(Card):

@@ -67,7 +67,7 @@ class ContextPopup(QtWidgets.QFrame):
     def show_context(self, context: Context, away: frozenset[str]) -> None:
         """Show what would be sent; `away` are the parts that the artist has taken away."""
         noun = "1 node does" if context.left_out == 1 else f"{context.left_out:,} nodes do"
-        left = f" {noun} not fit." if context.left_out else ""
+        left = f" {noun} not fit: Settings, under Limits, say how much may be sent." if context.left_out else ""
         self.title.setText(f"Sent with your message: about {context.tokens:,} of at most {context.budget:,} tokens.{left}")
         tokens: dict[str, int] = {}
         titles: dict[str, str] = {}

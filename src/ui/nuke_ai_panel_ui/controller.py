@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -363,17 +363,21 @@ class PanelController(QtCore.QObject):
         """Use `model` from the next prompt on and remember it as the default."""
         self._models.select(provider, model)
 
-    async def save_settings(self, changes: Mapping[str, Value], keys: Mapping[str, str | None]) -> None:
+    async def save_settings(
+        self, changes: Mapping[str, Value], keys: Mapping[str, str | None], forget: Collection[str] = ()
+    ) -> None:
         """Write `keys` (None deletes) to the keyring and `changes` to the settings file, then look for models with them.
+
+        Settings to `forget` are the studio's again, else the defaults.
 
         Raises:
             CredentialError: the keyring refused; nothing was written to the file then.
             SettingsError: the file cannot be written, or a key is locked.
         """
-        await self._models.save_settings(changes, keys)
+        await self._models.save_settings(changes, keys, forget)
 
-    def show_settings(self, parent: QtWidgets.QWidget | None = None) -> SettingsDialog:
-        """Open the settings dialog, or bring the open one to the front. It does not block."""
+    def show_settings(self, parent: QtWidgets.QWidget | None = None, setting: str = "") -> SettingsDialog:
+        """Open the settings dialog, or bring the open one to the front, at a limit where one is named. It does not block."""
         from nuke_ai_panel_ui.settings_dialog import SettingsDialog
 
         if self._dialog is None or not is_valid(self._dialog):
@@ -381,6 +385,8 @@ class PanelController(QtCore.QObject):
         self._dialog.show()
         self._dialog.raise_()
         self._dialog.activateWindow()
+        if setting:
+            self._dialog.show_setting(setting)
         return self._dialog
 
     # what views read
@@ -410,11 +416,17 @@ class PanelController(QtCore.QObject):
         return PanelState("ready", f"{words}, local only" if self.settings.local_only else words)
 
     async def context(self, question: str) -> Context:
-        """Return what the model would be told with `question`; works in slices, between which the interface goes on."""
+        """Return what the model would be told with `question`; works in slices, between which the interface goes on.
+
+        Raises:
+            NukeAIPanelError: the settings, which say how much it may be, or the script cannot be read.
+        """
         session = self.session
+        # As the next prompt will: the settings may have changed on disk.
+        await self._models.load_settings()
         rested = time.perf_counter()
         found = Context((), "")
-        steps = context_steps(self.host, question, budget=session.context_budget, without=session.context_without)
+        steps = context_steps(self.host, question, budget=self.settings.script_tokens, without=session.context_without)
         for step in steps:
             found = step or found
             if time.perf_counter() - rested > _SLICE:

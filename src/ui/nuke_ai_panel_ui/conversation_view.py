@@ -24,7 +24,7 @@ from nuke_ai_panel.agent.session_events import (
     ToolAnswered,
     ToolCalled,
 )
-from nuke_ai_panel_ui.cards import Card, ErrorCard, PlanCard, StoppedCard
+from nuke_ai_panel_ui.cards import Card, ErrorCard, NoticeRow, PlanCard, StoppedCard
 from nuke_ai_panel_ui.controller import PanelController, plan_prompt
 from nuke_ai_panel_ui.labels import announce, label
 from nuke_ai_panel_ui.qt import QtCore, QtWidgets, Signal
@@ -45,7 +45,8 @@ class ConversationView(QtCore.QObject):
 
     Signals: ``grown`` says that there is something more to see, ``cleared`` that there is nothing any more, ``finished``
     carries the usage of a complete answer, ``notice`` is one sentence to show for a moment. ``left`` says that the keyboard has
-    nothing more to do at a card, ``settings_requested`` and ``models_requested`` name buttons that were pressed.
+    nothing more to do at a card, ``settings_requested`` and ``models_requested`` name buttons that were pressed, and
+    ``setting_requested`` carries the key of a setting to be shown.
     """
 
     grown = Signal()
@@ -54,6 +55,7 @@ class ConversationView(QtCore.QObject):
     notice = Signal(str)
     left = Signal()
     settings_requested = Signal()
+    setting_requested = Signal(str)
     models_requested = Signal()
 
     def __init__(self, controller: PanelController, transcript: TranscriptView, theme: Callable[[], Theme]) -> None:
@@ -117,6 +119,10 @@ class ConversationView(QtCore.QObject):
         elif isinstance(event, NoticeArrived):
             if event.kind == "context":
                 self.context_note = event.text
+            elif event.setting:
+                row = NoticeRow(event.text, event.setting)
+                row.settings_requested.connect(self.setting_requested)
+                view.add_widget(row)
             else:
                 view.add_widget(label(event.text, dim=True, wrap=True))
         elif isinstance(event, AnswerFailed):

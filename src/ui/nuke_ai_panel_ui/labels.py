@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets
 
-__all__ = ["ElidedButton", "ElidedLabel", "announce", "button", "fit_height", "heading", "label", "tool_button"]
+__all__ = ["ElidedButton", "ElidedLabel", "announce", "button", "fit_height", "heading", "label", "restyle", "tool_button"]
 
 
 def label(text: str = "", *, dim: bool = False, wrap: bool = False, selectable: bool = False) -> QtWidgets.QLabel:
@@ -116,6 +116,14 @@ def tool_button(name: str, clicked: Callable[[], object] | None = None) -> QtWid
     if clicked is not None:
         made.clicked.connect(lambda *_: clicked())
     return made
+
+
+def restyle(widget: QtWidgets.QWidget, name: str) -> None:
+    """Give `widget` the look that the style sheet has for `name`."""
+    if widget.objectName() != name:
+        widget.setObjectName(name)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
 
 
 def announce(widget: QtWidgets.QWidget) -> None:

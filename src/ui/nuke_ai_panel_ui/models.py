@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from nuke_ai_panel.agent.session import ChatSession, ModelChoice
@@ -68,7 +68,7 @@ class Models(QtCore.QObject):
 
     async def _look(self) -> None:
         try:
-            await self._load_settings()
+            await self.load_settings()
             self.choices = await self._session().list_models()
             self.problem = "" if self.choices else "Every provider is switched off. Enable one in Settings."
             self._pick_default()
@@ -80,7 +80,12 @@ class Models(QtCore.QObject):
             if is_valid(self):
                 self.changed.emit()
 
-    async def _load_settings(self) -> None:
+    async def load_settings(self) -> None:
+        """Read the settings as they are now.
+
+        Raises:
+            SettingsError: they cannot be read.
+        """
         loaded = await self._loop().run_in_executor(None, self._store().load)
         if loaded != self.settings:
             self.settings = loaded
@@ -112,8 +117,12 @@ class Models(QtCore.QObject):
         except NukeAIPanelError as error:
             self.notice.emit(f"The choice holds until Nuke is closed, but was not saved. {error}")
 
-    async def save_settings(self, changes: Mapping[str, Value], keys: Mapping[str, str | None]) -> None:
+    async def save_settings(
+        self, changes: Mapping[str, Value], keys: Mapping[str, str | None], forget: Collection[str] = ()
+    ) -> None:
         """Write `keys` (None deletes) to the keyring and `changes` to the settings file, then look for models with them.
+
+        Settings to `forget` are the studio's again, else the defaults.
 
         Raises:
             CredentialError: the keyring refused; nothing was written to the file then.
@@ -127,7 +136,7 @@ class Models(QtCore.QObject):
                     credentials.delete(provider)
                 else:
                     credentials.write(provider, key)
-            return store.save(changes) if changes else store.load()
+            return store.save(changes, forget=forget) if changes or forget else store.load()
 
         before = (self.settings.provider, self.settings.model)
         self.settings = await self._loop().run_in_executor(None, write)

@@ -111,6 +111,7 @@ class Panel(QtWidgets.QWidget):
         conversation.notice.connect(self.notice.say)
         conversation.left.connect(self._focus_next_question)
         conversation.settings_requested.connect(self._open_settings)
+        conversation.setting_requested.connect(self._open_settings)
         conversation.models_requested.connect(self._open_models)
         composer.stop_requested.connect(self._stop)
         composer.focused.connect(self._show_context)
@@ -161,8 +162,8 @@ class Panel(QtWidgets.QWidget):
     def _choose_mode(self, mode: Mode) -> None:
         self._controller.mode = mode
 
-    def _open_settings(self) -> None:
-        self._controller.show_settings(self.window())
+    def _open_settings(self, setting: str = "") -> None:
+        self._controller.show_settings(self.window(), setting)
 
     def _open_models(self) -> None:
         if self._picker is None:

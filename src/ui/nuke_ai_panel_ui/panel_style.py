@@ -50,6 +50,9 @@ QPushButton#fold {{ background: transparent; border: 1px solid transparent; padd
     color: {theme.dim}; }}
 QPushButton#fold:hover {{ color: {theme.text}; }}
 QPushButton#fold:focus {{ border-color: {theme.accent}; }}
+QPushButton#section {{ background: transparent; border: 1px solid transparent; padding: 1px 4px 1px 0; text-align: left;
+    color: {theme.text}; font-weight: 600; }}
+QPushButton#section:focus {{ border-color: {theme.accent}; }}
 QPushButton#sees {{ background: transparent; border: 1px solid transparent; padding: 0 2px; text-align: left;
     color: {theme.dim}; font-size: {small}px; }}
 QPushButton#sees:hover {{ color: {theme.text}; }}
@@ -71,9 +74,9 @@ QProgressBar {{ background: {theme.field}; border: 1px solid {theme.line}; borde
 QProgressBar::chunk {{ background: {theme.accent}; }}
 QToolButton#mode {{ padding: 3px 6px; }}
 QCheckBox {{ color: {theme.text}; spacing: 6px; }}
-QCheckBox::indicator:unchecked {{ background: {theme.field}; border: 1px solid {theme.handle}; border-radius: 2px;
+QCheckBox::indicator:unchecked {{ background: {theme.field}; border: 1px solid {theme.dim}; border-radius: 2px;
     width: 11px; height: 11px; }}
-QCheckBox:focus {{ color: {theme.accent}; }}
+QCheckBox:focus {{ color: {theme.accent_text}; }}
 QCheckBox:disabled {{ color: {theme.dim}; }}
 QCheckBox#section {{ font-weight: 600; }}
 QDialog, QMainWindow {{ background: {theme.background}; }}
