@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from nuke_ai_panel_ui.qt import QtGui, QtWidgets
-from nuke_ai_panel_ui.theme import NUKE_ORANGE, Theme, contrast, nuke_palette, style_sheet
+from nuke_ai_panel_ui.theme import NUKE_ORANGE, READABLE, Theme, contrast, nuke_palette, style_sheet
 
 
 def light_palette():
@@ -30,15 +30,28 @@ def test_theme_takes_nukes_colours_from_nukes_palette(qapp):
     assert (theme.background, theme.text, theme.accent) == ("#323232", "#d8d8d8", NUKE_ORANGE)
 
 
-@pytest.mark.parametrize("make", [nuke_palette, light_palette, grey_palette])
+def middle_palette():
+    palette = nuke_palette()
+    roles = QtGui.QPalette.ColorRole
+    for role, colour in ((roles.Window, "#535353"), (roles.WindowText, "#e0e0e0"), (roles.Base, "#454545")):
+        palette.setColor(role, QtGui.QColor(colour))
+    return palette
+
+
+@pytest.mark.parametrize("make", [nuke_palette, light_palette, grey_palette, middle_palette])
 def test_theme_is_readable_on_dark_and_light(qapp, make):
     theme = Theme.from_palette(make(), qapp.font())
-    for ink in ("text", "dim", "link"):
-        assert contrast(getattr(theme, ink), theme.background) >= 4, ink
-    for ink in ("syntax_keyword", "syntax_string", "syntax_number", "syntax_call"):
-        assert contrast(getattr(theme, ink), theme.code_background) >= 4, ink
-    assert contrast(theme.text, theme.user_band) >= 4
-    assert contrast(theme.on_accent, theme.accent) >= 4
+    for ink in ("text", "dim", "link", "accent_text", "error", "warning", "ok"):
+        for ground in ("background", "panel", "user_band"):
+            assert contrast(getattr(theme, ink), getattr(theme, ground)) >= READABLE, (ink, ground)
+    for ink in ("text", "keyword", "string", "number", "comment", "call"):
+        colour = theme.text if ink == "text" else getattr(theme, f"syntax_{ink}")
+        assert contrast(colour, theme.code_background) >= READABLE, ink
+    assert contrast(theme.dim, theme.code_header) >= READABLE
+    assert contrast(theme.dim, theme.field) >= READABLE
+    assert contrast(theme.inline_code, theme.inline_code_background) >= READABLE
+    assert contrast(theme.text, theme.selection) >= READABLE
+    assert contrast(theme.on_accent, theme.accent) >= READABLE
     assert contrast(theme.accent, theme.background) >= 2.5
 
 

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 from nuke_ai_panel_ui.qt import QtGui
 
-__all__ = ["NUKE_ORANGE", "Theme", "contrast", "nuke_palette", "style_sheet"]
+__all__ = ["NUKE_ORANGE", "READABLE", "Theme", "contrast", "nuke_palette", "style_sheet"]
+
+#: The contrast that text of this size needs (WCAG 2.1, level AA).
+READABLE = 4.5
 
 #: Nuke's own highlight colour, used where the host's palette has no colour that stands out.
 NUKE_ORANGE = "#f7931e"
@@ -37,6 +40,21 @@ def contrast(first: str, second: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
+def _readable(ink: str, text: str, *grounds: str) -> str:
+    """Return `ink`, moved towards `text` as far as it takes to be read on every one of `grounds`."""
+    for step in range(21):
+        mixed = _mix(ink, text, step / 20)
+        if all(contrast(mixed, ground) >= READABLE for ground in grounds):
+            return mixed
+    return text
+
+
+def _selection(background: str, accent: str, text: str) -> str:
+    """Return as much of `accent` on `background` as leaves `text` readable on it."""
+    mixed = (_mix(background, accent, share) for share in (0.45, 0.4, 0.35, 0.3, 0.25))
+    return next((colour for colour in mixed if contrast(text, colour) >= READABLE), background)
+
+
 def _mono_family() -> str:
     # Qt 5 answers the system's fixed font with a proportional one where no desktop settings exist, so known names come first.
     for family in ("DejaVu Sans Mono", "Menlo", "Consolas", "Liberation Mono", "Courier New"):
@@ -55,6 +73,7 @@ class Theme:
     text: str
     dim: str
     accent: str
+    accent_text: str
     on_accent: str
     button: str
     code_background: str
@@ -91,37 +110,54 @@ class Theme:
         accent = colour(roles.Highlight)
         if contrast(accent, background) < 2.5:
             accent = NUKE_ORANGE if dark else "#b45f06"
+        panel = _mix(background, "#000000", 0.14 if dark else 0.04)
+        field = colour(roles.Base)
+        user_band = _mix(background, text, 0.066)
+        code_background = _mix(background, "#000000", 0.24 if dark else 0.05)
+        code_header = _mix(code_background, text, 0.05)
+        inline_code_background = _mix(background, accent, 0.07)
+        # The pole and not the text's own grey, which is itself little to go by on a middle grey.
+        pole = "#ffffff" if dark else "#000000"
+
+        def on_cards(ink: str) -> str:
+            return _readable(ink, pole, background, panel, user_band)
+
+        def in_code(ink: str) -> str:
+            return _readable(ink, pole, code_background)
+
         link = colour(roles.Link)
         if contrast(link, background) < 4.0:
             link = _mix(accent, text, 0.25)
-        code_background = _mix(background, "#000000", 0.24 if dark else 0.05)
         info = QtGui.QFontInfo(font)
         return cls(
             background=background,
-            panel=_mix(background, "#000000", 0.14 if dark else 0.04),
-            field=colour(roles.Base),
+            panel=panel,
+            field=field,
             text=text,
-            dim=_mix(background, text, 0.63),
+            dim=_readable(_mix(background, text, 0.63), text, background, panel, user_band, code_header, field),
             accent=accent,
+            accent_text=on_cards(accent),
             on_accent=max(("#1e1e1e", "#ffffff"), key=lambda ink: contrast(ink, accent)),
             button=_mix(background, text, 0.115),
             code_background=code_background,
-            code_header=_mix(code_background, text, 0.05),
-            inline_code=_mix(accent, text, 0.6) if dark else _mix(text, accent, 0.45),
-            inline_code_background=_mix(background, accent, 0.07),
-            user_band=_mix(background, text, 0.066),
+            code_header=code_header,
+            inline_code=_readable(
+                _mix(accent, text, 0.6) if dark else _mix(text, accent, 0.45), pole, inline_code_background, user_band
+            ),
+            inline_code_background=inline_code_background,
+            user_band=user_band,
             line=_mix(background, text, 0.145),
             handle=_mix(background, text, 0.27),
-            link=link,
-            error="#e0645c" if dark else "#b3261e",
-            warning="#f0a04b" if dark else "#8a5200",
-            ok="#7fb069" if dark else "#3c7a2a",
-            selection=_mix(background, accent, 0.45),
-            syntax_keyword=_mix(accent, text, 0.25),
-            syntax_string="#a5c261" if dark else "#41700f",
-            syntax_number="#8fb7d8" if dark else "#20588a",
-            syntax_comment=_mix(code_background, text, 0.5),
-            syntax_call="#dcc98a" if dark else "#735c0f",
+            link=on_cards(link),
+            error=on_cards("#e0645c" if dark else "#b3261e"),
+            warning=on_cards("#f0a04b" if dark else "#8a5200"),
+            ok=on_cards("#7fb069" if dark else "#3c7a2a"),
+            selection=_selection(background, accent, text),
+            syntax_keyword=in_code(_mix(accent, text, 0.25)),
+            syntax_string=in_code("#a5c261" if dark else "#41700f"),
+            syntax_number=in_code("#8fb7d8" if dark else "#20588a"),
+            syntax_comment=in_code(_mix(code_background, text, 0.5)),
+            syntax_call=in_code("#dcc98a" if dark else "#735c0f"),
             font_px=max(8, info.pixelSize()),
             font_family=info.family(),
             mono_family=_mono_family(),
@@ -145,7 +181,7 @@ def nuke_palette() -> QtGui.QPalette:
         (roles.HighlightedText, "#1e1e1e"),
         (roles.ToolTipBase, "#2a2a2a"),
         (roles.ToolTipText, "#d8d8d8"),
-        (roles.PlaceholderText, "#8a8a8a"),
+        (roles.PlaceholderText, "#949494"),
         (roles.Link, "#f7a94a"),
         (roles.Light, "#4a4a4a"),
         (roles.Midlight, "#444444"),

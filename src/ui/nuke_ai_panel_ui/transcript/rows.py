@@ -92,7 +92,7 @@ class HeadRow(Row):
         """Paint the title, in the accent colour for an answer."""
         painter, look = canvas.painter, canvas.look
         painter.setFont(look.bold)
-        painter.setPen(look.colour("accent" if self.message.role == "assistant" else "text"))
+        painter.setPen(look.colour("accent_text" if self.message.role == "assistant" else "text"))
         area = QtCore.QRect(canvas.x, y + 2, canvas.width, height - 2)
         title = QtGui.QFontMetrics(look.bold).elidedText(self.message.title, Qt.TextElideMode.ElideRight, canvas.width)
         painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, title)
