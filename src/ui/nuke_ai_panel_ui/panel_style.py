@@ -74,9 +74,9 @@ QProgressBar {{ background: {theme.field}; border: 1px solid {theme.line}; borde
 QProgressBar::chunk {{ background: {theme.accent}; }}
 QToolButton#mode {{ padding: 3px 6px; }}
 QCheckBox {{ color: {theme.text}; spacing: 6px; }}
-QCheckBox::indicator:unchecked {{ background: {theme.field}; border: 1px solid {theme.handle}; border-radius: 2px;
+QCheckBox::indicator:unchecked {{ background: {theme.field}; border: 1px solid {theme.dim}; border-radius: 2px;
     width: 11px; height: 11px; }}
-QCheckBox:focus {{ color: {theme.accent}; }}
+QCheckBox:focus {{ color: {theme.accent_text}; }}
 QCheckBox:disabled {{ color: {theme.dim}; }}
 QCheckBox#section {{ font-weight: 600; }}
 QDialog, QMainWindow {{ background: {theme.background}; }}
