@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nuke_ai_panel.errors import SettingsError
-from nuke_ai_panel.settings import RANGES, SettingsStore, config_folder, parse_change
+from nuke_ai_panel.settings import RANGES, Settings, SettingsStore, config_folder, parse_change
 
 
 def store(tmp_path: Path, **environ: str) -> SettingsStore:
@@ -198,3 +198,13 @@ def test_a_change_is_read_as_a_person_writes_it(text, change):
 def test_a_change_that_is_none_is_refused(text, words):
     with pytest.raises(SettingsError, match=words):
         parse_change(text)
+
+
+def test_the_readme_names_the_limits_as_they_are():
+    text = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text(encoding="utf-8")
+    for key, allowed in RANGES.items():
+        if key == "font_size":
+            continue
+        none = ", `null`" if allowed.may_be_none else ""
+        row = f"| `{key}` | {getattr(Settings, key)} | {allowed.low} to {allowed.high}{none} |"
+        assert row in text, row
