@@ -47,18 +47,18 @@ class Prompt(QtWidgets.QPlainTextEdit):
         self.moveCursor(QtGui.QTextCursor.MoveOperation.End)
 
     def _write(self) -> None:
-        self._draft.write(self.toPlainText(), self)
+        self._draft.write(self.toPlainText())
 
-    def _follow(self, by: QtCore.QObject | None) -> None:
+    def _follow(self) -> None:
         """Show what was written elsewhere; the caret stays with the words that it stands at."""
-        if by is self:
-            return
         old, new = self.toPlainText(), self._draft.text
-        if not new:
+        if old == new:
+            return
+        if new:
+            _replace_difference(self.document(), old, new)
+        else:
             # Also what could be undone goes: a message that was sent does not come back with Ctrl+Z.
             self.clear()
-        elif old != new:
-            _replace_difference(self.document(), old, new)
 
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:
         """Send, break the line, walk through the history, or let the editor handle the key."""
@@ -84,7 +84,7 @@ class Prompt(QtWidgets.QPlainTextEdit):
         super().keyPressEvent(event)
 
     def _walk(self, step: int) -> None:
-        self._draft.walk(step, self)
+        self._draft.walk(step)
         self.setPlainText(self._draft.text)
         # Back: the caret stays at the start, so that Up goes on. Forward: at the end, so that Down does.
         if step > 0:

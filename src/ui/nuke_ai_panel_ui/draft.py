@@ -11,10 +11,10 @@ class Draft(QtCore.QObject):
     """Holds what is written and not sent, while fields come and go.
 
     ``text`` is what the fields show. `walk` goes back through ``history``, as a shell does, and at its end comes upon what was
-    written before. ``changed`` carries the field that wrote, which shows it already, or None.
+    written before.
     """
 
-    changed = Signal(object)
+    changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,26 +24,26 @@ class Draft(QtCore.QObject):
         self._place = 0
         self._own = ""
 
-    def write(self, text: str, by: QtCore.QObject | None = None) -> None:
-        """Replace what is written; `by` is the field in which that was done."""
+    def write(self, text: str) -> None:
+        """Replace what is written."""
         if text != self.text:
             self.text = text
-            self.changed.emit(by)
+            self.changed.emit()
 
     def can_walk(self, step: int) -> bool:
         """Whether there is an older (-1) or a newer (1) message than the one that is shown."""
         return 0 <= self._place + step <= len(self.history)
 
-    def walk(self, step: int, by: QtCore.QObject | None = None) -> None:
+    def walk(self, step: int) -> None:
         """Show an older (-1) or a newer (1) message, and beyond the newest what was written before."""
         if self.can_walk(step):
-            self._go_to(self._place + step, by)
+            self._go_to(self._place + step)
 
     def recall(self, text: str) -> None:
         """Show a message that was sent, to be changed and sent again; what is written can be had back with `walk`."""
         if text not in self.history:
             self.remember(text)
-        self._go_to(len(self.history) - 1 - self.history[::-1].index(text), None)
+        self._go_to(len(self.history) - 1 - self.history[::-1].index(text))
 
     def remember(self, text: str) -> None:
         """Add a message that was sent to the history."""
@@ -62,8 +62,8 @@ class Draft(QtCore.QObject):
             self._place, self._own = len(self.history), ""
             self.write(own)
 
-    def _go_to(self, place: int, by: QtCore.QObject | None) -> None:
+    def _go_to(self, place: int) -> None:
         if self._place == len(self.history):
             self._own = self.text
         self._place = place
-        self.write(self._own if place == len(self.history) else self.history[place], by)
+        self.write(self._own if place == len(self.history) else self.history[place])
