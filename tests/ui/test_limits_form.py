@@ -287,3 +287,23 @@ def test_every_box_says_what_it_is_and_what_it_is_for(open_dialog):
     for key, box in boxes.items():
         assert box.toolTip()
         assert ("no limit" in box.toolTip()) == RANGES[key].may_be_none
+
+
+def test_what_was_typed_stays_when_the_file_turns_out_to_be_another(qtbot, controller, store):
+    controller.refresh_models()
+    qtbot.waitUntil(lambda: not controller.is_looking, timeout=LIMIT)
+    store.save({"limit_minutes": 40})
+    dialog = SettingsDialog(controller)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+    qtbot.addWidget(dialog)
+    dialog.limits.boxes["limit_rounds"].setValue(5)
+    dialog.show()
+    qtbot.waitUntil(lambda: controller.settings.limit_minutes == 40 and dialog._reading.done(), timeout=LIMIT)
+    assert dialog.limits.boxes["limit_rounds"].limit() == 5
+    assert _saved(qtbot, dialog, store) == {"limit_rounds": 5, "limit_minutes": 40}
+
+
+def test_settings_that_cannot_be_read_are_told_in_the_dialog(qtbot, open_dialog, store):
+    store.path.write_text('{"limit_rounds": 0}')
+    dialog = open_dialog()
+    qtbot.waitUntil(lambda: "must be between 1 and 200 rounds, not 0" in dialog.message.text(), timeout=LIMIT)

@@ -376,6 +376,14 @@ class PanelController(QtCore.QObject):
         """
         await self._models.save_settings(changes, keys, forget)
 
+    async def load_settings(self) -> None:
+        """Read the settings as they are now; ``settings_changed`` follows where they have changed.
+
+        Raises:
+            SettingsError: they cannot be read.
+        """
+        await self._models.load_settings()
+
     def show_settings(self, parent: QtWidgets.QWidget | None = None, setting: str = "") -> SettingsDialog:
         """Open the settings dialog, or bring the open one to the front, at a limit where one is named. It does not block."""
         from nuke_ai_panel_ui.settings_dialog import SettingsDialog
@@ -423,7 +431,7 @@ class PanelController(QtCore.QObject):
         """
         session = self.session
         # As the next prompt will: the settings may have changed on disk.
-        await self._models.load_settings()
+        await self.load_settings()
         rested = time.perf_counter()
         found = Context((), "")
         steps = context_steps(self.host, question, budget=self.settings.script_tokens, without=session.context_without)

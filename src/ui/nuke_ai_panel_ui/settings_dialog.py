@@ -77,6 +77,7 @@ class SettingsDialog(QtWidgets.QDialog):
         outer.addLayout(self._footer())
         self._show_settings()
         self.resize(self._first_size())
+        self._reading = controller.loop.spawn(self._read_again())
 
     def _general(self) -> QtWidgets.QGridLayout:
         form = QtWidgets.QGridLayout()
@@ -185,6 +186,23 @@ class SettingsDialog(QtWidgets.QDialog):
                 field.setToolTip(reason)
         self.clear_model.setEnabled(self.model.isEnabled())
 
+    async def _read_again(self) -> None:
+        """Show the settings as they are on disk now, unless something was changed here meanwhile."""
+        try:
+            await self._controller.load_settings()
+        except NukeAIPanelError as error:
+            if is_valid(self):
+                self._say(str(error))
+            return
+        if is_valid(self) and self._controller.settings != self._settings and not self._is_changed():
+            self._settings = self._controller.settings
+            self._default = (self._settings.provider, self._settings.model)
+            self._show_settings()
+
+    def _is_changed(self) -> bool:
+        keys = [form.key_change() for form in self.servers.values()]
+        return bool(self._changes() or self.limits.forgotten() or any(keys))
+
     # the limits
 
     def show_setting(self, key: str) -> None:
@@ -278,6 +296,7 @@ class SettingsDialog(QtWidgets.QDialog):
 
     def done(self, result: int) -> None:
         """Stop running tests and close."""
+        self._reading.cancel()
         for form in self.servers.values():
             form.test.stop()
         super().done(result)
