@@ -39,6 +39,9 @@ _MARGIN = 26
 #: In the picture of a difference, empty space between tiles is at most so wide and high.
 _MOST_GAP = (44, 40)
 _WIDEST = 1600
+#: A graph that is much wider than high becomes wider than that, until its height is this or nothing is made small any more.
+_LOWEST = 240
+_MOST_WIDE = 16_000
 
 Change = Literal["added", "removed", "changed", "renamed", "rewired", "moved"]
 
@@ -58,8 +61,8 @@ class _Picture:
 def draw(document: Document, *, group: Node | None = None, width: int | None = None) -> str:
     """Return the node graph of the root, or of the inside of `group`, as SVG text.
 
-    `width` is that of the picture in pixels; without it a unit of the node graph is a pixel, up to 1600 pixels in all. At most
-    ``MOST_NODES`` nodes are drawn, and names only where there are at most ``MOST_WITH_NAMES``.
+    `width` is that of the picture in pixels; without it a unit of the node graph is a pixel, up to 1600 pixels in all (more where
+    a long row of nodes would become a line). At most ``MOST_NODES`` nodes are drawn, and names only where there are at most ``MOST_WITH_NAMES``.
     """
     scope = _scope(document, group)
     picture = _Picture({node: rectangle(node) for node in scope.nodes[:MOST_NODES]})
@@ -204,6 +207,12 @@ class _Squeeze:
 # Drawing
 
 
+def _width(natural: int, height: int) -> int:
+    """Return how wide a picture is made of what is `natural` by `height` units."""
+    wanted = max(_WIDEST, _LOWEST * natural // max(1, height))
+    return min(natural, wanted, _MOST_WIDE)
+
+
 def _drawn(picture: _Picture, width: int | None) -> str:
     areas = picture.areas
     legend = [kind for kind in _CHANGES if kind in picture.changes.values()]
@@ -215,10 +224,11 @@ def _drawn(picture: _Picture, width: int | None) -> str:
         right = max(right, left + 2 * _MARGIN + 200)
     # A row of the legend holds as many words as fit; the scale of its text follows the width of the picture.
     natural = right - left
-    unit = max(natural / (width or min(natural, _WIDEST)), 1.0)
+    room = width or _width(natural, bottom - top)
+    unit = max(natural / room, 1.0)
     rows = _legend_rows(legend, picture.note, natural / unit - _MARGIN)
     bottom += round(len(rows) * 20 * unit)
-    canvas = Canvas(left, top, right, bottom, width=width or min(natural, _WIDEST), background=_BACKGROUND)
+    canvas = Canvas(left, top, right, bottom, width=room, background=_BACKGROUND)
     ordered = sorted((node for node in areas if shape(node) == "backdrop"), key=_depth)
     for node in ordered:
         _draw_backdrop(canvas, node, areas[node], picture)

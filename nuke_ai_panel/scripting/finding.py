@@ -36,7 +36,8 @@ _NOTE = 200
 _MOST = 2_000
 _WINDOW = 40
 _LINK = re.compile(r"\[([^\]\n]{0,200})\]\([^)\n]{0,300}\)")
-_MARKS = re.compile(r"[*_`#>]+")
+#: An underscore within a word belongs to a name.
+_MARKS = re.compile(r"[*`#>]+|(?<!\w)_+|_+(?!\w)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[ \t]+(?=[A-Z])")
 
 
@@ -307,7 +308,7 @@ def _note(prose: str) -> str:
         lines.pop()
     paragraph: list[str] = []
     for line in reversed(lines):
-        if not line or line.startswith("<") or (paragraph and line.startswith("#")):
+        if not line or line.startswith(("<", "|")) or (paragraph and line.startswith("#")):
             break
         paragraph.insert(0, line)
     said = _MARKS.sub("", _LINK.sub(r"\1", " ".join(paragraph))).strip(" -:\t")

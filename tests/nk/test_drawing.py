@@ -208,6 +208,16 @@ def test_no_difference_is_said():
     assert words(draw_diff(nk.loads(COMP), nk.loads(COMP))) == ["No difference"]
 
 
+def test_a_long_row_of_nodes_does_not_become_a_line():
+    text = "".join(f"Blur {{\n inputs 0\n name Blur{n}\n xpos {n * 110}\n ypos 0\n}}\n" for n in range(200))
+    picture = parsed(draw(nk.loads(text.encode())))
+    across, down = float(picture.get("width")), float(picture.get("height"))
+    assert across >= 200 * 80 / 2
+    assert down >= 30
+    names = [found.text for found in picture.iter(f"{SVG}text")]
+    assert names == [f"Blur{n}" for n in range(200)]
+
+
 # real scripts
 
 

@@ -564,6 +564,14 @@ def test_the_sentence_before_a_block_is_its_note():
     assert found.note == "This sets every Read to black"
 
 
+def test_a_note_keeps_the_names_in_it_and_takes_no_table():
+    code = "```python\nimport nuke\nnuke.nodes.Blur()\n```"
+    (found,) = find_proposals(f"Blurs **clean_plate** and `__init__`:\n\n{code}")
+    assert found.note == "Blurs clean_plate and init"
+    (found,) = find_proposals(f"| node | knob |\n|---|---|\n| Blur1 | size |\n\n{code}")
+    assert found.note == ""
+
+
 def test_a_note_tells_what_was_changed_to_make_code_readable():
     (found,) = find_proposals(fenced("import nuke\nnuke.createNode(\u201cBlur\u201d)\n"))
     assert "quotes were made straight" in found.note
