@@ -334,7 +334,8 @@ class Proposals:
             who = "The studio's rules forbid the script" if decision.by == "studio" else "The artist rejected the script"
             self.notes.append(f"{who}: {reason}" if reason else f"{who}.")
         elif applied.result.ok:
-            self.notes.append(f"The artist ran the script: {applied.diff.summary()}.")
+            changed = neutral(applied.unknown).rstrip(".") or applied.diff.summary()
+            self.notes.append(f"The artist ran the script: {changed}.")
         else:
             # An error may say what a label says.
             said = marked(neutral_lines(last_line(applied.result.error), 400))

@@ -123,10 +123,10 @@ class ProposalDesk(QtCore.QObject):
                 session.run(proposal_id, scope, loop=loop)
         except NukeAIPanelError as error:
             record.note = str(error)
+            self.changed.emit(proposal_id)
         finally:
             session.proposals.on_tick = None
             window.end()
-        self.changed.emit(proposal_id)
         self.host_changed.emit()
 
     @staticmethod

@@ -60,6 +60,7 @@ class ReviewCard(Card):
         super().__init__("ask", "")
         self._record = record
         self._place = place
+        self._told: tuple[GraphDiff | None, list[str]] = (None, [])
         review = record.review
         self._question, self._done = _QUESTIONS.get(review.proposal.kind, ("Run this", "Ran"))
         self.summary = label("", dim=True, wrap=True, selectable=True)
@@ -203,9 +204,11 @@ class ReviewCard(Card):
         applied = self._record.applied
         return applied.diff if applied is not None and applied.is_compared else self._record.review.diff
 
-    @staticmethod
-    def _lines(diff: GraphDiff | None) -> list[str]:
-        return diff.lines() if diff else []
+    def _lines(self, diff: GraphDiff | None) -> list[str]:
+        if diff is not self._told[0]:
+            # A wide change has thousands of lines, and they are asked for again and again.
+            self._told = diff, diff.lines() if diff else []
+        return self._told[1]
 
     def _fold_text(self) -> str:
         review, applied = self._record.review, self._record.applied
