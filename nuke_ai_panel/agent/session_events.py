@@ -69,8 +69,8 @@ class NoticeArrived:
 
     kind: NoticeKind
     text: str
-
     setting: str = ""
+
 
 @dataclass(frozen=True)
 class TextArrived:
