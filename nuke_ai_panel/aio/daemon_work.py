@@ -1,4 +1,4 @@
-"""Blocking calls that may hang for ever, off the loop and in nobody's way."""
+"""Blocking calls, off the loop and in nobody's way."""
 
 from __future__ import annotations
 
@@ -8,9 +8,21 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-__all__ = ["in_daemon_thread"]
+__all__ = ["in_daemon_thread", "in_worker"]
 
 T = TypeVar("T")
+
+
+def in_worker(work: Callable[[], T]) -> asyncio.Future[T]:
+    """Start `work` in a worker thread of the running loop, and return the future of its result.
+
+    Python ends its worker threads with the main thread, before the other threads that go on; then a daemon thread does it.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        return loop.run_in_executor(None, work)
+    except RuntimeError:
+        return loop.create_task(in_daemon_thread(work))
 
 
 async def in_daemon_thread(work: Callable[[], T], name: str = "nuke-ai-panel-reader") -> T:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, Generic, Protocol, TypeVar, Union
 
-__all__ = ["LoopThread", "background", "maybe_await", "refuse_in_coroutine", "run_async", "wait_for_bell"]
+__all__ = ["LoopThread", "background", "is_exiting", "maybe_await", "refuse_in_coroutine", "run_async", "wait_for_bell"]
 
 T = TypeVar("T")
 
@@ -178,7 +178,8 @@ class _Errand(Generic[T]):
             self._failure = error
         finally:
             self._has_ended = True
-            self._end.release()
+            if not is_exiting():
+                self._end.release()
 
     def wait(self, timeout: float | None) -> bool:
         """Wait for the work's end, at most `timeout` seconds; return whether it has ended."""
@@ -277,7 +278,28 @@ async def maybe_await(value: Awaitable[T] | T) -> T:
 
 
 _shared = LoopThread()
-atexit.register(_shared.stop)
+_is_exiting = False
+
+
+def is_exiting() -> bool:
+    """Return whether what runs on the background loop is cancelled because the program ends.
+
+    Only daemon threads wait for it then, and are left waiting: woken, they would print tracebacks of an error that is none.
+    """
+    return _is_exiting
+
+
+def _stop_at_exit() -> None:
+    global _is_exiting
+    _is_exiting = True
+    try:
+        _shared.stop()
+    finally:
+        # What is registered to be called after this may ask again.
+        _is_exiting = False
+
+
+atexit.register(_stop_at_exit)
 
 
 def background() -> LoopThread:

@@ -164,7 +164,7 @@ async def _asking_soon() -> ModuleType:
     loaded = sys.modules.get("nuke_ai_panel.api.asking")
     if loaded is not None and not getattr(loaded.__spec__, "_initializing", False):
         return loaded
-    import asyncio
+    from nuke_ai_panel.aio.daemon_work import in_worker
 
     # The loop may be that of a window.
-    return await asyncio.get_running_loop().run_in_executor(None, _asking)
+    return await in_worker(_asking)

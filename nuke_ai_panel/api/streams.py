@@ -15,7 +15,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Generic, NoReturn, TypeVar
 
-from nuke_ai_panel.aio.loop_thread import refuse_in_coroutine, wait_for_bell
+from nuke_ai_panel.aio.loop_thread import is_exiting, refuse_in_coroutine, wait_for_bell
 from nuke_ai_panel.api.chunks import Head
 from nuke_ai_panel.api.responses import TokenUsage, token_usage
 from nuke_ai_panel.api.servers import Lease
@@ -234,7 +234,8 @@ async def _pump(stream: AsyncStream[C], feed: _Feed[C]) -> None:
         finally:
             feed.has_ended = True
             feed.is_hungry = False
-            feed.bell.set()
+            if not is_exiting():
+                feed.bell.set()
 
 
 class Stream(_Told, Generic[C]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import threading
@@ -10,6 +9,7 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 
+from nuke_ai_panel.aio.daemon_work import in_worker
 from nuke_ai_panel.errors import FileRefusedError
 from nuke_ai_panel.files.formats import FileFormat, FileKind
 from nuke_ai_panel.files.opening import OpenedFile, read_at, refused
@@ -121,7 +121,7 @@ class CheckedFile:
     async def achunks(self) -> AsyncIterator[bytes]:
         """Yield what :meth:`chunks` yields, read in worker threads."""
         pieces = self.chunks()
-        while (piece := await asyncio.get_running_loop().run_in_executor(None, next, pieces, None)) is not None:
+        while (piece := await in_worker(lambda: next(pieces, None))) is not None:
             yield piece
 
     def read_bytes(self) -> bytes:
@@ -173,7 +173,7 @@ class CheckedFile:
 
     async def ato_part(self) -> Part:
         """Return what :meth:`to_part` returns; a text is read in a worker thread."""
-        return await asyncio.get_running_loop().run_in_executor(None, self.to_part)
+        return await in_worker(self.to_part)
 
     def _own_descriptor(self) -> int:
         """Return a descriptor that the caller closes, of the same file in the same state."""

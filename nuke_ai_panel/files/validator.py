@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection, Iterable
 from typing import Union
 
+from nuke_ai_panel.aio.daemon_work import in_worker
 from nuke_ai_panel.files.checked_file import CheckedFile
 from nuke_ai_panel.files.formats import SENDABLE, SNIFFED, FileFormat, ending_of, formats_of_bytes, formats_of_ending
 from nuke_ai_panel.files.image_size import image_size
@@ -78,7 +79,7 @@ class FileValidator:
         return await self._in_a_worker(os.fspath(path), None)
 
     async def _in_a_worker(self, path: str, roots: tuple[str, ...] | None) -> CheckedFile:
-        opening = asyncio.get_running_loop().run_in_executor(None, self._checked, path, roots)
+        opening = in_worker(lambda: self._checked(path, roots))
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:

@@ -6,7 +6,6 @@ in a worker thread while they are sent, with a length that is known beforehand, 
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import re
@@ -15,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Union
 
+from nuke_ai_panel.aio.daemon_work import in_worker
 from nuke_ai_panel.errors import FileRefusedError, ValidationError
 from nuke_ai_panel.messages import Content
 
@@ -112,7 +112,7 @@ class BodyPieces:
 
     async def __anext__(self) -> bytes:
         try:
-            piece = await asyncio.get_running_loop().run_in_executor(None, next, self._pieces, None)
+            piece = await in_worker(lambda: next(self._pieces, None))
         # A content may be anybody's; whatever it raises is the reason why the request is not sent.
         except Exception as error:  # noqa: BLE001
             self._body.failure = error

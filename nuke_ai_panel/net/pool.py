@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from nuke_ai_panel.aio.daemon_work import in_worker
 from nuke_ai_panel.errors import ConnectionFailedError
 from nuke_ai_panel.net.address import host_and_port, is_loopback
 from nuke_ai_panel.net.secret import Secret
@@ -122,11 +123,11 @@ async def open_pool(
         ConnectionFailedError: `ca_file` cannot be used.
     """
     # Importing takes about 0.1 s and reading the authorities 0.04 s: neither on the loop, which may be the UI's.
-    await loop.run_in_executor(None, importlib.import_module, "nuke_ai_panel.net.exchange")
+    await in_worker(lambda: importlib.import_module("nuke_ai_panel.net.exchange"))
     from nuke_ai_panel.net.exchange import open_session
 
-    proxy = await loop.run_in_executor(None, proxy_for, base_url)
+    proxy = await in_worker(lambda: proxy_for(base_url))
     context: ssl.SSLContext | bool = True
     if base_url.startswith("https") or proxy[0].startswith("https"):
-        context = await loop.run_in_executor(None, ssl_context, ca_file)
+        context = await in_worker(lambda: ssl_context(ca_file))
     return open_session(connections, context), proxy
