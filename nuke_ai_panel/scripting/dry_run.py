@@ -178,8 +178,9 @@ def _made(kind: type[_T], value: object) -> _T:
         wanted = known.get(name, "")
         is_number = isinstance(given, int) and not isinstance(given, bool) and wanted == "int"
         is_lines = isinstance(given, tuple) and wanted.startswith("tuple") and all(type(each) is int for each in given)
-        is_text = isinstance(given, str) and wanted and wanted != "int" and not wanted.startswith("tuple")
-        if not (is_number or is_lines or is_text or (given is None and "None" in wanted)):
+        is_flag = isinstance(given, bool) and wanted == "bool"
+        is_text = isinstance(given, str) and wanted and wanted not in ("int", "bool") and not wanted.startswith("tuple")
+        if not (is_number or is_flag or is_lines or is_text or (given is None and "None" in wanted)):
             raise ProposalError(f"{name!r} of a {kind.__name__} is {given!r}"[:120])
     try:
         return kind(**value)

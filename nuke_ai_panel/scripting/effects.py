@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Optional
 
 from nuke_ai_panel.scripting.effect_names import EffectKind
@@ -110,13 +110,15 @@ _COUNTED = frozenset(
 class Effect:
     """One thing a script does, and the lines (from 1) where it does so.
 
-    `count` is how often it does it, 0 where that depends on what is only known when it runs.
+    `count` is how often it does it, 0 where that depends on what is only known when it runs. `is_kept`: only code does it that
+    the script keeps as text, in a button, menu or callback, so that it is not done now.
     """
 
     kind: EffectKind
     lines: tuple[int, ...]
     call: str = ""
     count: int = 0
+    is_kept: bool = False
 
     @property
     def is_warning(self) -> bool:
@@ -130,14 +132,28 @@ class Effect:
         return f"{_WORDS[self.kind]} ({noun} {shown}{more}{': ' + self.call if self.call else ''})"
 
 
-def find_effects(tree: ast.AST) -> list[Effect]:
-    """Return the effects of a syntax tree, one entry a kind, those that undo cannot take back first."""
+def find_effects(tree: ast.AST, kept: Iterable[tuple[int, ast.AST]] = ()) -> list[Effect]:
+    """Return the effects of a syntax tree, one entry a kind, those that undo cannot take back first.
+
+    `kept` is code that the script keeps as text, by the line where it does: of that only what a graph diff would not show.
+    """
     order = {kind: number for number, kind in enumerate(SEVERITY)}
-    effects = [
-        Effect(each.kind, tuple(sorted({line for line, _ in each.places})), min(each.places)[1], each.count)
+    effects = {
+        each.kind: Effect(each.kind, tuple(sorted({line for line, _ in each.places})), min(each.places)[1], each.count)
         for each in read_effects(tree)
-    ]
-    return sorted(effects, key=lambda effect: order[effect.kind])
+    }
+    for line, inner in kept:
+        for each in read_effects(inner):
+            if each.kind in SHOWN_BY_THE_DIFF:
+                continue
+            before = effects.get(each.kind)
+            call = f"{min(each.places)[1]} in a button, menu or callback"
+            effects[each.kind] = (
+                Effect(each.kind, (line,), call, is_kept=True)
+                if before is None
+                else replace(before, lines=tuple(sorted({*before.lines, line})))
+            )
+    return sorted(effects.values(), key=lambda effect: order[effect.kind])
 
 
 def describe(diff: Optional[GraphDiff], effects: Iterable[Effect]) -> str:
@@ -147,9 +163,14 @@ def describe(diff: Optional[GraphDiff], effects: Iterable[Effect]) -> str:
     """
     parts = [] if diff is None else _of_diff(diff)
     told = frozenset() if diff is None else SHOWN_BY_THE_DIFF | {"deletes nodes"}
-    listed = sorted((effect for effect in effects if effect.kind not in told), key=lambda effect: -SEVERITY.index(effect.kind))
+    listed = sorted(effects, key=lambda effect: (effect.is_kept, -SEVERITY.index(effect.kind)))
     for effect in listed:
         words = _SHORT[effect.kind]
+        if effect.is_kept:
+            parts.append(f"keeps code that {words}")
+            continue
+        if effect.kind in told:
+            continue
         if effect.kind in _COUNTED and effect.count:
             verb, _, noun = words.rpartition(" ")
             words = f"{verb} {_number(effect.count, noun[:-1])}"

@@ -13,7 +13,8 @@ from nuke_ai_panel.scripting.findings import Finding, Preflight
 from nuke_ai_panel.scripting.proposal import ScriptProposal
 from nuke_ai_panel.scripting.python_check_bound import check_bound
 from nuke_ai_panel.scripting.python_check_flow import Flow
-from nuke_ai_panel.scripting.python_check_names import CodeNames, ScriptNames
+from nuke_ai_panel.scripting.python_check_made import CodeNames
+from nuke_ai_panel.scripting.python_check_names import ScriptNames
 from nuke_ai_panel.scripting.python_check_notes import Notes, excerpt_of
 from nuke_ai_panel.scripting.python_check_versions import check_versions
 from nuke_ai_panel.scripting.surroundings import Surroundings
@@ -40,16 +41,17 @@ def check(proposal: ScriptProposal, surroundings: Surroundings | None = None) ->
         return Preflight((Finding(f"The script cannot be read: {error}.", "fatal", "syntax"),))
     except (RecursionError, MemoryError):
         return Preflight((Finding("The script is nested too deeply to be read.", "fatal", "syntax"),))
-    findings, effects = _findings(tree, proposal, surroundings), tuple(find_effects(tree))
+    notes = Notes(proposal.code)
+    findings = _findings(tree, proposal, surroundings, notes)
+    effects = tuple(find_effects(tree, ((line, kept) for (line, _), kept in notes.kept.items())))
     # Hidden code may well speak of Nuke.
     if any(effect.is_warning and effect.kind != "runs hidden code" for effect in effects) and not names_nuke(tree):
         findings.insert(0, Finding("It does not speak of Nuke at all; it may be meant to run elsewhere.", "warning", "doubt"))
     return Preflight(tuple(findings), effects)
 
 
-def _findings(tree: ast.Module, proposal: ScriptProposal, surroundings: Surroundings | None) -> list[Finding]:
+def _findings(tree: ast.Module, proposal: ScriptProposal, surroundings: Surroundings | None, notes: Notes) -> list[Finding]:
     around = surroundings or Surroundings()
-    notes = Notes(proposal.code)
     nodes = list(ast.walk(tree))
     # Code may be nested deeper than it can be followed; then what was found so far is told.
     with contextlib.suppress(RecursionError):

@@ -11,7 +11,7 @@ from typing import Optional
 from nuke_ai_panel.scripting.python_check_notes import Notes
 from nuke_ai_panel.scripting.python_check_values import ClassOf, Constant, NodeOf, Several, Value
 
-__all__ = ["guards_of", "narrowed"]
+__all__ = ["asked_knobs", "guards_of", "narrowed"]
 
 Scope = dict[str, Optional[Value]]
 Peek = Callable[[ast.expr], Optional[Value]]
@@ -23,6 +23,22 @@ def guards_of(test: ast.expr, peek: Peek) -> None:
         Notes.ask(peek(node))
         if isinstance(node, ast.NamedExpr):
             Notes.ask(peek(node.target))
+
+
+@functools.lru_cache(maxsize=1024)
+def asked_knobs(test: ast.expr) -> tuple[ast.expr, ...]:
+    """Return the names of the knobs that a condition asks for: ``if node.knob(name)``, not ``if node.knob(name).value()``."""
+    nodes = list(ast.walk(test))
+    used = [node.value for node in nodes if isinstance(node, ast.Attribute)]
+    return tuple(
+        node.args[0]
+        for node in nodes
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("knob", "get", "exists")
+        and node.args
+        and node not in used
+    )
 
 
 def _parts(test: ast.expr) -> list[ast.expr]:
@@ -62,7 +78,15 @@ def _narrow(test: ast.expr, scope: Scope, holds: bool, peek: Peek) -> None:
             if isinstance(node, NodeOf):
                 scope[name] = _with_classes(node, classes, says == holds)
             return
+    if holds and isinstance(test, ast.Call) and _is_of_another_kind(test):
+        scope.update((each.id, None) for each in test.args[:1] if isinstance(each, ast.Name))
     _blur(test, scope)
+
+
+def _is_of_another_kind(test: ast.Call) -> bool:
+    """Return whether ``isinstance`` asks for a class that is none of Nuke's."""
+    asked = test.args[1] if len(test.args) == 2 and getattr(test.func, "id", "") == "isinstance" else None
+    return asked is not None and not (isinstance(asked, ast.Attribute) and getattr(asked.value, "id", "") == "nuke")
 
 
 def _one_of_classes(test: ast.BoolOp, scope: Scope, peek: Peek) -> bool:

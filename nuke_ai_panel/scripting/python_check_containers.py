@@ -7,9 +7,20 @@ from collections.abc import Callable, Mapping
 from typing import Optional, Union
 
 from nuke_ai_panel.scripting.python_check_notes import Notes
-from nuke_ai_panel.scripting.python_check_values import Constant, Given, KnobOf, Mapped, NodeOf, Several, Value, without_cover
+from nuke_ai_panel.scripting.python_check_texts import PIECE, formatted, marked_texts, of_marked
+from nuke_ai_panel.scripting.python_check_values import (
+    Constant,
+    Given,
+    KnobOf,
+    Mapped,
+    NodeOf,
+    Pieced,
+    Several,
+    Value,
+    without_cover,
+)
 
-__all__ = ["TEXT_FUNCTIONS", "built_in_call", "container_call", "element_of", "text_call"]
+__all__ = ["TEXT_FUNCTIONS", "built_in_call", "container_call", "element_of", "text_call", "without_texts"]
 
 #: Functions that make a text of one.
 TEXT_FUNCTIONS: Mapping[str, Callable[[str], str]] = {
@@ -26,6 +37,7 @@ _SAME_KIND: Mapping[str, Callable[..., str]] = {
     "capitalize": str.capitalize,
     "replace": str.replace,
 }
+_KEEP_PIECES = frozenset({"strip", "lstrip", "rstrip", "replace"})
 _LONGEST = 100_000
 
 _SAME_ELEMENTS = frozenset({"list", "tuple", "set", "sorted", "reversed", "iter", "frozenset", "filter"})
@@ -71,38 +83,58 @@ def container_call(owner: Union[Several, Mapped], name: str, given: Given) -> Op
     if name in ("get", "pop", "setdefault"):
         if name == "setdefault":
             owner.put(first, given.places[1] if len(given.places) > 1 else None)
-        found = owner.each()
+        found = owner.each() if _is_one_key(first) else without_texts(owner.each())
         return found if isinstance(found, (KnobOf, NodeOf, Several)) else None
     if name == "update":
         owner.put(None, None)
     return None
 
 
-def text_call(owner: Constant, name: str, given: Given) -> Optional[Value]:
+def text_call(owner: Union[Constant, Pieced], name: str, given: Given) -> Optional[Value]:
     """Return what a method of a text gives."""
-    texts = owner.texts()
-    if given.has_more or given.named or not texts or sum(map(len, texts)) > _LONGEST:
+    texts = marked_texts(owner)
+    if not texts or sum(map(len, texts)) > _LONGEST:
+        return None
+    if name == "format" and len(texts) == 1 and isinstance(owner, Constant):
+        return formatted(texts[0], given)
+    if given.has_more or given.named:
         return None
     if name == "join":
         parts = given.places[0] if len(given.places) == 1 else None
         items = parts.items if isinstance(parts, Several) else None
-        words = [each.texts() for each in items or () if isinstance(each, Constant)]
-        if items is None or len(words) < len(items) or any(len(each) != 1 for each in words) or len(texts) != 1:
+        if items is None or len(texts) != 1:
             return None
-        return Constant((texts[0].join(each[0] for each in words),))
-    wanted = [each.texts() if isinstance(each, Constant) else () for each in given.places]
+        words = [marked_texts(each) for each in items]
+        return of_marked(texts[0].join(each[0] if len(each) == 1 else PIECE for each in words))
+    wanted = [marked_texts(each) for each in given.places]
+    if name == "replace" and len(wanted) == 2 and len(wanted[0]) == 1 and len(wanted[1]) != 1:
+        wanted[1] = (PIECE,)
     if any(len(each) != 1 for each in wanted):
         return None
     arguments = [each[0] for each in wanted]
     try:
-        if name == "split" and len(texts) == 1 and len(arguments) < 2:
+        if name == "split" and len(texts) == 1 and isinstance(owner, Constant) and len(arguments) < 2:
             parted = texts[0].split(arguments[0] if arguments else None)
             return Several([Constant((each,)) for each in parted]) if len(parted) <= 60 else None
         if name in _SAME_KIND and not (name == "replace" and max(map(len, arguments), default=0) > 1_000):
+            if isinstance(owner, Pieced) or any(PIECE in each for each in arguments):
+                made = {_SAME_KIND[name](each, *arguments) for each in texts} if name in _KEEP_PIECES else set()
+                return of_marked(made.pop()) if len(made) == 1 else None
             return Constant(tuple(_SAME_KIND[name](each, *arguments) for each in texts))
     except (TypeError, ValueError):
         return None
     return None
+
+
+def _is_one_key(value: Optional[Value]) -> bool:
+    return isinstance(value, Constant) and len(value.values) == 1
+
+
+def without_texts(value: Optional[Value]) -> Optional[Value]:
+    """Return what is found under a key that is not known: which text belongs to which node cannot be told."""
+    if isinstance(value, Several):
+        return Several(None, without_texts(value.each()))
+    return None if isinstance(value, (Constant, Pieced)) else value
 
 
 def built_in_call(name: str, given: Given) -> Optional[Value]:

@@ -7,17 +7,20 @@ from collections.abc import Iterator
 from typing import Optional
 
 from nuke_ai_panel.nk.catalogue_suggest import closest
+from nuke_ai_panel.nk.curves import parse_value
 from nuke_ai_panel.nk.expressions import syntax
 from nuke_ai_panel.nk.expressions.functions import CONSTANTS, FUNCTIONS, NOT_SIMULATED
 from nuke_ai_panel.nk.expressions.names import Lost, knob_shape, resolve
 from nuke_ai_panel.nk.expressions.results import ExpressionStopped, SyntaxProblem
 from nuke_ai_panel.nk.expressions.tcl_words import commands, parts
-from nuke_ai_panel.nk.words import DamagedWordError
+from nuke_ai_panel.nk.knob_kinds import NUMBER_TYPES, SWITCH_TYPES
+from nuke_ai_panel.nk.words import DamagedWordError, list_words
 from nuke_ai_panel.scripting.findings import Finding
-from nuke_ai_panel.scripting.python_check_names import ScriptNames, stem_of
+from nuke_ai_panel.scripting.python_check_names import ScriptNames
+from nuke_ai_panel.scripting.python_check_texts import PIECE
 from nuke_ai_panel.scripting.python_check_values import NodeOf
 
-__all__ = ["expression_findings", "tcl_findings"]
+__all__ = ["expression_findings", "python_in", "reference_finding", "tcl_findings", "word_findings"]
 
 _VARIABLES = frozenset({"frame", "t", "x", "y", "curve", "value", "keys"})
 #: Words that lead from a node somewhere else, or that every node answers to.
@@ -50,6 +53,7 @@ _STEPS = frozenset(
     ]
 )
 _LONGEST = 20_000
+_NAMES = re.compile(r"[A-Za-z_(!-]")
 
 
 def expression_findings(names: ScriptNames, owner: Optional[NodeOf], knob: str, text: str, in_group: bool) -> Iterator[Finding]:
@@ -59,12 +63,12 @@ def expression_findings(names: ScriptNames, owner: Optional[NodeOf], knob: str, 
     try:
         program = syntax.parse(text)
     except ExpressionStopped as stopped:
-        if isinstance(stopped.problem, SyntaxProblem):
+        if isinstance(stopped.problem, SyntaxProblem) and PIECE not in text:
             yield Finding(f"The expression {_short(text)!r} cannot be read: {_said(stopped.problem)}", "problem", "syntax")
         return
     for name in program.names:
         word = name.text
-        if name.is_composed or word.startswith("$") or word in _VARIABLES or word in CONSTANTS:
+        if name.is_composed or PIECE in word or word.startswith("$") or word in _VARIABLES or word in CONSTANTS:
             continue
         if name.called and "." not in word:
             if word not in FUNCTIONS and word not in NOT_SIMULATED:
@@ -73,7 +77,7 @@ def expression_findings(names: ScriptNames, owner: Optional[NodeOf], knob: str, 
                 message = f"Expressions have no function {word!r}{hint}"
                 yield Finding(message, "problem", "unknown-function", name=word, suggestion=near[0] if near else "")
             continue
-        found = _reference(names, owner, knob, word, in_group)
+        found = reference_finding(names, owner, knob, word, in_group)
         if found is not None:
             yield found
     for script in program.scripts:
@@ -94,12 +98,15 @@ def tcl_findings(names: ScriptNames, owner: Optional[NodeOf], knob: str, text: s
                 command, given = words[0].text, words[1:]
                 if command in ("python", "pyrs", "py", "pyexec"):
                     continue
-                if command in ("value", "numvalue") and given and given[0].is_static:
+                # With a second word `value` gives that where there is no such knob.
+                if command in ("value", "numvalue", "knob") and len(given) == 1 and given[0].is_static:
                     word = given[0].text.strip('"{}')
                     if re.fullmatch(r"[\w.]+", word):
-                        found = _reference(names, owner, "", word, in_group)
+                        found = reference_finding(names, owner, "", word, in_group)
                         if found is not None:
                             yield found
+                elif command == "expression" and len(given) == 1 and given[0].is_static:
+                    yield from expression_findings(names, owner, knob, given[0].text.strip('"{}'), in_group)
                 for each in given:
                     if not each.is_verbatim:
                         waiting.extend(part.text for part in parts(each.text) if part.kind == "script")
@@ -107,15 +114,46 @@ def tcl_findings(names: ScriptNames, owner: Optional[NodeOf], knob: str, text: s
         return
 
 
-def _reference(names: ScriptNames, owner: Optional[NodeOf], knob: str, word: str, in_group: bool) -> Optional[Finding]:
+def python_in(text: str) -> Iterator[str]:
+    """Yield the Python in the ``[python {...}]`` of a text."""
+    if "[py" not in text or len(text) > _LONGEST:
+        return
+    try:
+        for part in parts(text):
+            for words in commands(part.text) if part.kind == "script" else ():
+                if words[0].text in ("python", "pyrs") and len(words) > 1 and words[-1].is_verbatim:
+                    yield words[-1].text
+    except (ExpressionStopped, DamagedWordError, IndexError, ValueError):
+        return
+
+
+def word_findings(
+    names: ScriptNames, owner: Optional[NodeOf], knob: str, kind: str, text: str, in_group: bool
+) -> Iterator[Finding]:
+    """Yield what is wrong with the expressions in the text of a knob as a script has it: ``{{frame / 10}}``."""
+    if kind not in NUMBER_TYPES and kind not in SWITCH_TYPES:
+        return
+    try:
+        for values in parse_value(text).views.values():
+            for value in values:
+                if value.has_expression and not value.expression.startswith("curve "):
+                    yield from expression_findings(names, owner, knob, value.expression, in_group)
+        inner = list_words(text[1:-1]) if text[:1] == "{" and text[-1:] == "}" else []
+    except DamagedWordError:
+        return
+    # One word in single braces; of several it is not known where an expression begins.
+    if len(inner) == 1 and _NAMES.match(inner[0]) and inner[0].split()[0] not in ("curve", "default"):
+        yield from expression_findings(names, owner, knob, inner[0], in_group)
+
+
+def reference_finding(names: ScriptNames, owner: Optional[NodeOf], knob: str, word: str, in_group: bool) -> Optional[Finding]:
+    """Return what is wrong with a name in an expression for a knob of `owner` (None for an unknown node)."""
     steps = [each for each in word.split(".") if each]
     document, code = names.document, names.code
-    if document is None or not steps or in_group:
+    if document is None or not steps or in_group or PIECE in word:
         return None
     first = steps[0]
-    if first in _VARIABLES or first in CONSTANTS or first in code.nodes or any(each in code.knobs for each in steps):
-        return None
-    if any(re.fullmatch(re.escape(stem_of(each)) + r"\d*", first) for each in code.classes):
+    if first in _VARIABLES or first in CONSTANTS or code.makes(first) or any(each in code.knobs for each in steps):
         return None
     if code.any_knob and len(steps) > 1:
         return None
@@ -128,8 +166,10 @@ def _reference(names: ScriptNames, owner: Optional[NodeOf], knob: str, word: str
         root = document.root_node
         target = root if first == "root" else document.top.find(first)
         if target is None or len(steps) == 1:
-            if target is not None or first in _STEPS or re.fullmatch(r"input\d*", first) or _is_own(names, owner, first):
+            if target is not None or first in _STEPS or re.fullmatch(r"input\d*", first):
                 return None
+            if _is_own(names, owner, first):
+                return _near_node(names, word) if len(steps) > 1 and not names.has_anyone(first) else None
         else:
             place = resolve(target, ".".join(steps[1:]))
             if not isinstance(place, Lost):
@@ -149,6 +189,19 @@ def _reference(names: ScriptNames, owner: Optional[NodeOf], knob: str, word: str
         said = f"the expression names {word!r}, which is neither a knob nor a node here"
     hint = f"; did you mean {suggestion}?" if suggestion else "."
     return Finding(said[0].upper() + said[1:] + hint, "problem", "unknown-reference", name=word, suggestion=suggestion)
+
+
+def _near_node(names: ScriptNames, word: str) -> Optional[Finding]:
+    """Say that a word looks like a node of the script; a node of which nothing is known may have such a knob."""
+    first, _, rest = word.partition(".")
+    document = names.document
+    if document is None or names.code.any_node:
+        return None
+    near = closest(first, [each.name for each in document.nodes()], limit=1, loose=False)
+    if not near:
+        return None
+    message = f"The expression names {word!r}; did you mean {near[0]}.{rest}?"
+    return Finding(message, "warning", "unknown-reference", name=word, suggestion=f"{near[0]}.{rest}")
 
 
 def _is_missing(names: ScriptNames, message: str) -> bool:

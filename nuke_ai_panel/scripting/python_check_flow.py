@@ -10,14 +10,17 @@ import ast
 from collections.abc import Sequence
 from typing import Optional, Union
 
-from nuke_ai_panel.scripting.python_check_conditions import guards_of, narrowed
-from nuke_ai_panel.scripting.python_check_reading import Reading, Scope, assigned_in
+from nuke_ai_panel.scripting.python_check_calls import Calls
+from nuke_ai_panel.scripting.python_check_conditions import narrowed
+from nuke_ai_panel.scripting.python_check_reading import Scope, assigned_in
 from nuke_ai_panel.scripting.python_check_values import (
     Constant,
     Function,
     Instance,
     Named,
     NodeOf,
+    Own,
+    OwnClass,
     Several,
     Value,
     joined,
@@ -48,16 +51,14 @@ _TELLS = frozenset(
 )
 
 
-class Flow(Reading):
+class Flow(Calls):
     """The walk through one script."""
 
     def run(self) -> None:
         """Walk through the script, then through those of its functions that nothing called."""
         self._block(self._tree.body)
-        for function in self._functions:
-            if not function.calls:
-                with self._notes.later():
-                    self._body(function, {})
+        with self._notes.later():
+            self._uncalled()
 
     # statements
 
@@ -152,8 +153,12 @@ class Flow(Reading):
     def _on_function_def(self, node: _FunctionNode) -> None:
         for each in (*node.decorator_list, *node.args.defaults, *(each for each in node.args.kw_defaults if each)):
             self.value(each)
-        function = Function(node, self._scope)
+        kind = self._defining
+        is_bound = kind is not None and not any(_named_as(each, "staticmethod", "classmethod") for each in node.decorator_list)
+        function = Function(node, self._scope, of=Own(kind) if kind is not None and is_bound else None)
         self._functions.append(function)
+        if kind is not None:
+            kind.functions[node.name] = None if node.decorator_list or node.name in kind.functions else function
         if node.decorator_list:
             function.calls = -1
             self._scope[node.name] = None
@@ -167,15 +172,27 @@ class Flow(Reading):
     def _on_class_def(self, node: ast.ClassDef) -> None:
         for each in (*node.bases, *node.decorator_list, *(each.value for each in node.keywords)):
             self.value(each)
+        kind = OwnClass()
+        for base in (self._peek(each) for each in node.bases):
+            if isinstance(base, OwnClass):
+                kind.derive(base)
+        self._kinds.append(kind)
         outside = self._scope
         self._scope = dict(outside)
+        around, self._defining = self._defining, kind
         self._block(node.body)
-        self._scope = outside
-        self._scope[node.name] = None
+        self._defining = around
+        inside, self._scope = self._scope, outside
+        for statement in node.body:
+            if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                for name in assigned_in([statement]):
+                    value = inside.get(name) if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
+                    kind.constants[name] = value if isinstance(value, (Constant, Named)) else None
+        self._scope[node.name] = None if node.decorator_list or node.keywords else kind
 
     def _on_if(self, node: ast.If) -> bool:
         self.value(node.test)
-        guards_of(node.test, self._peek)
+        self._guard(node.test)
         before = self._scope
         self._scope = narrowed(node.test, before, True, self._peek)
         left_then = self._block(node.body)
@@ -198,7 +215,8 @@ class Flow(Reading):
             inside = dict(self._scope)
             outside, self._scope = self._scope, inside
             self._assign(node.target, element)
-            self._block(node.body)
+            with self._may_come_back(node):
+                self._block(node.body)
             self._merge(outside, _joined_scopes(before, _with_all(self._scope, inside)))
         self._loops -= 1
         if again == 1:
@@ -214,11 +232,12 @@ class Flow(Reading):
         self._loops += 1
         for _ in range(again):
             self.value(node.test)
-            guards_of(node.test, self._peek)
+            self._guard(node.test)
             outside = self._scope
             self._scope = narrowed(node.test, outside, True, self._peek)
             inside = self._scope
-            self._block(node.body)
+            with self._may_come_back(node):
+                self._block(node.body)
             self._merge(outside, _joined_scopes(before, _with_all(self._scope, inside)))
         self._loops -= 1
         if again == 1:
@@ -272,7 +291,7 @@ class Flow(Reading):
 
     def _on_assert(self, node: ast.Assert) -> None:
         self.value(node.test)
-        guards_of(node.test, self._peek)
+        self._guard(node.test)
         self._scope = narrowed(node.test, self._scope, True, self._peek)
 
     def _on_match(self, node: ast.stmt) -> None:
@@ -299,6 +318,10 @@ def _joined_scopes(one: Scope, other: Scope) -> Scope:
 
 def _with_all(one: Scope, other: Scope) -> Scope:
     return one if one is other else {**other, **one}
+
+
+def _named_as(node: ast.expr, *names: str) -> bool:
+    return isinstance(node, ast.Name) and node.id in names
 
 
 def _softness(handler: ast.ExceptHandler) -> int:

@@ -10,6 +10,7 @@ from nuke_ai_panel.nk.catalogue_suggest import closest
 from nuke_ai_panel.nk.emulation.api import api
 from nuke_ai_panel.scripting.findings import Finding
 from nuke_ai_panel.scripting.nukescripts_names import NUKESCRIPTS
+from nuke_ai_panel.scripting.python_check_containers import without_texts
 from nuke_ai_panel.scripting.python_check_names import ScriptNames
 from nuke_ai_panel.scripting.python_check_notes import Notes
 from nuke_ai_panel.scripting.python_check_values import Bound, Constant, Instance, KnobOf, Mapped, Named, NodeOf, Value
@@ -154,7 +155,7 @@ class NukeMembers:
         value = owner.each()
         if isinstance(value, KnobOf) and value.owner is not None and not value.name:
             return self._knob(node, value.owner, key, raises=True)
-        return value
+        return without_texts(value)
 
     def item(self, node: ast.AST, owner: Value, key: Optional[Value]) -> Optional[Value]:
         """Return what ``owner[key]`` is for a node or a knob."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import re
 from collections.abc import Iterable
@@ -13,12 +12,12 @@ from nuke_ai_panel import nk
 from nuke_ai_panel.nk.catalogue import Catalogue, CatalogueProblem
 from nuke_ai_panel.nk.catalogue_suggest import closest
 from nuke_ai_panel.scripting.findings import Finding, Severity
+from nuke_ai_panel.scripting.python_check_made import CodeNames, stem_of
 
-__all__ = ["CodeNames", "ScriptNames", "stem_of"]
+__all__ = ["ScriptNames"]
 
 # A toolset on the plug-in path can be created as a node too.
 _IS_A_FILE = re.compile(r"\.nk\Z|[/\\]")
-_DIGITS = re.compile(r"\d+\Z")
 #: Knobs whose lack on a class is no fact to build on: which classes have them changed, and setting them does no harm.
 _DOUBTFUL_KNOBS = frozenset(
     {"disable", "postage_stamp", "hide_input", "cached", "dope_sheet", "bookmark", "gl_color", "selected"}
@@ -49,178 +48,9 @@ _BUILT_IN_LAYERS = frozenset(
     ]
 )
 _RGBA = frozenset({"red", "green", "blue", "alpha", "Z", "u", "v", "x", "y", "z", "a", "front", "back"})
-_MAKERS = frozenset(
-    [
-        "nodePaste",
-        "scriptReadText",
-        "scriptReadFile",
-        "scriptSource",
-        "scriptOpen",
-        "loadToolset",
-        "tcl",
-        "exec",
-        "eval",
-        "execfile",
-        "fromScript",
-        "readKnobs",
-        "makeGroup",
-        "collapseToGroup",
-        "expandSelectedGroup",
-        "expand",
-        "clone",
-        "cloneSelected",
-        "duplicateSelectedNodes",
-        "copySpecial",
-        "node_copypaste",
-        "makeLocal",
-        "scriptClear",
-        "scriptNew",
-        "scriptSaveAndClear",
-        "scriptClose",
-        "undo",
-        "redo",
-    ]
-)
 _SIZED = frozenset(
     {"AColor_Knob", "Color_Knob", "XY_Knob", "XYZ_Knob", "WH_Knob", "UV_Knob", "BBox_Knob", "Box3_Knob", "Array_Knob"}
 )
-_REWIRE = frozenset({"setInput", "connectInput", "createNode", "delete", "connectNodes", "extractSelected", "swapAB"})
-
-
-def stem_of(class_name: str) -> str:
-    """Return how Nuke begins the name of a new node: a class without the digits at its end."""
-    return _DIGITS.sub("", class_name.rsplit(".", 1)[-1]) or class_name
-
-
-class CodeNames:
-    """What the code says about names anywhere in it, in whatever order: what it adds, renames, and asks for before using it."""
-
-    def __init__(self, nodes: Iterable[ast.AST]) -> None:
-        self.nodes: set[str] = set()
-        self.classes: set[str] = set()
-        self.knobs: set[str] = set()
-        self.layers: set[str] = set()
-        self.asked: set[str] = set()
-        self.asked_attributes: set[str] = set()
-        self.nuke_attributes: set[str] = set()
-        self.any_node = False
-        self.any_knob = False
-        self.any_layer = False
-        #: Whether the code changes what nodes read from.
-        self.rewires = False
-        for node in nodes:
-            if isinstance(node, ast.Call):
-                self._call(node)
-            elif isinstance(node, ast.Compare):
-                self._compare(node)
-            elif isinstance(node, (ast.If, ast.While, ast.IfExp, ast.Assert)):
-                self._test(node.test)
-            elif isinstance(node, ast.comprehension):
-                for each in node.ifs:
-                    self._test(each)
-            elif isinstance(node, ast.Assign):
-                for target in node.targets:
-                    if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
-                        self.nuke_attributes.add(target.attr)
-
-    def _call(self, node: ast.Call) -> None:
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        texts = [_text(each) for each in node.args]
-        self.rewires = self.rewires or name in _REWIRE or name in _MAKERS
-        if name in _MAKERS:
-            self.any_node = True
-            self.any_knob = self.any_knob or name in ("fromScript", "readKnobs")
-            self.any_layer = self.any_layer or name in ("tcl", "scriptReadText", "exec", "eval")
-        if name == "setName" or (name == "setValue" and _subscript_text(node.func) == "name"):
-            self._named(node.args[0] if node.args else None)
-        elif name.endswith("_Knob") or name in ("Knob",):
-            first = node.args[0] if node.args else next((each.value for each in node.keywords if each.arg == "name"), None)
-            if _text(first) is None:
-                self.any_knob = self.any_knob or first is not None
-            else:
-                self.knobs.add(str(_text(first)))
-        elif name == "createNode":
-            self._made(texts[0] if texts else None)
-            given = texts[1] if len(texts) > 1 else ""
-            if given is None:
-                self.any_node = True
-            else:
-                self.nodes.update(re.findall(r"\bname\s+\"?(\w+)", given))
-            if given and "addUserKnob" in given:
-                self.any_knob = True
-        elif isinstance(node.func, ast.Attribute) and _is_nodes(node.func.value):
-            self._made(name)
-        elif name == "Layer":
-            if texts and texts[0]:
-                self.layers.add(texts[0])
-            else:
-                self.any_layer = True
-        elif name in ("hasattr", "getattr") and len(texts) > 1 and texts[1]:
-            self.asked_attributes.add(texts[1])
-        elif name == "exists" and texts and texts[0]:
-            self.asked.add(texts[0].rpartition(".")[2])
-            self.asked.update(texts[0].split("."))
-        elif name == "get" and texts and texts[0] and isinstance(node.func, ast.Attribute) and _calls_knobs(node.func.value):
-            self.asked.add(texts[0])
-        for keyword in node.keywords:
-            if keyword.arg == "name" and not name.endswith("_Knob"):
-                self._named(keyword.value)
-            elif keyword.arg is None:
-                self.any_node = True
-
-    def _made(self, class_name: Optional[str]) -> None:
-        if class_name is None:
-            self.any_node = True
-        else:
-            self.classes.add(class_name)
-
-    def _named(self, node: Optional[ast.AST]) -> None:
-        text = _text(node)
-        if text is None:
-            self.any_node = True
-        else:
-            self.nodes.add(text)
-
-    def _compare(self, node: ast.Compare) -> None:
-        if isinstance(node.ops[0], (ast.In, ast.NotIn)):
-            text = _text(node.left)
-            if text:
-                self.asked.add(text)
-
-    def _test(self, test: ast.AST) -> None:
-        for node in ast.walk(test):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr in ("knob", "knobs", "get")
-            ):
-                for each in node.args:
-                    text = _text(each)
-                    # `if n.knob("x").value()` uses it; `if n.knob("x")` asks for it.
-                    if text and not _is_used_in(test, node):
-                        self.asked.add(text)
-
-
-def _is_used_in(test: ast.AST, call: ast.Call) -> bool:
-    return any(isinstance(node, ast.Attribute) and node.value is call for node in ast.walk(test))
-
-
-def _text(node: Optional[ast.AST]) -> Optional[str]:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
-
-
-def _subscript_text(func: ast.AST) -> Optional[str]:
-    if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Subscript):
-        return _text(func.value.slice)
-    return None
-
-
-def _is_nodes(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and node.attr == "nodes" and isinstance(node.value, ast.Name)
-
-
-def _calls_knobs(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("knobs", "allKnobs")
 
 
 class ScriptNames:
@@ -264,19 +94,12 @@ class ScriptNames:
         """The channels the open script declares."""
         return frozenset() if self.document is None else frozenset(self.document.layer_channels())
 
-    def node_finding(self, name: str) -> Optional[Finding]:
-        """Return what is wrong with asking for a node by that name."""
+    def node_finding(self, name: str, *, more: bool) -> Optional[Finding]:
+        """Return what is wrong with asking for a node by that name; `more` where there may be nodes of whatever name."""
         code = self.code
-        if (
-            self.document is None
-            or code.any_node
-            or name in code.nodes
-            or name in ("preferences", "root", "this", "parent", "")
-        ):
+        if self.document is None or more or name in ("preferences", "root", "this", "parent", ""):
             return None
-        if self.document.find(name) is not None or name.split(".")[0] in code.nodes:
-            return None
-        if any(re.fullmatch(re.escape(stem_of(each)) + r"\d*", name) for each in code.classes):
+        if self.document.find(name) is not None or code.makes(name) or code.makes(name.split(".")[0]):
             return None
         paths = [path for path, _ in self.document.paths()]
         if name in (path.rpartition(".")[2] for path in paths):
@@ -381,12 +204,15 @@ class ScriptNames:
 
     def _knob_of_nothing(self, knob: str) -> Optional[Finding]:
         """Say that no class at all has a knob of that name; a gizmo may have it."""
-        base = knob.partition(".")[0]
-        if base in self.catalogue.common() or self.code.any_knob or self.catalogue.mentions_knob(base):
-            return None
-        if any(self._is_written(name, base) for name in self._by_class):
+        if self.has_anyone(knob.partition(".")[0]):
             return None
         return Finding(f"No node class that is known here has a knob {knob!r}.", "warning", "unknown-knob", name=knob)
+
+    def has_anyone(self, knob: str) -> bool:
+        """Return whether a known class or a node of the open script has a knob of that name, or the code may add one."""
+        if knob in self.catalogue.common() or self.code.any_knob or self.catalogue.mentions_knob(knob):
+            return True
+        return any(self._is_written(name, knob) for name in self._by_class)
 
     def knob_kind(self, classes: Optional[frozenset[str]], knob: str) -> str:
         """Return the type of a knob, where all these classes agree on it; "" where it is not known."""

@@ -34,6 +34,12 @@ class Notes:
         self.script_known = True
         #: Whether names are looked up inside of a group now.
         self.in_group = 0
+        #: Whether nodes of whatever name may have been made by now.
+        self.made_any = False
+        #: How many loops and functions the code is in that come back to what stands before in them.
+        self.returning = 0
+        #: Code that is kept as text, by the line it stands in and what it is.
+        self.kept: dict[tuple[int, str], ast.Module] = {}
 
     def report(self, node: ast.AST, finding: Optional[Finding]) -> None:
         """Keep a finding about this place of the code."""
@@ -86,6 +92,29 @@ class Notes:
             yield
         finally:
             self.selection_known, self.script_known, self._place, self.softness = before
+
+    @contextmanager
+    def coming_back(self, again: bool) -> Iterator[None]:
+        """Read code that may run again after what follows it, if `again`."""
+        self.returning += again
+        try:
+            yield
+        finally:
+            self.returning -= again
+
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        """Read code that is not run now, so that it makes nothing here."""
+        before = self.made_any, self.in_group
+        self.in_group = 0
+        try:
+            yield
+        finally:
+            self.made_any, self.in_group = before
+
+    def keep(self, node: ast.AST, text: str, tree: ast.Module) -> None:
+        """Keep code that stands in a text."""
+        self.kept[int(getattr(self._place or node, "lineno", 0)), text] = tree
 
     def text_at(self, node: ast.AST) -> str:
         """Return the text of an expression from where it begins to the end of its first line."""

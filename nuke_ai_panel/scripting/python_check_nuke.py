@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Optional
 
@@ -11,10 +11,18 @@ from nuke_ai_panel.nk.emulation.api import api
 from nuke_ai_panel.nk.knob_kinds import CALLBACK_KNOBS
 from nuke_ai_panel.nk.words import DamagedWordError, list_words, unquote
 from nuke_ai_panel.scripting.findings import Finding
-from nuke_ai_panel.scripting.python_check_expressions import expression_findings, tcl_findings
+from nuke_ai_panel.scripting.python_check_expressions import (
+    expression_findings,
+    python_in,
+    reference_finding,
+    tcl_findings,
+    word_findings,
+)
+from nuke_ai_panel.scripting.python_check_made import stem_of
 from nuke_ai_panel.scripting.python_check_members import NukeMembers
-from nuke_ai_panel.scripting.python_check_names import ScriptNames, stem_of
+from nuke_ai_panel.scripting.python_check_names import ScriptNames
 from nuke_ai_panel.scripting.python_check_notes import Notes
+from nuke_ai_panel.scripting.python_check_texts import PIECE, marked_texts
 from nuke_ai_panel.scripting.python_check_values import (
     Bound,
     Constant,
@@ -22,6 +30,7 @@ from nuke_ai_panel.scripting.python_check_values import (
     Instance,
     KnobOf,
     Mapped,
+    Named,
     NodeOf,
     Several,
     Value,
@@ -76,6 +85,8 @@ _ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "selectedNodes": ("filter",),
 }
 _TCL_TEXTS = frozenset({"EvalString_Knob", "File_Knob", "Multiline_Eval_String_Knob"})
+#: Knobs that are of such a type wherever they are.
+_TCL_KNOBS = frozenset({"label", "message", "file", "proxy"})
 _LISTS_OF_NODES = frozenset({"dependencies", "dependent", "nodes", "selectedNodes", "getNodes", "clones"})
 _KINDS: Mapping[str, str] = {"root": "Root", "thisRoot": "Root"}
 _INSTANCES: Mapping[str, str] = {"menu": "Menu", "toolbar": "ToolBar", "Undo": "Undo", "ProgressTask": "ProgressTask"}
@@ -91,6 +102,41 @@ class NukeNames(NukeMembers):
 
     # calls
 
+    def names_made(self, callee: Optional[Value], given: Given) -> bool:
+        """Return whether the names of the nodes that a call makes are known, with those names noted."""
+        code = self.names.code
+        if given.has_more:
+            return False
+        if isinstance(callee, Bound) and isinstance(callee.owner, (NodeOf, KnobOf)):
+            is_name = callee.name == "setName" or (isinstance(callee.owner, KnobOf) and callee.owner.name == "name")
+            return is_name and self._read_all(given.get(0, "name"), code.read_name)
+        if not isinstance(callee, Named):
+            return False
+        if callee.name == "nuke.scriptReadText":
+            return self._read_all(given.get(0), code.read_script)
+        if callee.name == "nuke.createNode":
+            wanted = given.get(0, "node")
+            if not isinstance(wanted, Constant) or not wanted.texts():
+                return False
+            code.classes.update(wanted.texts())
+            has_knobs = len(given.places) > 1 or "knobs" in given.named
+            return not has_knobs or self._read_all(given.get(1, "knobs"), code.read_knobs)
+        if callee.name.startswith("nuke.nodes."):
+            return "name" not in given.named or self._read_all(given.named["name"], code.read_name)
+        return False
+
+    @staticmethod
+    def _read_all(value: Optional[Value], read: Callable[[str], bool]) -> bool:
+        """Return whether something was found in every text that a value can be."""
+        texts = marked_texts(value)
+        return bool(texts) and all(list(map(read, texts)))
+
+    def _code(self, node: ast.AST, value: Optional[Value]) -> None:
+        """Look at a value that is code."""
+        texts = marked_texts(value)
+        if len(texts) == 1:
+            self._read_code(node, texts[0])
+
     def call(self, node: ast.Call, name: str, given: Given) -> Optional[Value]:
         """Return what calling a function of Nuke's gives, its full name being known."""
         if name.startswith("nuke.nodes."):
@@ -101,7 +147,7 @@ class NukeNames(NukeMembers):
         self._arguments(node, short, given)
         if short in _CHANGE_SELECTION:
             self.notes.selection_known = False
-        if short in _CHANGE_SCRIPT:
+        if short in _CHANGE_SCRIPT and (short != "scriptReadText" or self.notes.made_any):
             self.notes.script_known = False
         if short == "createNode":
             return self._created(node, given)
@@ -130,8 +176,13 @@ class NukeNames(NukeMembers):
             return Instance(_INSTANCES[short])
         if short.endswith("_Knob") and short in api().classes:
             return self._knob_made(node, short, given)
-        if short in ("expression", "tcl", "executeInMainThread"):
-            return None
+        if short == "expression":
+            for text in marked_texts(given.get(0)):
+                self._found(given.nodes.get("0", node), expression_findings(self.names, None, "", text, self._in_group()))
+        elif short in ("value", "numvalue") and len(given.places) == 1 and not given.named:
+            for text in marked_texts(given.get(0)):
+                found = reference_finding(self.names, None, "", text, self._in_group()) if "." in text else None
+                self._found(node, [found] if found is not None else [])
         return None
 
     def _arguments(self, node: ast.Call, short: str, given: Given) -> None:
@@ -151,11 +202,11 @@ class NukeNames(NukeMembers):
             self.notes.report(node, Finding(message, "problem", "unknown-function", name="nuke.delete"))
 
     def _knob_made(self, node: ast.Call, kind: str, given: Given) -> KnobOf:
-        command = given.get(2, "command") if kind == "PyScript_Knob" else None
-        if isinstance(command, Constant) and len(command.texts()) == 1:
-            self._read_code(node, command.texts()[0])
+        if kind == "PyScript_Knob":
+            self._code(node, given.get(2, "command"))
         name = given.get(0, "name")
         texts = name.texts() if isinstance(name, Constant) else ()
+        self.names.code.knobs.update(texts)
         return KnobOf(None, texts[0] if len(texts) == 1 else "", kind)
 
     def _of_class(self, node: ast.AST, names: Sequence[str]) -> NodeOf:
@@ -174,9 +225,9 @@ class NukeNames(NukeMembers):
         if not texts:
             return NodeOf()
         made = self._of_class(given.nodes.get("0", node), texts)
-        knobs = given.get(1, "knobs")
-        if isinstance(knobs, Constant) and len(knobs.texts()) == 1:
-            self._knob_text(given.nodes.get("1", node), made, knobs.texts()[0])
+        knobs = marked_texts(given.get(1, "knobs"))
+        if len(knobs) == 1:
+            self._knob_text(given.nodes.get("1", node), made, knobs[0])
         return made
 
     def _knob_text(self, node: ast.AST, made: NodeOf, text: str) -> None:
@@ -187,15 +238,19 @@ class NukeNames(NukeMembers):
             return
         for name, value in zip(words[::2], words[1::2]):
             name = unquote(name)
-            if not name.replace(".", "").replace("_", "").isalnum() or "[" in text:
+            if not name.replace(".", "").replace("_", "").isalnum():
                 return
-            if name == "addUserKnob":
+            if name == "addUserKnob" or PIECE in name:
                 continue
             self.notes.report(node, self.names.knob_finding(made.classes, name, covers=False, node=None))
+            knob = KnobOf(made, name, self.names.knob_kind(made.classes, name))
             if name == "name":
                 self._made[unquote(value)] = made
-            elif not value.startswith("{"):
+            elif name in CALLBACK_KNOBS:
+                self._read_code(node, value[1:-1] if value.startswith("{") else unquote(value))
+            elif not value.startswith("{") and "[" not in value and PIECE not in value:
                 self.notes.report(node, self.names.value_finding(made.classes, name, unquote(value), as_script=True))
+            self._expressions(node, knob, value if value.startswith("{") else unquote(value), as_script=True)
 
     def _node_made(self, node: ast.Call, class_name: str, given: Given) -> NodeOf:
         made = self._of_class(node, [class_name])
@@ -239,7 +294,8 @@ class NukeNames(NukeMembers):
             else:
                 found.append(NodeOf())
                 if self.notes.script_known:
-                    finding = self.names.node_finding(name)
+                    more = self.notes.made_any or (self.notes.returning > 0 and self.names.code.any_node)
+                    finding = self.names.node_finding(name, more=more)
                     guarded = replace(finding, severity="warning") if finding is not None and finding.suggestion else None
                     pending = self.notes.pend(given.nodes.get("0", node), finding, guarded) or pending
                     likely = [each for each in self.names.code.classes if stem_of(each) == name.rstrip("0123456789")]
@@ -284,10 +340,10 @@ class NukeNames(NukeMembers):
         if isinstance(bound.owner, KnobOf):
             return self._knob_method(node, bound.owner, bound.name, given)
         if isinstance(bound.owner, Instance):
-            if bound.name in ("addCommand", "setScript"):
-                command = given.get(1, "command")
-                if isinstance(command, Constant) and len(command.texts()) == 1:
-                    self._read_code(given.nodes.get("1", node), command.texts()[0])
+            if bound.name == "addCommand":
+                self._code(given.nodes.get("1", given.nodes.get("command", node)), given.get(1, "command"))
+            elif bound.name == "setScript":
+                self._code(given.nodes.get("0", node), given.get(0))
             if bound.owner.kind in ("Menu", "ToolBar") and bound.name == "addMenu":
                 return Instance("Menu")
         return None
@@ -353,14 +409,14 @@ class NukeNames(NukeMembers):
             if owner.owner is not None and isinstance(index, int) and name == "setValue":
                 self.notes.report(node, self.names.index_finding(owner.owner.classes, owner.name, index))
         elif name == "setExpression":
-            text = given.get(0)
-            for each in text.texts() if isinstance(text, Constant) else ():
-                for finding in expression_findings(self.names, owner.owner, owner.name, each, bool(self.notes.in_group)):
-                    self._if_here(given.nodes.get("0", node), finding)
+            for each in marked_texts(given.get(0)):
+                found = expression_findings(self.names, owner.owner, owner.name, each, self._in_group())
+                self._found(given.nodes.get("0", node), found)
+        elif name == "fromScript":
+            for each in marked_texts(given.get(0)):
+                self._expressions(given.nodes.get("0", node), owner, each, as_script=True)
         elif name == "setCommand":
-            command = given.get(0)
-            if isinstance(command, Constant) and len(command.texts()) == 1:
-                self._read_code(given.nodes.get("0", node), command.texts()[0])
+            self._code(given.nodes.get("0", node), given.get(0))
         elif name == "animation":
             return Instance("AnimationCurve")
         elif name == "animations":
@@ -371,27 +427,44 @@ class NukeNames(NukeMembers):
             return KnobOf()
         return None
 
-    def _if_here(self, node: ast.AST, finding: Finding) -> None:
+    def _found(self, node: ast.AST, findings: Iterable[Finding]) -> None:
         """Report what the open script lacks, unless the code runs at another time or made another script of it."""
-        if self.notes.script_known or finding.rule in ("syntax", "unknown-function"):
-            self.notes.report(node, finding)
+        for finding in findings:
+            if self.notes.script_known or finding.rule in ("syntax", "unknown-function"):
+                self.notes.report(node, finding)
+
+    def _in_group(self) -> bool:
+        return bool(self.notes.in_group)
+
+    def _expressions(self, node: ast.AST, knob: KnobOf, text: str, *, as_script: bool) -> None:
+        """Look at the expressions in a text that a knob is given; `as_script` where ``{{...}}`` is one."""
+        owner, in_group = knob.owner, self._in_group()
+        if knob.kind in _TCL_TEXTS or knob.name in _TCL_KNOBS:
+            self._found(node, tcl_findings(self.names, owner, knob.name, text, in_group))
+            for code in python_in(text):
+                self._read_code(node, code)
+        elif not knob.kind and "[" in text:
+            # A text knob may not evaluate what stands in it.
+            found = tcl_findings(self.names, owner, knob.name, text, in_group)
+            self._found(node, [replace(each, severity="warning") for each in found if each.severity == "problem"])
+        elif as_script:
+            self._found(node, word_findings(self.names, owner, knob.name, knob.kind, text, in_group))
 
     def _set(self, node: ast.AST, knob: KnobOf, value: Optional[Value], *, as_script: bool = False) -> None:
         owner = knob.owner
         if knob.name == "selected":
             self.notes.selection_known = False
-        if owner is None and knob.kind == "PyScript_Knob" and isinstance(value, Constant):
-            for code in value.texts():
-                self._read_code(node, code)
+        for text in marked_texts(value):
+            if knob.name in CALLBACK_KNOBS or knob.kind in ("PythonKnob", "PyScript_Knob"):
+                self._read_code(node, text)
+            else:
+                self._expressions(node, knob, text, as_script=as_script)
         if owner is None or not knob.name or not isinstance(value, Constant):
             return
         for each in value.values:
             if isinstance(each, str) and knob.name == "name":
                 self._made[each] = replace(owner, covers=False, pending=None)
             elif isinstance(each, str) and (knob.name in CALLBACK_KNOBS or knob.kind in ("PythonKnob", "PyScript_Knob")):
-                self._read_code(node, each)
+                continue
             elif not (owner.node is not None and knob.name in owner.node.user_knobs):
                 self.notes.report(node, self.names.value_finding(owner.classes, knob.name, each, as_script=as_script))
-            if isinstance(each, str) and (knob.kind in _TCL_TEXTS or knob.name == "label"):
-                for finding in tcl_findings(self.names, owner, knob.name, each, bool(self.notes.in_group)):
-                    self._if_here(node, finding)

@@ -5,34 +5,30 @@ from __future__ import annotations
 import ast
 import functools
 import re
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Any, Optional, Union
 
-from nuke_ai_panel.scripting.findings import Finding
-from nuke_ai_panel.scripting.python_check_conditions import guards_of, narrowed
-from nuke_ai_panel.scripting.python_check_containers import (
-    TEXT_FUNCTIONS,
-    built_in_call,
-    container_call,
-    element_of,
-    text_call,
-)
+from nuke_ai_panel.scripting.python_check_conditions import asked_knobs, guards_of, narrowed
+from nuke_ai_panel.scripting.python_check_containers import element_of
 from nuke_ai_panel.scripting.python_check_names import ScriptNames
 from nuke_ai_panel.scripting.python_check_notes import Notes
 from nuke_ai_panel.scripting.python_check_nuke import NukeNames
+from nuke_ai_panel.scripting.python_check_texts import PIECE, marked_texts, of_marked, percent, pieces_of, put_together
 from nuke_ai_panel.scripting.python_check_values import (
     Bound,
     ClassOf,
     Constant,
     Function,
-    Given,
     Instance,
     KnobOf,
     Mapped,
     Named,
     NodeOf,
+    Own,
+    OwnClass,
+    Pieced,
     Several,
     Value,
     joined,
@@ -40,11 +36,13 @@ from nuke_ai_panel.scripting.python_check_values import (
     without_cover,
 )
 
-__all__ = ["Reading", "Scope", "assigned_in"]
+__all__ = ["Reading", "Scope", "assigned_in", "assigned_once", "parameters_of"]
 
 Scope = dict[str, Optional[Value]]
-_DEEPEST_CALL = 4
-_DEEPEST_TEXT = 2
+
+
+#: What gives objects attributes that cannot be read off the code.
+_STORE_UNSEEN = frozenset({"setattr", "vars", "__dict__", "__setattr__"})
 
 
 class Reading:
@@ -53,17 +51,25 @@ class Reading:
     def __init__(self, names: ScriptNames, notes: Notes, tree: ast.Module, nodes: Sequence[ast.AST]) -> None:
         self._names = names
         self._notes = notes
-        self._nuke = NukeNames(names, notes, self._code_in_text)
+        self._nuke = NukeNames(names, notes, self.code_in_text)
         self._scope: Scope = {"nuke": Named("nuke"), "nukescripts": Named("nukescripts")}
         self._functions: list[Function] = []
         self._returned: list[list[Optional[Value]]] = []
+        self._running: list[Function] = []
+        self._kinds: list[OwnClass] = []
         self._loops = 0
         self._texts = 0
-        self._once = _assigned_once(nodes)
+        self._once = assigned_once(nodes)
         self._tree = tree
         self._steps = 0
         self._most_steps = 2 * len(nodes) + 1_000
-        self._generators_seen: dict[ast.AST, bool] = {}
+        self._stores: dict[str, set[ast.AST]] = {}
+        self._stores_hidden = False
+        for node in nodes:
+            if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+                self._stores.setdefault(node.attr, set()).add(node)
+            name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+            self._stores_hidden = self._stores_hidden or name in _STORE_UNSEEN
 
     def _reader_of(self, node: ast.AST) -> Optional[Callable[[Any], Any]]:
         return getattr(self, _method_of(type(node).__name__), None)
@@ -75,6 +81,14 @@ class Reading:
 
     def _block(self, statements: Sequence[ast.stmt]) -> bool:
         """Walk through statements; return whether what follows them is not reached."""
+        raise NotImplementedError
+
+    def _may_come_back(self, node: ast.AST) -> AbstractContextManager[None]:
+        """Read what may run several times: nodes that it makes later may be there already."""
+        raise NotImplementedError
+
+    def code_in_text(self, place: ast.AST, text: str, sure: bool = True) -> None:
+        """Look at Python that stands in a knob or a menu entry; `sure` where it certainly is Python."""
         raise NotImplementedError
 
     @contextmanager
@@ -104,7 +118,34 @@ class Reading:
             elif isinstance(owner, (NodeOf, KnobOf)):
                 self._nuke.set_item(target, owner, key)
         elif isinstance(target, ast.Attribute):
-            self.value(target.value)
+            owner = self.value(target.value)
+            if isinstance(owner, Own):
+                self._hold(owner.kind, target, value)
+
+    def _hold(self, kind: OwnClass, target: ast.Attribute, value: Optional[Value]) -> None:
+        """Keep what an object is given: only what nobody can change under way."""
+        if isinstance(value, NodeOf):
+            value = replace(value, covers=False, pending=None)
+        elif isinstance(value, KnobOf):
+            value = replace(value, pending=None)
+        elif not isinstance(value, (Constant, Named, Instance)):
+            value = None
+        held = kind.held.setdefault(target.attr, {})
+        held[target] = joined(held[target], value) if target in held else value
+
+    def _held(self, owner: Own, name: str) -> Optional[Value]:
+        """Return what an object of the code's own holds, as far as all places that give it something are known."""
+        function = owner.kind.function(name)
+        if name not in self._stores:
+            return owner.kind.constant(name) if function is None else Bound(owner, name)
+        held = owner.kind.held.get(name, {})
+        reached = {place for kind in self._kinds for place in kind.held.get(name, ())}
+        if function is not None or self._stores_hidden or not self._stores[name] <= reached:
+            if self._running:
+                self._running[-1].missed = True
+            return None
+        values = [*held.values(), *([owner.kind.constants[name]] if name in owner.kind.constants else [])]
+        return joined_all(values)
 
     def _unpack(self, targets: Sequence[ast.expr], value: Optional[Value]) -> None:
         items: Sequence[Optional[Value]] = ()
@@ -114,12 +155,19 @@ class Reading:
             if len(value.values[0]) == len(targets):
                 items = [Constant((each,)) for each in value.values[0]]
         elif isinstance(value, Several):
-            items = [without_cover(value.each())] * len(targets)
+            each = value.each()
+            items = [None if isinstance(each, (Constant, Pieced)) else without_cover(each)] * len(targets)
         starred = any(isinstance(each, ast.Starred) for each in targets)
         for number, target in enumerate(targets):
             self._assign(target, items[number] if items and not starred else None)
 
     # expressions
+
+    def _guard(self, test: ast.expr) -> None:
+        """Note what a condition asks for: variables that may hold nothing, knobs that a node may not have."""
+        guards_of(test, self._peek)
+        for knob in asked_knobs(test):
+            self._names.code.asked.update(marked_texts(self._peek(knob)))
 
     def _peek(self, node: ast.expr) -> Optional[Value]:
         """Return what a plain name holds, without looking at anything."""
@@ -139,6 +187,8 @@ class Reading:
 
     def _on_constant(self, node: ast.Constant) -> Optional[Value]:
         value = node.value
+        if self._texts and isinstance(value, str) and PIECE in value:
+            return of_marked(value)
         return Constant((value,)) if value is None or isinstance(value, (str, int, float, bool)) else None
 
     def _on_name(self, node: ast.Name) -> Optional[Value]:
@@ -165,9 +215,11 @@ class Reading:
         if isinstance(node.op, ast.Add):
             if isinstance(left, Several) and isinstance(right, Several):
                 return joined(Several(None, left.each()), Several(None, right.each()))
-            if isinstance(left, Constant) and isinstance(right, Constant) and left.texts() and right.texts():
-                made = tuple(one + other for one in left.texts() for other in right.texts())
-                return Constant(made) if len(made) <= 40 else None
+            sides = marked_texts(left), marked_texts(right)
+            if any(sides) and all(each is None or marked_texts(each) for each in (left, right)):
+                return put_together(sides)
+        if isinstance(node.op, ast.Mod) and len(texts := marked_texts(left)) == 1:
+            return percent(texts[0], right)
         if isinstance(node.op, ast.Mult) and isinstance(left, Several):
             return Several(None, left.each())
         return None
@@ -180,14 +232,14 @@ class Reading:
             found.append(value)
             if number < len(node.values) - 1:
                 self._notes.ask(value)
-                guards_of(each, self._peek)
+                self._guard(each)
                 self._scope = narrowed(each, self._scope, isinstance(node.op, ast.And), self._peek)
         self._scope = before
         return joined_all(found) if isinstance(node.op, ast.Or) else None
 
     def _on_if_exp(self, node: ast.IfExp) -> Optional[Value]:
         self.value(node.test)
-        guards_of(node.test, self._peek)
+        self._guard(node.test)
         before = self._scope
         self._scope = narrowed(node.test, before, True, self._peek)
         then = self.value(node.body)
@@ -214,6 +266,8 @@ class Reading:
             if isinstance(operator, (ast.In, ast.NotIn)) and isinstance(right, Several):
                 for each in right.items or ():
                     self._notes.ask(each)
+            if isinstance(operator, (ast.In, ast.NotIn)):
+                self._names.code.asked.update(marked_texts(left))
             left = right
         return None
 
@@ -246,24 +300,29 @@ class Reading:
         return made
 
     def _on_joined_str(self, node: ast.JoinedStr) -> Optional[Value]:
+        found: list[tuple[Optional[Value], bool]] = []
         for each in node.values:
+            inner = each.value if isinstance(each, ast.FormattedValue) else each
+            value = self.value(inner)
+            found.append((value, not isinstance(each, ast.FormattedValue) or _is_plain(each)))
             if isinstance(each, ast.FormattedValue):
-                value = self.value(each.value)
-                self._nuke.misused(each.value, value)
-        return None
+                self._nuke.misused(inner, value)
+                if each.format_spec is not None:
+                    self.value(each.format_spec)
+        return pieces_of(found)
 
     def _on_lambda(self, node: ast.Lambda) -> Optional[Value]:
         outside, self._scope = self._scope, dict(self._scope)
         known = self._notes.selection_known
         self._notes.selection_known = False
-        for name in _parameters(node.args):
+        for name in parameters_of(node.args):
             self._scope[name] = None
         self.value(node.body)
         self._scope, self._notes.selection_known = outside, known
         return None
 
     def _on_list_comp(self, node: Union[ast.ListComp, ast.SetComp, ast.GeneratorExp]) -> Value:
-        with self._inner():
+        with self._inner(), self._may_come_back(node):
             self._generators(node.generators)
             value = self.value(node.elt)
             return Several(None, value)
@@ -272,7 +331,7 @@ class Reading:
     _on_generator_exp = _on_list_comp
 
     def _on_dict_comp(self, node: ast.DictComp) -> Value:
-        with self._inner():
+        with self._inner(), self._may_come_back(node):
             self._generators(node.generators)
             self.value(node.key)
             return Mapped(None, without_cover(self.value(node.value)))
@@ -282,11 +341,15 @@ class Reading:
             self._assign(each.target, self._met(self.value(each.iter)))
             for test in each.ifs:
                 self.value(test)
-                guards_of(test, self._peek)
+                self._guard(test)
                 self._scope = narrowed(test, self._scope, True, self._peek)
 
     def _on_attribute(self, node: ast.Attribute) -> Optional[Value]:
         owner = self.value(node.value)
+        if self._texts and PIECE in node.attr:
+            return None
+        if isinstance(owner, Own):
+            return self._held(owner, node.attr)
         if isinstance(owner, Named):
             if owner.name in ("nuke", "nukescripts") or owner.name.startswith("nuke."):
                 return self._nuke.member(node, owner, node.attr)
@@ -296,7 +359,7 @@ class Reading:
         if isinstance(owner, Bound):
             self._nuke.misused(node.value, owner)
             return None
-        if isinstance(owner, (Several, Mapped)) or (isinstance(owner, Constant) and owner.texts()):
+        if isinstance(owner, (Several, Mapped, Pieced)) or (isinstance(owner, Constant) and owner.texts()):
             return Bound(owner, node.attr)
         return None
 
@@ -315,144 +378,18 @@ class Reading:
             items = owner.items
             if items is not None and isinstance(number, int) and -len(items) <= number < len(items):
                 return items[number]
-            return without_cover(owner.each())
+            each = owner.each()
+            # Texts of rows of several lengths are not of one kind.
+            return None if items is None and isinstance(each, (Constant, Pieced)) else without_cover(each)
         if isinstance(owner, Mapped):
             if owner.entries is not None and isinstance(key, Constant) and len(key.values) == 1:
                 return owner.entries.get(key.values[0])
             return self._nuke.entry(node, owner, key)
         return None
 
-    # calls
 
-    def _on_call(self, node: ast.Call) -> Optional[Value]:
-        callee = self._callee(node)
-        places = [self.value(each) for each in node.args]
-        named = {each.arg or "**": self.value(each.value) for each in node.keywords}
-        nodes: dict[str, ast.expr] = {str(number): each for number, each in enumerate(node.args)}
-        nodes.update((each.arg or "**", each.value) for each in node.keywords)
-        more = "**" in named or any(isinstance(each, ast.Starred) for each in node.args)
-        named.pop("**", None)
-        given = Given(places, named, nodes, more)
-        for value in (*places, *named.values()):
-            if isinstance(value, Function) and not (isinstance(callee, Function)):
-                self._handed_over(value)
-        if isinstance(callee, Function):
-            return self._own_call(callee, given)
-        if isinstance(callee, Named):
-            made = TEXT_FUNCTIONS.get(callee.name)
-            first = given.get(0)
-            if made is not None and isinstance(first, Constant) and first.texts():
-                return Constant(tuple(made(each) for each in first.texts()))
-            return self._nuke.call(node, callee.name, given)
-        if isinstance(callee, Bound):
-            owner = callee.owner
-            if isinstance(owner, (Several, Mapped)):
-                return container_call(owner, callee.name, given)
-            if isinstance(owner, Constant):
-                return text_call(owner, callee.name, given)
-            found = self._nuke.method(node, callee, given)
-            if callee.name == "Class" and isinstance(owner, NodeOf) and isinstance(node.func, ast.Attribute):
-                holder = node.func.value
-                return ClassOf(holder.id if isinstance(holder, ast.Name) else "", owner)
-            return found
-        if isinstance(callee, (KnobOf, NodeOf)):
-            return None
-        if isinstance(node.func, ast.Name) and node.func.id not in self._scope:
-            return built_in_call(node.func.id, given)
-        return None
-
-    def _callee(self, node: ast.Call) -> Optional[Value]:
-        func = node.func
-        if isinstance(func, ast.Call) and isinstance(func.func, ast.Name) and func.func.id == "getattr" and len(func.args) > 1:
-            owner, name = self.value(func.args[0]), self.value(func.args[1])
-            if isinstance(owner, Named) and isinstance(name, Constant) and len(name.texts()) == 1:
-                return Named(f"{owner.name}.{name.texts()[0]}")
-            return None
-        return self.value(func)
-
-    def _own_call(self, function: Function, given: Given) -> Optional[Value]:
-        if function.calls < 0 or self._steps > self._most_steps or len(self._returned) >= _DEEPEST_CALL:
-            return None
-        function.calls += 1
-        definition = function.definition
-        arguments = definition.args
-        order = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
-        scope: Scope = dict.fromkeys(_parameters(arguments))
-        for name, default in zip(order[len(order) - len(arguments.defaults) :], arguments.defaults):
-            scope[name] = Constant((default.value,)) if isinstance(default, ast.Constant) else None
-        for each, default_or_none in zip(arguments.kwonlyargs, arguments.kw_defaults):
-            scope[each.arg] = Constant((default_or_none.value,)) if isinstance(default_or_none, ast.Constant) else None
-        if not given.has_more:
-            scope.update(zip(order, given.places))
-            scope.update((name, value) for name, value in given.named.items() if name in scope)
-        else:
-            scope = dict.fromkeys(scope)
-        return self._body(function, scope)
-
-    def _body(self, function: Function, given: Scope) -> Optional[Value]:
-        outside = self._scope
-        known = {
-            name: value
-            for name, value in function.scope.items()
-            if isinstance(value, (Named, Function)) or name in self._once or function.scope is outside
-        }
-        parameters: Scope = dict.fromkeys(_parameters(function.definition.args))
-        self._scope = {**known, **parameters, **given}
-        self._returned.append([])
-        depth, self._loops = self._loops, 0
-        group = self._notes.in_group
-        falls_through = not self._block(function.definition.body)
-        self._notes.in_group = group
-        self._loops = depth
-        returned = self._returned.pop()
-        self._scope = outside
-        if self._is_generator(function.definition):
-            return None
-        if falls_through:
-            returned.append(Constant((None,)))
-        return joined_all(returned)
-
-    def _is_generator(self, definition: ast.AST) -> bool:
-        if definition not in self._generators_seen:
-            yields = (ast.Yield, ast.YieldFrom)
-            self._generators_seen[definition] = any(isinstance(each, yields) for each in ast.walk(definition))
-        return self._generators_seen[definition]
-
-    def _handed_over(self, function: Function) -> None:
-        if function.calls == 0:
-            function.calls = 1
-            with self._notes.later():
-                self._body(function, {})
-
-    # code in texts
-
-    def _code_in_text(self, place: ast.AST, text: str) -> None:
-        """Look at Python that stands in a knob or a menu entry; it runs later and in a namespace of its own."""
-        if self._texts >= _DEEPEST_TEXT or len(text) > 100_000:
-            return
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                tree = ast.parse(text)
-        except SyntaxError as error:
-            said = f"The code in this text cannot be read as Python ({error.msg}, line {error.lineno or 1} of it)."
-            self._notes.report(place, Finding(said, "warning", "syntax"))
-            return
-        except (ValueError, RecursionError, MemoryError):
-            return
-        outside, self._scope = self._scope, {"nuke": Named("nuke"), "nukescripts": Named("nukescripts")}
-        functions, self._functions = self._functions, []
-        self._texts += 1
-        with self._notes.later(place):
-            self._block(tree.body)
-            for function in self._functions:
-                if not function.calls:
-                    self._body(function, {})
-        self._texts -= 1
-        self._scope, self._functions = outside, functions
-
-
-def _parameters(arguments: ast.arguments) -> Iterator[str]:
+def parameters_of(arguments: ast.arguments) -> Iterator[str]:
+    """Yield the names of the parameters of a function."""
     for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
         yield each.arg
     for more in (arguments.vararg, arguments.kwarg):
@@ -470,7 +407,7 @@ def assigned_in(statements: Sequence[ast.stmt]) -> set[str]:
     return found
 
 
-def _assigned_once(nodes: Sequence[ast.AST]) -> set[str]:
+def assigned_once(nodes: Sequence[ast.AST]) -> set[str]:
     """Return the names that hold one thing throughout: only one place of the code assigns them."""
     counts: dict[str, int] = {}
     for node in nodes:
@@ -488,3 +425,8 @@ def _assigned_once(nodes: Sequence[ast.AST]) -> set[str]:
 def _method_of(kind: str) -> str:
     """Return the name of the method for a kind of syntax: ``AnnAssign`` is read by ``_on_ann_assign``."""
     return "_on_" + re.sub(r"(?<!^)([A-Z])", r"_\1", kind).lower()
+
+
+def _is_plain(node: ast.FormattedValue) -> bool:
+    """Return whether a value is put into a text as it is."""
+    return node.conversion == -1 and node.format_spec is None

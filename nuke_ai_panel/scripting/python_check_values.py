@@ -21,7 +21,10 @@ __all__ = [
     "Mapped",
     "Named",
     "NodeOf",
+    "Own",
+    "OwnClass",
     "Pending",
+    "Pieced",
     "Several",
     "Value",
     "joined",
@@ -52,6 +55,13 @@ class Constant:
         """The values, where all of them are texts."""
         found = tuple(value for value in self.values if isinstance(value, str))
         return found if len(found) == len(self.values) else ()
+
+
+@dataclass(frozen=True)
+class Pieced:
+    """A text of which the pieces are known, and not what stands between them."""
+
+    pieces: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -159,9 +169,69 @@ class Function:
     definition: Union[ast.FunctionDef, ast.AsyncFunctionDef]
     scope: dict[str, Optional[Value]] = field(default_factory=dict)
     calls: int = 0
+    #: The object whose method it is.
+    of: Optional[Own] = None
+    #: Whether it asked its object for what was not known yet.
+    missed: bool = False
 
 
-Value = Union[Constant, Named, NodeOf, KnobOf, Several, Mapped, ClassOf, Instance, Bound, Function]
+@dataclass(eq=False)
+class OwnClass:
+    """A class the code defines: its functions by name (None for one that is decorated), and what its objects hold.
+
+    `held` is what each place of the code gives to an attribute, by that place; classes that are derived share it.
+    """
+
+    functions: dict[str, Optional[Function]] = field(default_factory=dict)
+    constants: dict[str, Optional[Value]] = field(default_factory=dict)
+    held: dict[str, dict[ast.AST, Optional[Value]]] = field(default_factory=dict)
+    bases: list[OwnClass] = field(default_factory=list)
+    derived: list[OwnClass] = field(default_factory=list)
+
+    def derive(self, base: OwnClass) -> None:
+        """Take what a class it is derived from has."""
+        self.bases.append(base)
+        base.derived.append(self)
+        base.held.update(self.held)
+        self.held = base.held
+
+    def has(self, name: str) -> bool:
+        """Whether it defines a name itself, or a class that is derived from it does."""
+        return name in self.functions or name in self.constants or any(each.has(name) for each in self.derived)
+
+    def function(self, name: str) -> Optional[Function]:
+        """The function of that name, its own or one it is derived from; None where another class may have its own instead."""
+        if any(each.has(name) for each in self.derived):
+            return None
+        if name in self.functions or name in self.constants:
+            return self.functions.get(name)
+        return next((found for found in (base.inherited(name) for base in self.bases) if found is not None), None)
+
+    def inherited(self, name: str) -> Optional[Function]:
+        """The function of that name for a class that has none of its own."""
+        if name in self.functions or name in self.constants:
+            return self.functions.get(name)
+        return next((found for found in (base.inherited(name) for base in self.bases) if found is not None), None)
+
+    def constant(self, name: str) -> Optional[Value]:
+        """What the body of the class gives a name, None where another class may give it something else."""
+        if name in self.functions or any(each.has(name) for each in self.derived):
+            return None
+        return self.constants[name] if name in self.constants else _only([base.constants.get(name) for base in self.bases])
+
+
+def _only(found: Sequence[Optional[Value]]) -> Optional[Value]:
+    return found[0] if len(found) == 1 else None
+
+
+@dataclass(frozen=True)
+class Own:
+    """An object of a class the code defines."""
+
+    kind: OwnClass
+
+
+Value = Union[Constant, Pieced, Named, NodeOf, KnobOf, Several, Mapped, ClassOf, Instance, Bound, Function, OwnClass, Own]
 
 
 def joined(one: Optional[Value], other: Optional[Value]) -> Optional[Value]:
@@ -194,6 +264,9 @@ def joined(one: Optional[Value], other: Optional[Value]) -> Optional[Value]:
             return other
         if other.items is not None and not other.items:
             return one
+        if one.items is not None and other.items is not None and len(one.items) == len(other.items):
+            # The rows of a table: what stands at one place of each.
+            return Several([joined(left, right) for left, right in zip(one.items, other.items)])
         return Several(None, joined(one.each(), other.each()))
     if isinstance(one, Mapped) and isinstance(other, Mapped):
         return Mapped(None, joined(one.each(), other.each()), one.is_plain and other.is_plain)

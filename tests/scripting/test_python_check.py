@@ -11,7 +11,9 @@ import pytest
 
 from nuke_ai_panel import nk
 from nuke_ai_panel.nk.catalogue import Catalogue
+from nuke_ai_panel.nk.graph_diff import GraphDiff
 from nuke_ai_panel.nk.words import DamagedWordError, list_words, unquote
+from nuke_ai_panel.scripting.effects import describe
 from nuke_ai_panel.scripting.findings import Finding
 from nuke_ai_panel.scripting.proposal import ScriptProposal
 from nuke_ai_panel.scripting.python_check import check
@@ -336,3 +338,104 @@ def test_code_in_a_button_that_cannot_be_read_is_a_warning():
 def test_syntax_of_python_2_is_named(line, name):
     (finding,) = found(f"for n in nuke.allNodes('Blur'):\n    {line}\n")
     assert (finding.severity, finding.rule, finding.name, finding.line) == ("fatal", "python-version", name, 2)
+
+
+# code that is put together and kept as text
+
+
+BUTTON = "n = nuke.selectedNode()\nbutton = nuke.PyScript_Knob('go', 'Go')\nbutton.setCommand({})"
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        (BUTTON.format("f\"nuke.toNode('{n.name()}').setLabel('{n.name()}')\""), "setLabel"),
+        (BUTTON.format("'nuke.toNode(\"%s\").rename(%d)' % (n.name(), 2)"), "rename"),
+        (BUTTON.format("'for n in nuke.allNodez({0!r}):\\n    pass'.format(n.name())"), "allNodez"),
+        (BUTTON.format("'nuke.toNode(\"@\").setVal(1)'.replace('@', n.name())"), "setVal"),
+        (BUTTON.format("'nuke.getFrame(' + str(n.xpos()) + ')'"), "getFrame"),
+        ("nuke.createNode('NoOp', 'knobChanged \"nuke.thisKnobb()\"')", "thisKnobb"),
+        ("nuke.nodes.NoOp(knobChanged='nuke.thisNodee()')", "thisNodee"),
+        ("nuke.toNode('CTRL')['label'].setValue('[python {nuke.thisNode().getName()}]')", "getName"),
+    ],
+    ids=["f-string", "percent", "format", "replace", "sum", "knobs of createNode", "knobs of nodes", "Python in a label"],
+)
+def test_code_that_is_put_together_is_read(code, name):
+    (finding,) = found(code)
+    assert (finding.severity, finding.rule) == ("problem", "unknown-function")
+    assert finding.name.endswith(name)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "nuke.PyScript_Knob('a', 'a', '%s\\nn[\"siez\"]' % nuke.getInput('code'))",
+        "nuke.PyScript_Knob('a', 'a', 'n = nuke.createNode(\"Blur\")\\n%s\\nn[\"siez\"]' % nuke.getInput('code'))",
+        "nuke.PyScript_Knob('a', 'a', 'nuke.%s()' % nuke.getInput('code'))",
+        "nuke.PyScript_Knob('a', 'a', 'nuke.createNode(\"%s\")[\"%s\"]' % (nuke.getInput('a'), nuke.getInput('b')))",
+        "nuke.PyScript_Knob('a', 'a', 'nuke.nodes.Blur({}=3)'.format(nuke.getInput('knob')))",
+        "nuke.PyScript_Knob('a', 'a', f'for n in {nuke.selectedNodes()}: (')",
+        "nuke.PyScript_Knob('a', 'a', 'nuke.createNode(\"Bl%s\")' % nuke.getInput('a'))",
+        "parent = nuke.getInput('x')\nparent.addCommand('a', 'some words, no code at all (')",
+    ],
+)
+def test_what_is_put_into_code_is_not_judged(code):
+    assert found(code) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("nuke.PyScript_Knob('a', 'a', f\"nuke.execute('{nuke.frame()}', 1, 2)\")", "renders"),
+        ("k = nuke.PyScript_Knob('a', 'a')\nk.setCommand('nuke.delete(nuke.selectedNode())')", "deletes nodes"),
+        ("nuke.menu('Nuke').addCommand('a', 'import socket, nuke')", "network"),
+        ("nuke.toNode('CTRL')['knobChanged'].setValue('import os\\nos.remove(\"%s\")' % nuke.frame())", "deletes files"),
+        ("nuke.createNode('NoOp', 'onCreate {nuke.scriptClear()}')", "replaces the script"),
+        ("def put(menu):\n    menu.addCommand('a', 'nuke.scriptExit()')\nput(nuke.menu('Nuke'))", "exits"),
+    ],
+)
+def test_what_kept_code_does_is_told_as_kept(code, kind):
+    effects = check(ScriptProposal("python", code), Surroundings.of(SHOT)).effects
+    (effect,) = (each for each in effects if each.kind == kind)
+    assert effect.is_kept
+    assert effect.is_warning
+    assert "in a button, menu or callback" in str(effect)
+    assert describe(None, [effect]).startswith("Keeps code that ")
+    assert describe(GraphDiff(), [effect]).startswith("Keeps code that ")
+
+
+def test_what_is_done_now_and_kept_too_is_done_now():
+    code = "nuke.scriptSave()\nnuke.PyScript_Knob('a', 'a', 'nuke.scriptSave()')"
+    (effect,) = (each for each in check(ScriptProposal("python", code)).effects if each.kind == "saves the script")
+    assert (effect.is_kept, effect.lines) == (False, (1, 2))
+
+
+# what was made by then
+
+
+def test_a_node_is_missing_until_nodes_of_unknown_names_are_made():
+    asked = "nuke.toNode('Blurr_fog')['size'].setValue(1)\n"
+    made = "nuke.nodePaste('/a.nk')\n"
+    assert rules(asked + made) == ["unknown-node"]
+    assert rules(made + asked) == []
+    assert rules(f"def run():\n    {asked}\nrun()\n{made}") == ["unknown-node"]
+    assert rules(f"def run():\n    {made}\nrun()\n{asked}") == []
+    assert rules(f"for i in range(2):\n    if i:\n        {asked}    {made}") == []
+    assert rules(f"class A:\n    def run(self):\n        {made}\nA().run()\n{asked}") == []
+    assert rules(f"import studio\nstudio.build()\n{asked}") == []
+
+
+def test_names_that_are_put_together_are_known_in_part():
+    for named in ("'Look_' + x", "f'Look_{x}'", "'Look_%s' % x", "'Look_{}'.format(x)"):
+        made = f"x = nuke.getInput('x')\nn = nuke.nodes.NoOp(name={named})\n"
+        assert rules(made + "nuke.toNode('Look_9')['label'].setValue('a')") == [], named
+        assert rules(made + "nuke.toNode('Luk_9')['label'].setValue('a')") == ["unknown-node"], named
+    code = "n = nuke.nodes.NoOp()\nn.setName(nuke.getInput('x'))\nnuke.toNode('Look_9')['label'].setValue('a')"
+    assert rules(code) == []
+
+
+def test_nodes_of_a_text_that_is_read_are_known():
+    read = "nuke.scriptReadText('Blur {{\\n size 3\\n name Soft_a\\n label \"%s\"\\n}}\\n{}' % nuke.frame())\n"
+    assert rules(read.format("") + "nuke.toNode('Soft_a')['size'].setValue(1)") == []
+    assert rules(read.format("") + "nuke.toNode('Sofft_a')['size'].setValue(1)") == ["unknown-node"]
+    assert rules(read.replace(" % nuke", " % (nuke.frame(), nuke").format("%s") + ")\nnuke.toNode('Sofft_a')['size']") == []
