@@ -12,6 +12,7 @@ import pytest
 import qasync
 
 from nuke_ai_panel_ui import host_loop
+from nuke_ai_panel_ui.qasync_loading import load_qasync
 from nuke_ai_panel_ui.qt import BINDING, QtCore
 
 HISTORIC = "Timeout context manager should be used inside a task"
@@ -194,7 +195,7 @@ def our_qasync_fits_our_binding(host) -> None:
     sys.modules.update({"qasync": theirs, "qasync._common": part})
     os.environ["QT_API"] = "pyqt5"
     try:
-        ours = host_loop._load_qasync()
+        ours = load_qasync()
         assert ours.QtModuleName == BINDING
         assert os.environ["QT_API"] == "pyqt5"
         assert sys.modules["qasync"] is theirs

@@ -27,25 +27,22 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
-import heapq
-import importlib
-import itertools
 import logging
 import math
-import os
 import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 from nuke_ai_panel_ui.daemon_executor import DaemonExecutor
+from nuke_ai_panel_ui.qasync_loading import load_qasync
 from nuke_ai_panel_ui.qt import BINDING, Qt, QtCore, QtWidgets, Signal, is_valid
+from nuke_ai_panel_ui.timer_queue import Timer, TimerQueue
 
 if TYPE_CHECKING:
     import concurrent.futures
     import contextvars
     from collections.abc import Awaitable, Coroutine, Iterator
-    from types import ModuleType
 
     from qasync import QEventLoop
 
@@ -55,40 +52,8 @@ log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
-
-def _load_qasync() -> ModuleType:
-    """Import qasync for our binding, whatever QT_API says and whichever binding another plug-in's qasync uses."""
-    # qasync obeys QT_API (studios set it for qtpy), then takes the first binding it finds in sys.modules, PyQt5 before ours.
-    foreign = {}
-    loaded = sys.modules.get("qasync")
-    if loaded is not None and getattr(loaded, "QtModuleName", None) != BINDING:
-        foreign = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "qasync"}
-    before = os.environ.get("QT_API")
-    os.environ["QT_API"] = BINDING.lower()
-    try:
-        return importlib.import_module("qasync")
-    finally:
-        if before is None:
-            del os.environ["QT_API"]
-        else:
-            os.environ["QT_API"] = before
-        if foreign:
-            for name in [name for name in sys.modules if name.partition(".")[0] == "qasync"]:
-                del sys.modules[name]
-            sys.modules.update(foreign)
-
-
 if not TYPE_CHECKING:
-    QEventLoop = _load_qasync().QEventLoop
-
-
-class _Timer(asyncio.TimerHandle):
-    """A timer handle that remembers that it has been put off once."""
-
-    # The mark sits on the handle: a set of ids would mistake a new handle for a dead one at the same address.
-    __slots__ = ("is_put_off",)
-
-    is_put_off: bool
+    QEventLoop = load_qasync().QEventLoop
 
 
 class _Bell(QtCore.QObject):
@@ -119,9 +84,7 @@ class HostLoop(QEventLoop):
         self._host = app
         self._home_thread = threading.get_ident()
         self._queue: collections.deque[asyncio.Handle] = collections.deque()
-        self._timers: list[tuple[float, int, _Timer]] = []
-        self._order = itertools.count()
-        self._cancelled_timers = 0
+        self._timers = TimerQueue()
         self._held = 0
         self._wake_at = math.inf
         self._thread_called = threading.Event()
@@ -195,7 +158,7 @@ class HostLoop(QEventLoop):
     ) -> asyncio.TimerHandle:
         """Run a callback when `time` reaches ``when`` (seconds), never early."""
         self._check_closed()
-        timer = _Timer(when, callback, args, self, context)
+        timer = Timer(when, callback, args, self, context)
         timer.is_put_off = False
         if threading.get_ident() == self._home_thread:
             self._schedule(timer)
@@ -301,22 +264,15 @@ class HostLoop(QEventLoop):
 
     # Timers and batches
 
-    def _schedule(self, timer: _Timer) -> None:
+    def _schedule(self, timer: Timer) -> None:
         if timer.cancelled():
             return
-        timer._scheduled = True  # type: ignore[attr-defined]
-        heapq.heappush(self._timers, (timer.when(), next(self._order), timer))
+        self._timers.add(timer)
         self._wake_up_at(timer.when())
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        # TimerHandle.cancel() calls this. Clients re-arm a read timeout at every chunk, so most timers die unused.
-        if not handle._scheduled:  # type: ignore[attr-defined]
-            return
-        self._cancelled_timers += 1
-        if self._cancelled_timers > 100 and self._cancelled_timers > len(self._timers) // 2:
-            self._timers = [entry for entry in self._timers if not entry[2].cancelled()]
-            heapq.heapify(self._timers)
-            self._cancelled_timers = 0
+        # TimerHandle.cancel() calls this.
+        self._timers.note_cancelled(handle)
 
     def _wake_up_at(self, when: float) -> None:
         if when >= self._wake_at:
@@ -339,7 +295,7 @@ class HostLoop(QEventLoop):
         if self._held:
             return
         self._wake_up_at(0.0)
-        self._put_off_late_timers()
+        self._timers.put_off_late(self.time(), late=self.LATE_SECONDS, grace=self.GRACE_SECONDS)
         self._run_batch()
         if self._shutdown_is_due:
             self.shutdown()
@@ -347,50 +303,19 @@ class HostLoop(QEventLoop):
             self._set_alarm()
 
     def _set_alarm(self) -> None:
-        while self._timers and self._timers[0][2].cancelled():
-            self._drop_first_timer()
+        next_time = self._timers.next_time()
         self._wake_at = math.inf
         if self._queue:
             self._wake_up_at(0.0)
-        elif self._timers:
-            self._wake_up_at(self._timers[0][0])
+        elif next_time is not None:
+            self._wake_up_at(next_time)
         else:
             self._alarm.stop()
-
-    def _drop_first_timer(self) -> _Timer:
-        timer = heapq.heappop(self._timers)[2]
-        timer._scheduled = False  # type: ignore[attr-defined]
-        if timer.cancelled():
-            self._cancelled_timers -= 1
-        return timer
-
-    def _put_off_late_timers(self) -> None:
-        """If a timer is late for the first time, put off all that are due until the grace ends, so that their order stays."""
-        now = self.time()
-        if not self._timers or now - self._timers[0][0] <= self.LATE_SECONDS:
-            return
-        grace_ends = now + self.GRACE_SECONDS
-        due: list[tuple[float, _Timer]] = []
-        while self._timers and self._timers[0][0] <= grace_ends:
-            when, _, timer = heapq.heappop(self._timers)
-            if timer.cancelled():
-                self._cancelled_timers -= 1
-            else:
-                due.append((when, timer))
-        was_blocked = any(now - when > self.LATE_SECONDS and not timer.is_put_off for when, timer in due)
-        for when, timer in due:
-            if was_blocked and not timer.is_put_off:
-                timer.is_put_off = True
-                when = grace_ends
-            heapq.heappush(self._timers, (when, next(self._order), timer))
 
     def _run_batch(self) -> None:
         """Run due timers and queued callbacks, also those queued meanwhile, until the queue is empty or the time is spent."""
         started = self.time()
-        while self._timers and self._timers[0][0] <= started + self._clock_resolution:
-            timer = self._drop_first_timer()
-            if not timer.cancelled():
-                self._queue.append(timer)
+        self._queue.extend(self._timers.take_due(started + self._clock_resolution))
         running_before = asyncio._get_running_loop()
         hooks_before = sys.get_asyncgen_hooks()
         # A task of ours is on the stack when Qt's event loop runs nested inside one of its steps. It is parked meanwhile.
