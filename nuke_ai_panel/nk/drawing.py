@@ -61,8 +61,9 @@ class _Picture:
 def draw(document: Document, *, group: Node | None = None, width: int | None = None) -> str:
     """Return the node graph of the root, or of the inside of `group`, as SVG text.
 
-    `width` is that of the picture in pixels; without it a unit of the node graph is a pixel, up to 1600 pixels in all (more where
-    a long row of nodes would become a line). At most ``MOST_NODES`` nodes are drawn, and names only where there are at most ``MOST_WITH_NAMES``.
+    `width` is that of the picture in pixels; without it a unit of the node graph is a pixel, up to 1600 pixels in all,
+    or more where a long row of nodes would become a line. At most ``MOST_NODES`` nodes are drawn, and names only where there
+    are at most ``MOST_WITH_NAMES``.
     """
     scope = _scope(document, group)
     picture = _Picture({node: rectangle(node) for node in scope.nodes[:MOST_NODES]})
