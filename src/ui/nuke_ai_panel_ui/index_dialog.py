@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from nuke_ai_panel_ui.qt import QtCore, QtWidgets
 from nuke_ai_panel_ui.theme import Theme
 
 __all__ = ["IndexDialog"]
+
+_log = logging.getLogger(__name__)
 
 #: Seconds of reading before Qt gets its turn; a frame has 16 ms.
 _SLICE = 0.008
@@ -92,6 +95,10 @@ class IndexDialog(QtWidgets.QDialog):
                     break
         except (NukeAIPanelError, OSError) as error:
             self._end(f"Not indexed: {error}")
+            return
+        except Exception:  # noqa: BLE001 - a plug-in of this Nuke may raise anything; the artist must see that it ended
+            _log.exception("This Nuke was not indexed")
+            self._end("Not indexed: this Nuke could not be read. The log holds the details.")
             return
         if step is None:
             self._end("Not indexed.")

@@ -23,7 +23,8 @@ class ModelButton(QtWidgets.QToolButton):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Preferred, QtWidgets.QSizePolicy.Policy.Fixed)
+        # No wider than its name: what stands beside it belongs to it.
+        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Maximum, QtWidgets.QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._theme = theme
         self._model = ""

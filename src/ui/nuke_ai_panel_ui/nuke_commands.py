@@ -111,7 +111,13 @@ def tool_library() -> None:
             return
         known = _windows.get("tools")
         if not isinstance(known, EntryList) or not is_valid(known):
-            known = _windows["tools"] = EntryList("My tools", "tools", main_window(), theme=panel_controller.theme())
+            known = _windows["tools"] = EntryList(
+                "My tools",
+                "tools",
+                main_window(),
+                hint="Save a script as one with Save on its card: As a tool in the AI menu.",
+                theme=panel_controller.theme(),
+            )
             known.chosen.connect(run_tool)
         known.ask(tools, problems)
 

@@ -51,7 +51,8 @@ class PromptForm(QtWidgets.QDialog):
                 field.setPlaceholderText(_PLACEHOLDERS.get(f"{template.name}.{variable.name}", ""))
             else:
                 field = QtWidgets.QLineEdit()
-                field.setPlaceholderText(variable.default or "")
+                may_stay_empty = "May stay empty" if variable.default is not None else ""
+                field.setPlaceholderText(variable.default or may_stay_empty)
             field.setAccessibleName(variable.question)
             field.textChanged.connect(self._show_state)
             field.installEventFilter(self)
@@ -130,12 +131,20 @@ class ListEntry:
 
 
 class EntryList(QtWidgets.QDialog):
-    """A list that is searched by typing. ``chosen`` carries the key of one entry; Enter chooses, Escape closes."""
+    """A list that is searched by typing. ``chosen`` carries the key of one entry; Enter chooses, Escape closes.
+
+    Args:
+        noun: what its entries are, in the plural.
+        hint: how to come by the first one.
+    """
 
     chosen = Signal(str)
 
-    def __init__(self, title: str, noun: str, parent: QtWidgets.QWidget | None = None, *, theme: Theme | None = None) -> None:
+    def __init__(
+        self, title: str, noun: str, parent: QtWidgets.QWidget | None = None, *, hint: str = "", theme: Theme | None = None
+    ) -> None:
         super().__init__(parent)
+        self._hint = hint
         self.setObjectName("entryList")
         self.setStyleSheet(window_style_sheet(theme))
         self.setWindowTitle(title)
@@ -151,6 +160,9 @@ class EntryList(QtWidgets.QDialog):
         self.list = QtWidgets.QListWidget()
         self.list.setObjectName("entries")
         self.list.setAccessibleName(title)
+        # A long title goes on in a second line: what is beside the window's edge is not read.
+        self.list.setWordWrap(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.itemActivated.connect(lambda *_: self._choose())
         rows.addWidget(self.list, 1)
         self.status = label("", dim=True, wrap=True)
@@ -195,7 +207,7 @@ class EntryList(QtWidgets.QDialog):
                 item.setToolTip(each.detail)
                 self.list.addItem(item)
         self.list.setCurrentRow(0)
-        none = f"There are no {self._noun} yet." if not self._entries else f"No {self._noun} match."
+        none = f"There are no {self._noun} yet. {self._hint}".strip() if not self._entries else f"No {self._noun} match."
         self.status.setText(none)
         self.status.setVisible(not self.list.count())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable
 
 from nuke_ai_panel_ui.cards import Fold
 from nuke_ai_panel_ui.flow_layout import FlowLayout
@@ -22,6 +23,10 @@ _SIZE = re.compile(r'<svg\b[^>]{0,400}?\bwidth="([\d.]+)"[^>]{0,200}?\bheight="(
 _MOST_HEIGHT = 300
 #: Smaller than this no name can be read.
 _SMALLEST = 0.5
+#: Lower than this, in pixels, a picture has room to be larger.
+_LOW = 60
+#: Where it is cut, so many pixels run out.
+_FADE = 36
 
 _LANGUAGES = {"tcl": "tcl", "nk": "nk", "gizmo": "nk", "expression": "text", "blink": "cpp"}
 
@@ -32,7 +37,8 @@ class CodeFold(Fold):
     edited = Signal()
 
     def __init__(self, code: str, kind: str, theme: Theme) -> None:
-        super().__init__("Show code", code, theme)
+        # The end of the last line would be shown as an empty line below it.
+        super().__init__("Show code", code[:-1] if code.endswith("\n") else code, theme)
         self._code = code
         self.lines.setReadOnly(False)
         self.lines.setAccessibleName("The proposed code")
@@ -136,8 +142,11 @@ class GraphPicture(QtWidgets.QWidget):
 
     def _scale(self, width: int) -> float:
         """Return how large it is drawn: so that all of it fits, but never too small to read."""
-        fits = min((width - 2) / max(1, self._size.width()), _MOST_HEIGHT / max(1, self._size.height()))
-        return min(1.0, max(_SMALLEST, fits))
+        height = max(1, self._size.height())
+        fits = min((width - 2) / max(1, self._size.width()), _MOST_HEIGHT / height)
+        # A low picture that is cut anyway need not be small as well.
+        least = 1.0 if height * _SMALLEST < _LOW else _SMALLEST
+        return min(1.0, max(least, fits))
 
     def heightForWidth(self, width: int) -> int:
         """Return the height at a width, in pixels."""
@@ -188,18 +197,24 @@ class GraphPicture(QtWidgets.QWidget):
         self._drawn = QtGui.QPixmap.fromImage(drawn)
         # A pixel or two are lost to rounding.
         if seen.height() < self._image.height() - 4:
-            self._fade(drawn.size() / ratio)
+            self._fade(drawn.size() / ratio, ((0, -1),))
+        if seen.width() < self._image.width() - 4:
+            self._fade(drawn.size() / ratio, ((1, 0), (-1, 0)))
 
-    def _fade(self, size: QtCore.QSize) -> None:
-        """Let the cut edge run out, so that it is seen that there is more."""
+    def _fade(self, size: QtCore.QSize, towards: Iterable[tuple[int, int]]) -> None:
+        """Let the cut edges run out, so that it is seen that there is more; `towards` are the ways from them inwards."""
         colour = self._image.pixelColor(0, 0)
         clear = QtGui.QColor(colour)
         clear.setAlpha(0)
-        shade = QtGui.QLinearGradient(0, size.height() - 36, 0, size.height())
-        shade.setColorAt(0, clear)
-        shade.setColorAt(1, colour)
         painter = QtGui.QPainter(self._drawn)
-        painter.fillRect(QtCore.QRect(0, size.height() - 36, size.width(), 36), shade)
+        for across, down in towards:
+            begin = QtCore.QPoint(size.width() if across < 0 else 0, size.height() if down < 0 else 0)
+            end = begin + QtCore.QPoint(across, down) * _FADE
+            shade = QtGui.QLinearGradient(QtCore.QPointF(begin), QtCore.QPointF(end))
+            shade.setColorAt(0, colour)
+            shade.setColorAt(1, clear)
+            corner = QtCore.QPoint(0 if across else size.width(), 0 if down else size.height())
+            painter.fillRect(QtCore.QRect(begin, end + corner).normalized(), shade)
         painter.end()
 
     def mouseReleaseEvent(self, event: QtGui.QMouseEvent) -> None:

@@ -230,6 +230,7 @@ QPushButton#primary:disabled {{ background: {_mix(theme.background, theme.accent
     color: {disabled}; }}
 QPushButton#stop {{ background: {danger}; border-color: {theme.error}; color: {theme.text}; }}
 QPushButton#stop:hover {{ background: {_mix(danger, theme.error, 0.25)}; }}
+QPushButton#stop:focus {{ border-color: {theme.text}; }}
 QPushButton#stop:disabled {{ background: {theme.background}; border-color: {theme.line}; color: {disabled}; }}
 QFrame#composer {{ background: {theme.field}; border: 1px solid {theme.line}; border-radius: 6px; }}
 QFrame#composer[focus="true"] {{ border-color: {theme.accent}; }}
@@ -248,6 +249,7 @@ QLabel#dim {{ color: {theme.dim}; }}
 QScrollBar:vertical {{ background: {theme.panel}; width: 10px; margin: 0; border: none; }}
 QScrollBar:horizontal {{ background: {theme.panel}; height: 10px; margin: 0; border: none; }}
 QScrollBar::handle {{ background: {theme.handle}; border-radius: 4px; margin: 1px; }}
+QScrollBar::handle:disabled {{ background: transparent; }}
 QScrollBar::handle:vertical {{ min-height: 28px; }}
 QScrollBar::handle:horizontal {{ min-width: 28px; }}
 QScrollBar::handle:hover {{ background: {_mix(theme.handle, theme.text, 0.2)}; }}

@@ -63,7 +63,11 @@ class RowArea(QtWidgets.QAbstractScrollArea):
         self._refresh_timer = self._single_shot(self._refresh)
         self._quiet_timer = self._single_shot(self._look_ahead)
         self._fill_timer = self._single_shot(self._fill)
-        self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
+        bar = self.verticalScrollBar()
+        bar.valueChanged.connect(self._on_scrolled)
+        # It keeps its place, so that the text does not jump; but where nothing can be scrolled nothing is shown.
+        bar.rangeChanged.connect(lambda least, most: bar.setEnabled(most > least))
+        bar.setEnabled(False)
 
     def _single_shot(self, slot: Callable[[], None]) -> QtCore.QTimer:
         timer = QtCore.QTimer(self)
