@@ -215,10 +215,11 @@ def test_the_tab_key_goes_through_the_limits_as_they_are_seen(qtbot, open_dialog
 
 
 @pytest.mark.parametrize("unfolded", [False, True])
-def test_nothing_of_the_settings_is_cut_at_420_pixels(qtbot, open_dialog, store, unfolded):
+@pytest.mark.parametrize("font_size", [13, 18])
+def test_nothing_of_the_settings_is_cut_at_420_pixels(qtbot, open_dialog, store, unfolded, font_size):
     # The longest words beside a box.
     store._environ = {"NUKE_AI_PANEL_LIMIT_COST": "1000"}
-    store.save({"limit_tokens": 10_000_000})
+    store.save({"limit_tokens": 10_000_000, "font_size": font_size})
     dialog = open_dialog(unfolded=unfolded)
     dialog.resize(420, 700)
     inner, viewport = dialog._scroll.widget(), dialog._scroll.viewport()

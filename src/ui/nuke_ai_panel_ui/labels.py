@@ -6,7 +6,18 @@ from collections.abc import Callable
 
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets
 
-__all__ = ["ElidedButton", "ElidedLabel", "announce", "button", "fit_height", "heading", "label", "restyle", "tool_button"]
+__all__ = [
+    "ElidedButton",
+    "ElidedCheckBox",
+    "ElidedLabel",
+    "announce",
+    "button",
+    "fit_height",
+    "heading",
+    "label",
+    "restyle",
+    "tool_button",
+]
 
 
 def label(text: str = "", *, dim: bool = False, wrap: bool = False, selectable: bool = False) -> QtWidgets.QLabel:
@@ -93,6 +104,35 @@ class ElidedButton(QtWidgets.QPushButton):
         option.text = option.fontMetrics.elidedText(option.text, Qt.TextElideMode.ElideRight, room + 2)
         painter = QtWidgets.QStylePainter(self)
         painter.drawControl(QtWidgets.QStyle.ControlElement.CE_PushButton, option)
+        painter.end()
+
+
+class ElidedCheckBox(QtWidgets.QCheckBox):
+    """A check box whose words are cut with dots when it gets less room than it asks for; its tool tip has them all then."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.setAccessibleName(text)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Preferred, QtWidgets.QSizePolicy.Policy.Fixed)
+
+    def minimumSizeHint(self) -> QtCore.QSize:
+        """Shrink to a few letters."""
+        return QtCore.QSize(48, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        """Tell in the tool tip what there is no room for."""
+        super().resizeEvent(event)
+        if not self.toolTip() or self.toolTip() == self.text():
+            self.setToolTip(self.text() if self.width() < self.sizeHint().width() else "")
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        """Paint the box with its words cut to the width."""
+        option = QtWidgets.QStyleOptionButton()
+        self.initStyleOption(option)
+        room = self.style().subElementRect(QtWidgets.QStyle.SubElement.SE_CheckBoxContents, option, self).width()
+        option.text = option.fontMetrics.elidedText(option.text, Qt.TextElideMode.ElideRight, room + 2)
+        painter = QtWidgets.QStylePainter(self)
+        painter.drawControl(QtWidgets.QStyle.ControlElement.CE_CheckBox, option)
         painter.end()
 
 

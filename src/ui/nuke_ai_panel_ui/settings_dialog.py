@@ -9,7 +9,7 @@ from nuke_ai_panel.errors import NukeAIPanelError
 from nuke_ai_panel.providers import registry
 from nuke_ai_panel.settings import RANGES, Value
 from nuke_ai_panel_ui.icons import icon
-from nuke_ai_panel_ui.labels import button, label, restyle, tool_button
+from nuke_ai_panel_ui.labels import ElidedCheckBox, button, label, restyle, tool_button
 from nuke_ai_panel_ui.limits_form import LimitsForm
 from nuke_ai_panel_ui.model_picker import ModelButton, ModelPicker
 from nuke_ai_panel_ui.number_boxes import NumberBox
@@ -60,7 +60,7 @@ class SettingsDialog(QtWidgets.QDialog):
         scroll.setWidget(inner)
         outer.addWidget(scroll, 1)
 
-        self.local_only = QtWidgets.QCheckBox("Local only: use no server beyond this machine")
+        self.local_only = ElidedCheckBox("Local only: use no server beyond this machine")
         self.local_only.setAccessibleName("Local only")
         self.servers = {name: ServerForm(controller, name, self.local_only, theme) for name in registry.PROVIDERS}
         for form in self.servers.values():
@@ -102,7 +102,7 @@ class SettingsDialog(QtWidgets.QDialog):
         form.addWidget(label("Font size"), 1, 0)
         form.addWidget(self.font_size, 1, 1)
         form.addWidget(self.local_only, 2, 0, 1, 2)
-        self.auto_fix = QtWidgets.QCheckBox("Let the model fix its own scripts when a check fails")
+        self.auto_fix = ElidedCheckBox("Let the model fix its own scripts when a check fails")
         self.auto_fix.setToolTip("At most three tries for each script; you see every one, and nothing runs")
         self.auto_fix.setAccessibleName("Let the model fix its own scripts")
         self.auto_fix.setAccessibleDescription(self.auto_fix.toolTip())
@@ -151,7 +151,7 @@ class SettingsDialog(QtWidgets.QDialog):
         screen = QtWidgets.QApplication.primaryScreen()
         room = screen.availableGeometry().size() if screen is not None else QtCore.QSize(1280, 900)
         scale = self._theme.font_px / 13
-        return QtCore.QSize(min(round(580 * scale), room.width() - 40), min(round(720 * scale), room.height() - 60))
+        return QtCore.QSize(min(round(580 * scale), room.width() - 40), min(round(770 * scale), room.height() - 60))
 
     def _show_settings(self) -> None:
         store = self._controller.store
