@@ -35,13 +35,15 @@ Shape = Callable[[Head, StreamEvent], "C | None"]
 class _Progress:
     """What is known of an answer so far; shared by the stream and the generator that feeds it."""
 
-    __slots__ = ("head", "notices", "texts", "usage")
+    __slots__ = ("head", "is_cut", "notices", "texts", "usage")
 
     def __init__(self, head: Head, notices: tuple[Notice, ...]) -> None:
         self.head = head
         self.notices = list(notices)
         self.texts: list[str] = []
         self.usage: TokenUsage | None = None
+        #: Whether the answer was given up before its end, and not because its reader has closed it.
+        self.is_cut = False
 
     @property
     def text(self) -> str:
@@ -95,6 +97,9 @@ async def _pieces(
             piece = shape(head, event)
             if piece is not None:
                 yield piece
+    except (asyncio.CancelledError, GeneratorExit):
+        progress.is_cut = True
+        raise
     finally:
         await _close(events)
         # Whoever holds the lease keeps its connections open.
@@ -103,6 +108,15 @@ async def _pieces(
         raise StreamInterruptedError(
             "The answer ended early.", provider=head.provider, partial_text=progress.text, next_step="Ask again."
         )
+
+
+def _given_up(progress: _Progress) -> StreamInterruptedError:
+    return StreamInterruptedError(
+        "Waiting for this answer was given up before its end, which closed its connection.",
+        provider=progress.head.provider,
+        partial_text=progress.text,
+        next_step="What came is kept. Ask again.",
+    )
 
 
 async def _close(events: AsyncIterator[StreamEvent]) -> None:
@@ -152,7 +166,12 @@ class _Told:
 
 
 class AsyncStream(_Told, Generic[C]):
-    """The pieces of an answer as they come: ``async for piece in stream``. For one reader, on the loop that made it."""
+    """The pieces of an answer as they come: ``async for piece in stream``. For one reader, on the loop that made it.
+
+    A wait that is cancelled, by a time-out for example, ends the answer and closes its connection. Reading on raises
+    :class:`~nuke_ai_panel.errors.StreamInterruptedError` then, so that what has come is not taken for the whole; to try again
+    after a time-out, shield the wait (``asyncio.shield``).
+    """
 
     def __init__(self, pieces: AsyncGenerator[C, None], events: AsyncIterator[StreamEvent], progress: _Progress) -> None:
         self._pieces = pieces
@@ -163,6 +182,8 @@ class AsyncStream(_Told, Generic[C]):
         return self
 
     def __anext__(self) -> Awaitable[C]:
+        if self._progress.is_cut:
+            raise _given_up(self._progress)
         return self._pieces.__anext__()
 
     async def aclose(self) -> None:
@@ -170,6 +191,7 @@ class AsyncStream(_Told, Generic[C]):
         await self._pieces.aclose()
         # Where nothing was read, the generator above has never begun and so closes nothing.
         await _close(self._events)
+        self._progress.is_cut = False
 
     async def __aenter__(self) -> AsyncStream[C]:
         return self
@@ -298,6 +320,7 @@ class Stream(_Told, Generic[C]):
         except BaseException:
             # Ctrl+C. A shell keeps the traceback, and with it this stream, so it would not be forgotten.
             self.close()
+            feed.failure = _given_up(self._progress)
             raise
         failure, feed.failure = feed.failure, None
         if failure is not None:

@@ -13,7 +13,7 @@ import threading
 
 import pytest
 
-from nuke_ai_panel import ChatCompletion
+from nuke_ai_panel import ChatCompletion, StreamInterruptedError
 from nuke_ai_panel.api.streams import AHEAD
 
 
@@ -213,6 +213,35 @@ def test_closing_an_async_stream_is_over_when_it_returns(server, hello):
 # a slow reader
 
 
+async def test_a_wait_that_timed_out_does_not_pass_for_the_end(server, hello):
+    stream = await ChatCompletion.acreate("openai/cut", hello, stream=True)
+    await stream.__anext__()
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(stream.__anext__(), 0.05)
+    for _ in range(2):
+        with pytest.raises(StreamInterruptedError, match="given up before its end") as caught:
+            await stream.__anext__()
+    assert caught.value.partial_text == stream.text != ""
+    assert caught.value.provider == "openai"
+    await stream.aclose()
+    assert [piece async for piece in stream] == []
+
+
+def test_a_stream_that_outlives_its_loop_does_not_pass_for_complete(server, hello):
+    async def begun():
+        stream = await ChatCompletion.acreate("openai/endless", hello, stream=True)
+        await stream.__anext__()
+        return stream
+
+    stream = asyncio.run(begun())
+
+    async def read_on():
+        return [piece async for piece in stream]
+
+    with pytest.raises(StreamInterruptedError, match="given up before its end"):
+        asyncio.run(read_on())
+
+
 def test_a_slow_reader_slows_the_server(server, hello, wait_until):
     with ChatCompletion.create("ollama/burst-20000", hello, stream=True) as stream:
         next(stream)
@@ -257,7 +286,7 @@ def test_ctrl_c_gets_through_and_closes_the_connection(server, hello, stream, tm
     model = "ollama/cut" if stream else "ollama/silent"
     call = f"ChatCompletion.create({model!r}, [{{'role': 'user', 'content': 'x'}}], stream={stream})"
     program = f"""
-from nuke_ai_panel import ChatCompletion
+from nuke_ai_panel import ChatCompletion, StreamInterruptedError
 try:
     answer = {call}
     print("began", flush=True)
@@ -267,6 +296,11 @@ except KeyboardInterrupt:
     print("left", flush=True)
     import sys
     sys.stdin.readline()
+if {stream}:
+    try:
+        print(list(answer))
+    except StreamInterruptedError as error:
+        print("cut", flush=True)
 """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(
@@ -283,4 +317,7 @@ except KeyboardInterrupt:
     finally:
         process.stdin.close()
         assert process.wait(30) == 0
+        rest = process.stdout.read()
         process.stdout.close()
+    # Whoever reads on after Ctrl+C is not told that the answer was complete.
+    assert rest == ("cut\n" if stream else "")
