@@ -50,7 +50,7 @@ async def compare(before: bytes, after: bytes, *, timeout: float = 60.0, python:
     """
     if before == after:
         return GraphDiff()
-    running = _Comparison(before, after, timeout, find_python() if python is None else python)
+    running = _Comparison(before, after, timeout, python)
     try:
         return await asyncio.get_running_loop().run_in_executor(None, running.run)
     except asyncio.CancelledError:
@@ -61,7 +61,7 @@ async def compare(before: bytes, after: bytes, *, timeout: float = 60.0, python:
 class _Comparison:
     """One comparison. ``run`` blocks in a worker thread; ``end`` may be called from any other."""
 
-    def __init__(self, before: bytes, after: bytes, timeout: float, python: str) -> None:
+    def __init__(self, before: bytes, after: bytes, timeout: float, python: Optional[str]) -> None:
         self._before = before
         self._after = after
         self._timeout = timeout
@@ -76,15 +76,16 @@ class _Comparison:
             trial.end()
 
     def run(self) -> GraphDiff:
-        found = self._from_process() if self._python else None
+        python = find_python() if self._python is None else self._python
+        found = self._from_process(python) if python else None
         if self._ended:
             raise ProposalError("comparing it was stopped")
         return difference(self._before, self._after) if found is None else found
 
-    def _from_process(self) -> Optional[GraphDiff]:
+    def _from_process(self, python: str) -> Optional[GraphDiff]:
         """Return what the process says, None where it says nothing that can be used."""
         try:
-            trial = take_prepared(self._python)
+            trial = take_prepared(python)
         except OSError:
             return None
         self._trial = trial
