@@ -25,6 +25,7 @@ from nuke_ai_panel.scripting.python_check_values import (
     Value,
     joined,
 )
+from nuke_ai_panel.scripting.python_check_versions import asks_version
 
 __all__ = ["Flow"]
 
@@ -195,11 +196,16 @@ class Flow(Calls):
         self._guard(node.test)
         before = self._scope
         self._scope = narrowed(node.test, before, True, self._peek)
-        left_then = self._block(node.body)
-        after_then = self._scope
-        self._scope = narrowed(node.test, before, False, self._peek)
-        left_else = self._block(node.orelse)
-        after_else = self._scope
+        is_asked = asks_version(node.test)
+        with self._notes.for_versions(is_asked):
+            left_then = self._block(node.body)
+            after_then = self._scope
+            self._scope = narrowed(node.test, before, False, self._peek)
+            left_else = self._block(node.orelse)
+            after_else = self._scope
+        for name in assigned_in([node]) if is_asked else ():
+            # Which of them it is depends on the version.
+            after_then[name] = after_else[name] = None
         if left_then and left_else:
             self._scope = before
             return True
@@ -326,6 +332,10 @@ def _named_as(node: ast.expr, *names: str) -> bool:
 
 def _softness(handler: ast.ExceptHandler) -> int:
     """Return how much a handler takes out of an error: 1 where it only tells or passes on, 2 where it goes another way."""
+    caught = [] if handler.type is None else [getattr(each, "id", "") for each in ast.walk(handler.type)]
+    if "NameError" in caught:
+        # What Nuke says of a knob that a node does not have.
+        return 2
     for statement in handler.body:
         if isinstance(statement, (ast.Pass, ast.Continue, ast.Break, ast.Raise, ast.Return)):
             continue

@@ -89,6 +89,8 @@ class CodeNames:
         self.makers: set[ast.AST] = set()
         #: What the names of nodes look like that are put together when the code runs.
         self.patterns: list[re.Pattern[str]] = []
+        #: The nodes of a script that the code reads from a text, and their classes where nothing was added to them.
+        self.read: dict[str, Optional[frozenset[str]]] = {}
         self._foreign: set[str] = set()
         self.add(nodes)
 
@@ -125,7 +127,7 @@ class CodeNames:
             return self
         both = copy.copy(self)
         for name, value in vars(self).items():
-            if isinstance(value, (set, list)):
+            if isinstance(value, (set, list, dict)):
                 setattr(both, name, value.copy())
         both.add(nodes)
         return both
@@ -249,6 +251,10 @@ class CodeNames:
             return False
         self.classes.update(node.class_name for node in nodes)
         known = [self.read_name(node.name) for node in nodes]
+        for node in document.nodes():
+            classes = frozenset({node.class_name})
+            is_plain = not node.user_knobs and PIECE not in node.class_name
+            self.read[node.name] = classes if is_plain and self.read.get(node.name, classes) == classes else None
         if any(node.user_knobs for node in nodes):
             self.any_knob = True
         return all(known) and PIECE not in "".join(node.class_name for node in nodes)

@@ -14,6 +14,8 @@ from nuke_ai_panel.scripting.python_check_values import KnobOf, NodeOf, Pending,
 __all__ = ["Notes", "excerpt_of"]
 
 _MOST = 200
+#: Rules that depend on the version.
+_OF_A_VERSION = frozenset({"host-version", "obsolete", "unknown-class"})
 
 
 class Notes:
@@ -38,12 +40,16 @@ class Notes:
         self.made_any = False
         #: How many loops and functions the code is in that come back to what stands before in them.
         self.returning = 0
+        #: Whether the code is behind a question for the version.
+        self.other_version = 0
         #: Code that is kept as text, by the line it stands in and what it is.
         self.kept: dict[tuple[int, str], ast.Module] = {}
 
     def report(self, node: ast.AST, finding: Optional[Finding]) -> None:
         """Keep a finding about this place of the code."""
         if finding is None or self.softness > 1 or len(self._found) >= _MOST:
+            return
+        if self.other_version and finding.rule in _OF_A_VERSION:
             return
         if self.softness and finding.severity == "problem":
             finding = replace(finding, severity="warning")
@@ -92,6 +98,15 @@ class Notes:
             yield
         finally:
             self.selection_known, self.script_known, self._place, self.softness = before
+
+    @contextmanager
+    def for_versions(self, asked: bool) -> Iterator[None]:
+        """Read code that is meant for some versions only, if `asked`."""
+        self.other_version += asked
+        try:
+            yield
+        finally:
+            self.other_version -= asked
 
     @contextmanager
     def coming_back(self, again: bool) -> Iterator[None]:

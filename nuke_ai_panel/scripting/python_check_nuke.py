@@ -87,6 +87,8 @@ _ARGUMENTS: Mapping[str, tuple[str, ...]] = {
 _TCL_TEXTS = frozenset({"EvalString_Knob", "File_Knob", "Multiline_Eval_String_Knob"})
 #: Knobs that are of such a type wherever they are.
 _TCL_KNOBS = frozenset({"label", "message", "file", "proxy"})
+#: So many of the texts that a button may be given are read.
+_MOST_CODE = 8
 _LISTS_OF_NODES = frozenset({"dependencies", "dependent", "nodes", "selectedNodes", "getNodes", "clones"})
 _KINDS: Mapping[str, str] = {"root": "Root", "thisRoot": "Root"}
 _INSTANCES: Mapping[str, str] = {"menu": "Menu", "toolbar": "ToolBar", "Undo": "Undo", "ProgressTask": "ProgressTask"}
@@ -133,9 +135,8 @@ class NukeNames(NukeMembers):
 
     def _code(self, node: ast.AST, value: Optional[Value]) -> None:
         """Look at a value that is code."""
-        texts = marked_texts(value)
-        if len(texts) == 1:
-            self._read_code(node, texts[0])
+        for text in marked_texts(value)[:_MOST_CODE]:
+            self._read_code(node, text)
 
     def call(self, node: ast.Call, name: str, given: Given) -> Optional[Value]:
         """Return what calling a function of Nuke's gives, its full name being known."""
@@ -287,6 +288,8 @@ class NukeNames(NukeMembers):
             elif there is not None:
                 of = (there.clone_of or there).class_name
                 found.append(NodeOf(frozenset({of}), True, node=there.clone_of or there))
+            elif name in self.names.code.read:
+                found.append(NodeOf(self.names.code.read[name], True))
             elif name == "root":
                 found.append(NodeOf(frozenset({"Root"}), True))
             elif name == "preferences":

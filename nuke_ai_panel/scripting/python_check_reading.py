@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from typing import Any, Optional, Union
+from typing import Any, Literal, Optional, Union
 
 from nuke_ai_panel.scripting.python_check_conditions import asked_knobs, guards_of, narrowed
 from nuke_ai_panel.scripting.python_check_containers import element_of
@@ -35,6 +35,7 @@ from nuke_ai_panel.scripting.python_check_values import (
     joined_all,
     without_cover,
 )
+from nuke_ai_panel.scripting.python_check_versions import asks_version
 
 __all__ = ["Reading", "Scope", "assigned_in", "assigned_once", "parameters_of"]
 
@@ -241,12 +242,14 @@ class Reading:
         self.value(node.test)
         self._guard(node.test)
         before = self._scope
-        self._scope = narrowed(node.test, before, True, self._peek)
-        then = self.value(node.body)
-        self._scope = narrowed(node.test, before, False, self._peek)
-        other = self.value(node.orelse)
+        is_asked = asks_version(node.test)
+        with self._notes.for_versions(is_asked):
+            self._scope = narrowed(node.test, before, True, self._peek)
+            then = self.value(node.body)
+            self._scope = narrowed(node.test, before, False, self._peek)
+            other = self.value(node.orelse)
         self._scope = before
-        return joined(then, other)
+        return None if is_asked else joined(then, other)
 
     def _on_compare(self, node: ast.Compare) -> Optional[Value]:
         left = self.value(node.left)
@@ -373,7 +376,7 @@ class Reading:
             return None
         if isinstance(owner, Several):
             if isinstance(node.slice, ast.Slice):
-                return Several(None, without_cover(owner.each()))
+                return _part_of(owner, node.slice)
             number = key.values[0] if isinstance(key, Constant) and len(key.values) == 1 else None
             items = owner.items
             if items is not None and isinstance(number, int) and -len(items) <= number < len(items):
@@ -425,6 +428,26 @@ def assigned_once(nodes: Sequence[ast.AST]) -> set[str]:
 def _method_of(kind: str) -> str:
     """Return the name of the method for a kind of syntax: ``AnnAssign`` is read by ``_on_ann_assign``."""
     return "_on_" + re.sub(r"(?<!^)([A-Z])", r"_\1", kind).lower()
+
+
+def _part_of(owner: Several, part: ast.Slice) -> Several:
+    """Return some of a list."""
+    bounds = [_number(each) for each in (part.lower, part.upper, part.step)]
+    if owner.items is not None and False not in bounds:
+        return Several(owner.items[slice(*bounds)])
+    each = owner.each()
+    # Texts of rows of several lengths are not of one kind.
+    return Several(None, None if isinstance(each, (Constant, Pieced)) else without_cover(each))
+
+
+def _number(node: Optional[ast.expr]) -> Union[int, Literal[False], None]:
+    """Return the number of a bound, None where there is no bound, False where it is not known."""
+    if node is None:
+        return None
+    sign = -1 if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else 1
+    inner = node.operand if isinstance(node, ast.UnaryOp) else node
+    value = inner.value if isinstance(inner, ast.Constant) else None
+    return sign * value if isinstance(value, int) and not isinstance(value, bool) and value else False
 
 
 def _is_plain(node: ast.FormattedValue) -> bool:

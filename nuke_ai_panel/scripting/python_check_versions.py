@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Optional
 
@@ -344,14 +345,19 @@ def tolerated(nodes: Sequence[ast.AST]) -> Iterator[int]:
         if isinstance(node, ast.Try):
             for part in (*node.body, *node.handlers):
                 yield from (id(each) for each in ast.walk(part))
-        elif isinstance(node, (ast.If, ast.IfExp)) and _asks_version(node.test):
+        elif isinstance(node, (ast.If, ast.IfExp)) and asks_version(node.test):
             yield from (id(each) for each in ast.walk(node))
 
 
-def _asks_version(test: ast.expr) -> bool:
+@functools.lru_cache(maxsize=1024)
+def asks_version(test: ast.expr) -> bool:
+    """Return whether a condition asks which version runs it, or what there is in it."""
     words = ("version_info", "version", "NUKE_VERSION_MAJOR", "PY2", "PY3", "hasattr", "find_spec", "NukeVersionMajor")
     for node in ast.walk(test):
         name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-        if name in words or (isinstance(node, ast.Constant) and node.value in words):
+        # A variable of that name is the version of a file.
+        if (name in words and not (name == "version" and isinstance(node, ast.Name))) or (
+            isinstance(node, ast.Constant) and node.value in words
+        ):
             return True
     return False
