@@ -91,7 +91,7 @@ def test_what_is_sent_leaves_both_panels(qtbot, panel, open_panel, controller, s
     other = open_panel()
     _send(qtbot, panel, controller, "hello")
     assert panel.composer.text == other.composer.text == ""
-    assert not other.composer.send.isEnabled()
+    qtbot.waitUntil(lambda: not other.composer.send.isEnabled(), timeout=LIMIT)
     other.composer.prompt.undo()
     assert other.composer.text == ""
     assert len(server.asked) == 1

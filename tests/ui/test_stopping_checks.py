@@ -8,6 +8,7 @@ import pytest
 
 from nuke_ai_panel.agent.session_events import CheckResumed, CheckStopped
 from nuke_ai_panel.scripting.proposal import ScriptProposal
+from nuke_ai_panel_ui.header import Header
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtWidgets, is_valid
 from nuke_ai_panel_ui.stop_card import CheckStoppedCard
 
@@ -30,6 +31,12 @@ def waits(flag):
         return f"{wait}nuke.nodes.Blur(name={name!r})\n"
 
     return code
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """Have *Stop* shown without delay."""
+    monkeypatch.setattr(Header, "STOP_AFTER", 0)
 
 
 def _block(code):
@@ -93,7 +100,7 @@ def test_a_check_is_stopped_said_and_made_after_all(qtbot, panel, controller, se
     assert not panel.header.stop.isVisible()
     assert panel.header.words.text() == "Ollama is ready"
     assert card.title.text() == card.accessibleName() == "The check was stopped"
-    assert card.accessibleDescription() == "Nothing has run. The script is kept and can be checked again."
+    assert card.accessibleDescription() == "Nothing has run. The script is kept."
     assert panel.conversation.cards == {}
     assert "Behind the grade" in panel.transcript.markdown()
 
@@ -127,9 +134,10 @@ def test_the_code_that_was_not_checked_can_be_read_on_the_card(qtbot, panel, con
     card = _stopped_card(qtbot, panel)
     assert "2 scripts were not checked" in card.body.text()
     low = card.height()
-    _click(qtbot, card.codes[1].switch)
-    assert "Other" in card.codes[1].lines.toPlainText()
-    assert card.codes[1].lines.isReadOnly()
+    _click(qtbot, card.code.switch)
+    assert "One" in card.code.lines.toPlainText()
+    assert "Other" in card.code.lines.toPlainText()
+    assert card.code.lines.isReadOnly()
     qtbot.waitUntil(lambda: card.height() > low, timeout=LIMIT)
 
 
@@ -191,8 +199,8 @@ def test_what_the_artist_has_edited_is_kept_by_a_stop(qtbot, panel, controller, 
     _checking(qtbot, panel, controller)
     _click(qtbot, panel.header.stop)
     card = _stopped_card(qtbot, panel)
-    assert card.body.text() == "Nothing has run. Your edited script is kept and can be checked again."
-    assert "Mist" in card.codes[0].code
+    assert card.body.text() == "Nothing has run. Your edited script is kept."
+    assert "Mist" in card.code.code
     flag.touch()
     _click(qtbot, card.again)
     qtbot.waitUntil(lambda: len(panel.conversation.cards) == 2, timeout=LIMIT)
@@ -239,12 +247,23 @@ def test_a_check_that_ends_by_itself_gives_the_keyboard_back(qtbot, panel, contr
     assert panel.focusWidget() is panel.composer.prompt
 
 
-def test_tab_reaches_stop_between_the_title_and_the_buttons(qtbot, panel, controller, server, waits):
+def test_a_short_check_shows_no_button_but_can_be_stopped(qtbot, panel, controller, server, waits, monkeypatch):
+    monkeypatch.setattr(Header, "STOP_AFTER", 600_000)
+    server.answer = [_block(waits())]
+    _ask(qtbot, panel)
+    qtbot.waitUntil(lambda: panel.header.words.text() == CHECKING, timeout=LIMIT)
+    assert not panel.header.stop.isVisible()
+    qtbot.keyClick(panel.composer.prompt, Qt.Key.Key_Escape)
+    _stopped_card(qtbot, panel)
+    _idle(qtbot, controller)
+
+
+def test_tab_reaches_stop_in_the_header(qtbot, panel, controller, server, waits):
     server.answer = [_block(waits())]
     _ask(qtbot, panel)
     _checking(qtbot, panel, controller)
-    panel.header.new.setFocus()
-    qtbot.keyClick(panel.header.new, Qt.Key.Key_Backtab)
+    panel.header.more.setFocus()
+    qtbot.keyClick(panel.header.more, Qt.Key.Key_Tab)
     assert panel.focusWidget() is panel.header.stop
     qtbot.keyClick(panel.header.stop, Qt.Key.Key_Escape)
     assert panel.focusWidget() is panel.composer.prompt
@@ -261,11 +280,11 @@ def test_a_panel_built_anew_shows_a_stopped_check_and_not_one_that_was_taken_up(
     for number, name in ((1, "Soft"), (2, "Other")):
         controller._on_event(_stop(number, name))
     controller._on_event(CheckResumed(1))
-    assert "Other" in _stopped_card(qtbot, panel).codes[0].code
+    assert "Other" in _stopped_card(qtbot, panel).code.code
     panel.deleteLater()
     QtCore.QCoreApplication.sendPostedEvents(None, int(QtCore.QEvent.Type.DeferredDelete))
     assert not is_valid(panel)
-    assert "Other" in _stopped_card(qtbot, open_panel()).codes[0].code
+    assert "Other" in _stopped_card(qtbot, open_panel()).code.code
 
 
 def test_a_check_that_was_taken_up_goes_from_every_panel(qtbot, panel, open_panel, controller):
@@ -291,11 +310,14 @@ def test_nothing_of_the_header_and_the_card_is_cut(qtbot, panel, controller, ser
     server.answer = [_block(waits())]
     _ask(qtbot, panel)
     _checking(qtbot, panel, controller)
-    stop = panel.header.stop
+    stop, words = panel.header.stop, panel.header.words
+    assert words.width() >= (words.sizeHint().width() if width == 420 else 60)
+    height = panel.header.height()
     assert stop.width() >= stop.sizeHint().width()
     assert stop.geometry().right() < panel.header.new.geometry().left()
     qtbot.keyClick(panel.composer.prompt, Qt.Key.Key_Escape)
     card = _stopped_card(qtbot, panel)
+    assert panel.header.height() == height
     qtbot.waitUntil(lambda: card.height() >= card.heightForWidth(card.width()), timeout=LIMIT)
     for each in card.findChildren(QtWidgets.QPushButton):
         assert each.mapTo(panel, QtCore.QPoint(each.width(), 0)).x() <= panel.width()

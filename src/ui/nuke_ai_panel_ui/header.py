@@ -15,6 +15,9 @@ class Header(QtWidgets.QWidget):
 
     stop_requested = Signal()
 
+    #: Milliseconds after which *Stop* is shown: most checks are over by then, and a button that flickers helps nobody.
+    STOP_AFTER = 700
+
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         row = QtWidgets.QHBoxLayout(self)
@@ -29,13 +32,23 @@ class Header(QtWidgets.QWidget):
         self.words = ElidedLabel()
         self.words.setObjectName("small")
         column.addWidget(self.title)
-        column.addWidget(self.words)
+        # As wide as the words, so that Stop stands right behind what it stops.
+        self.words.setSizePolicy(QtWidgets.QSizePolicy.Policy.Maximum, QtWidgets.QSizePolicy.Policy.Preferred)
+        phase = QtWidgets.QHBoxLayout()
+        phase.setSpacing(6)
+        phase.addWidget(self.words)
+        column.addLayout(phase)
         row.addLayout(column, 1)
         self.stop = button("Stop", self.stop_requested.emit, name="Stop the check")
         self.stop.setToolTip("Stop the check (Esc)")
         self.stop.setSizePolicy(QtWidgets.QSizePolicy.Policy.Fixed, QtWidgets.QSizePolicy.Policy.Fixed)
+        self.stop.setObjectName("stopSmall")
         self.stop.hide()
-        row.addWidget(self.stop)
+        self._stop_timer = QtCore.QTimer(self)
+        self._stop_timer.setSingleShot(True)
+        self._stop_timer.timeout.connect(self.stop.show)
+        phase.addWidget(self.stop)
+        phase.addStretch(1)
         self.new = tool_button("New conversation")
         self.settings = tool_button("Settings")
         self.more = tool_button("More")
@@ -55,6 +68,9 @@ class Header(QtWidgets.QWidget):
         for each, name in ((self.new, "add"), (self.settings, "settings"), (self.more, "more")):
             each.setIcon(icon(name, theme.text))
             each.setIconSize(QtCore.QSize(theme.font_px + 4, theme.font_px + 4))
+        # The line is as high without Stop as with it, or the conversation below would jump.
+        self.stop.ensurePolished()
+        self.words.setMinimumHeight(self.stop.sizeHint().height())
         self._draw_dot()
 
     def show_state(self, kind: str, words: str, *, can_stop: bool = False) -> None:
@@ -62,7 +78,11 @@ class Header(QtWidgets.QWidget):
         self.words.setText(words)
         self.dot.setAccessibleName(words)
         self.dot.setToolTip(words)
-        self.stop.setVisible(can_stop)
+        if not can_stop:
+            self._stop_timer.stop()
+            self.stop.hide()
+        elif not self.stop.isVisibleTo(self) and not self._stop_timer.isActive():
+            self._stop_timer.start(self.STOP_AFTER)
         if kind != self._kind:
             self._kind = kind
             self._draw_dot()

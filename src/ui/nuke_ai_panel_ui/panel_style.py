@@ -72,6 +72,7 @@ QDialog QPlainTextEdit {{ background: {theme.field}; border: 1px solid {theme.li
 QDialog QPlainTextEdit:focus {{ border-color: {theme.accent}; }}
 QProgressBar {{ background: {theme.field}; border: 1px solid {theme.line}; border-radius: 3px; max-height: 6px; }}
 QProgressBar::chunk {{ background: {theme.accent}; }}
+QPushButton#stopSmall {{ font-size: {small}px; padding: 0 6px; color: {theme.text}; border-color: {theme.error}; }}
 QToolButton#mode {{ padding: 3px 6px; }}
 QCheckBox {{ color: {theme.text}; spacing: 6px; }}
 QCheckBox::indicator:unchecked {{ background: {theme.field}; border: 1px solid {theme.dim}; border-radius: 2px;

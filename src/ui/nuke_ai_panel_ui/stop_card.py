@@ -21,18 +21,19 @@ class CheckStoppedCard(Card):
         super().__init__("plain", "The check was stopped")
         count = len(event.proposals)
         if event.revises is not None:
-            kept = "Your edited script is kept and can be checked again."
+            kept = "Your edited script is kept."
         elif count == 1:
-            kept = "The script is kept and can be checked again."
+            kept = "The script is kept."
         else:
-            kept = f"{count} scripts were not checked. They are kept and can be checked again."
+            kept = f"{count} scripts were not checked, and are kept."
         self.body = label(f"Nothing has run. {kept}", dim=True, wrap=True)
         self.setAccessibleDescription(self.body.text())
         self.rows.addWidget(self.body)
-        self.codes = [CodeFold(each.code, each.kind, theme) for each in event.proposals]
-        for fold in self.codes:
-            fold.set_editable(False)
-            self.rows.addWidget(fold)
+        codes = "\n\n".join(each.code.rstrip() for each in event.proposals)
+        self.code = CodeFold(codes, event.proposals[0].kind, theme)
+        self.code.lines.setAccessibleName("The code that was not checked")
+        self.code.set_editable(False)
+        self.rows.addWidget(self.code)
         names = "the script" if count == 1 else f"the {count} scripts"
         self.again = button("Check again", lambda: self.again_requested.emit(event.check_id), name=f"Check {names} again")
         self.add_buttons(self.again)
