@@ -129,7 +129,7 @@ def _walk(path: str, roots: Sequence[str] | None) -> int:
         # Opening can do something by itself, to a tape drive for example; so it is looked at first, and again when open.
         before = os.stat(name, dir_fd=folder, follow_symlinks=False)
         if stat.S_ISLNK(before.st_mode):
-            raise _swapped(path)
+            raise _circle(path) if _leads_in_a_circle(resolved) else _swapped(path)
         _require_file(path, before)
         descriptor = os.open(name, _FILE_FLAGS, dir_fd=folder)
     finally:
@@ -201,6 +201,18 @@ def _outside(path: str) -> PathOutsideRootError:
         field="file",
         value=repr(path)[:80],
     )
+
+
+def _leads_in_a_circle(link: str) -> bool:
+    try:
+        os.stat(link)
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
+
+
+def _circle(path: str) -> FileRefusedError:
+    return refused(path, "is a link that leads in a circle. Choose the file that is meant.")
 
 
 def _swapped(path: str) -> FileRefusedError:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from typing import Union
 
 from nuke_ai_panel.aio.daemon_work import in_worker
+from nuke_ai_panel.errors import FileRefusedError, ValidationError
 from nuke_ai_panel.files.checked_file import CheckedFile
 from nuke_ai_panel.files.formats import SENDABLE, SNIFFED, FileFormat, ending_of, formats_of_bytes, formats_of_ending
 from nuke_ai_panel.files.image_size import image_size
@@ -24,6 +25,21 @@ FilePath = Union[str, "os.PathLike[str]"]
 _UNKNOWN = FileFormat("data", "application/octet-stream", "other", ())
 
 
+def _spelled(path: FilePath, field: str) -> str:
+    """Return `path` as text. Raises: FileRefusedError: it is none."""
+    named = os.fspath(path) if isinstance(path, (str, os.PathLike)) else path
+    if not isinstance(named, str) or not named:
+        seen = "an empty text, which is no file name" if named == "" else f"a value of the type {type(named).__name__}"
+        raise FileRefusedError(f"{field} must be named by a path, not by {seen}.", field=field, allowed="a path")
+    return named
+
+
+def _in_words(size: int) -> str:
+    if size < 1_000_000:
+        return f"{size / 1000:,.1f} kB" if size >= 1000 else f"{size} bytes"
+    return f"{size / 1_000_000:,.1f} MB"
+
+
 class FileValidator:
     """Checks files before a model sees them. Holds no file open itself; may be used from several threads.
 
@@ -33,25 +49,33 @@ class FileValidator:
     is none that may. Everything else is checked alike.
 
     Args:
-        roots: folders that named files may come from. A link inside that leads outside does not count as inside.
+        roots: folders that named files may come from, or one folder. A link inside that leads outside does not count as inside.
         max_bytes: the largest size. Reading stops there whatever the file says of itself.
-        allowed: media types, and kinds (``"image"``, ``"text"``...) of which every format will do; ``"*"`` is anything.
+        allowed: media types, and kinds (``"image"``, ``"text"``...) of which every format will do, or one; ``"*"`` is anything.
         max_pixels: width times height of a picture; only its header is read.
         max_text_bytes: the largest text that :meth:`CheckedFile.read_text` puts into a prompt.
+
+    Raises:
+        ValidationError: a root has no name, or a limit is no whole number above 0.
     """
 
     def __init__(
         self,
-        roots: Iterable[FilePath] = (),
+        roots: FilePath | Iterable[FilePath] = (),
         *,
         max_bytes: int = LARGEST_FILE,
-        allowed: Collection[str] = SENDABLE,
+        allowed: str | Collection[str] = SENDABLE,
         max_pixels: int = 100_000_000,
         max_text_bytes: int = 4_000_000,
     ) -> None:
-        self.roots = tuple(os.path.abspath(os.fspath(root)) for root in roots)
+        # A text is a row of letters, and one of those of a path is the root of everything.
+        named = (roots,) if isinstance(roots, (str, os.PathLike)) else tuple(roots)
+        self.roots = tuple(os.path.abspath(_spelled(root, "roots")) for root in named)
+        for field, value in (("max_bytes", max_bytes), ("max_pixels", max_pixels), ("max_text_bytes", max_text_bytes)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValidationError(f"{field} must be a whole number above 0.", field=field, allowed="1 or more")
         self.max_bytes = max_bytes
-        self.allowed = frozenset(allowed)
+        self.allowed = frozenset((allowed,) if isinstance(allowed, str) else allowed)
         self.max_pixels = max_pixels
         self.max_text_bytes = max_text_bytes
 
@@ -64,19 +88,22 @@ class FileValidator:
             PathOutsideRootError: it lies outside of the roots, or there are none.
             FileRefusedError: anything else; the message says what to do.
         """
-        return self._checked(os.path.join(*self.roots[:1], os.fspath(path)), self.roots)
+        return self._checked(self._from_root(path), self.roots)
 
     def open_chosen(self, path: FilePath) -> CheckedFile:
         """Return the checked file at `path`, which the user chose and which may lie anywhere; see :meth:`open`."""
-        return self._checked(os.fspath(path), None)
+        return self._checked(_spelled(path, "file"), None)
 
     async def aopen(self, path: FilePath) -> CheckedFile:
         """Do what :meth:`open` does in a worker thread."""
-        return await self._in_a_worker(os.path.join(*self.roots[:1], os.fspath(path)), self.roots)
+        return await self._in_a_worker(self._from_root(path), self.roots)
 
     async def aopen_chosen(self, path: FilePath) -> CheckedFile:
         """Do what :meth:`open_chosen` does in a worker thread."""
-        return await self._in_a_worker(os.fspath(path), None)
+        return await self._in_a_worker(_spelled(path, "file"), None)
+
+    def _from_root(self, path: FilePath) -> str:
+        return os.path.join(*self.roots[:1], _spelled(path, "file"))
 
     async def _in_a_worker(self, path: str, roots: tuple[str, ...] | None) -> CheckedFile:
         opening = in_worker(lambda: self._checked(path, roots))
@@ -108,8 +135,8 @@ class FileValidator:
         if opened.size > self.max_bytes:
             raise refused(
                 path,
-                f"has {opened.size / 1_000_000:,.1f} MB; {self.max_bytes / 1_000_000:,.1f} MB are allowed. Attach a smaller"
-                " version or a part of it.",
+                f"has {_in_words(opened.size)}; {_in_words(self.max_bytes)} are allowed. Attach a smaller version or a part of"
+                " it.",
             )
         if opened.size == 0:
             raise refused(path, "is empty, so there is nothing to attach. Was it saved?")

@@ -13,7 +13,7 @@ import zlib
 
 import pytest
 
-from nuke_ai_panel.errors import FileRefusedError, PathOutsideRootError
+from nuke_ai_panel.errors import FileRefusedError, PathOutsideRootError, ValidationError
 from nuke_ai_panel.files import CheckedFile, FileValidator
 from nuke_ai_panel.files import opening as opening_module
 from nuke_ai_panel.messages import AudioPart, FilePart, ImagePart, TextPart
@@ -76,6 +76,55 @@ def test_relative_path_is_taken_from_the_first_root(show, tmp_path, monkeypatch)
         assert file.read_text() == "grade warmer"
 
 
+@pytest.mark.parametrize("kind", [str, lambda path: path])
+def test_one_folder_is_one_root_and_not_its_letters(show, tmp_path, kind):
+    validator = FileValidator(roots=kind(show))
+    assert validator.roots == (str(show),)
+    with validator.open("notes.txt") as file:
+        assert file.read_bytes() == b"grade warmer"
+    refusal(validator, tmp_path / "other" / "secret.txt", PathOutsideRootError)
+
+
+def test_one_kind_is_one_kind_and_not_its_letters(show):
+    FileValidator(allowed="text").open_chosen(show / "notes.txt").close()
+    refusal(FileValidator(allowed="image"), show / "notes.txt")
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"roots": [""]}, "roots"),
+        ({"roots": ""}, "roots"),
+        ({"roots": [b"/tmp"]}, "roots"),
+        ({"max_bytes": 0}, "max_bytes"),
+        ({"max_bytes": 1e6}, "max_bytes"),
+        ({"max_pixels": True}, "max_pixels"),
+        ({"max_text_bytes": -1}, "max_text_bytes"),
+    ],
+)
+def test_rules_without_meaning_are_refused(options, field):
+    with pytest.raises(ValidationError) as caught:
+        FileValidator(**options)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("path", [b"notes.txt", None, 5, ""])
+async def test_what_is_no_path_is_refused_as_a_file(show, path):
+    validator = FileValidator(roots=[show])
+    for opening in (validator.open, validator.open_chosen):
+        with pytest.raises(FileRefusedError, match="must be named by a path"):
+            opening(path)
+    for opening in (validator.aopen, validator.aopen_chosen):
+        with pytest.raises(FileRefusedError, match="must be named by a path"):
+            await opening(path)
+
+
+def test_small_sizes_are_spelled_so_that_they_differ(show):
+    assert "has 12 bytes; 11 bytes are allowed" in refusal(FileValidator(max_bytes=11), show / "notes.txt")
+    (show / "notes.txt").write_bytes(b"x" * 2600)
+    assert "has 2.6 kB; 2.5 kB are allowed" in refusal(FileValidator(max_bytes=2500), show / "notes.txt")
+
+
 def test_without_roots_only_what_the_user_chose_is_read(show):
     validator = FileValidator()
     with pytest.raises(PathOutsideRootError, match=r"notes\.txt.*outside"):
@@ -111,7 +160,7 @@ def test_symlinks_count_by_where_they_lead(show, tmp_path):
     refusal(validator, show / "file_out.txt", PathOutsideRootError)
     refusal(validator, show / "folder_out" / "secret.txt", PathOutsideRootError)
     assert "does not exist" in refusal(validator, show / "nowhere.txt")
-    refusal(validator, show / "loop.txt")
+    assert "leads in a circle" in refusal(validator, show / "loop.txt")
     with validator.open(show / "inside.txt") as file:
         assert file.read_text() == "grade warmer"
 
