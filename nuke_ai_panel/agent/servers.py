@@ -109,13 +109,18 @@ class Servers:
         try:
             provider = await self._made(settings, name)
             if provider.needs_key and not provider.server.key:
-                return [ModelChoice(name, title, error=f"{title} needs a key. Add it in Settings.")]
+                return [ModelChoice(name, title, error=_needs_key(provider))]
             models = await provider.list_models()
         except NukeAIPanelError as error:
             return [ModelChoice(name, title, error=str(error))]
         if not models:
             return [ModelChoice(name, title, error=f"{title} answers but has no model. Pull or load one first.")]
         return [ModelChoice(name, title, name=model.name, detail=_detail(model)) for model in models]
+
+
+def _needs_key(provider: Provider) -> str:
+    variable = f", or set {provider.key_variable}" if provider.key_variable else ""
+    return f"{provider.title} needs a key. Add it in Settings{variable}."
 
 
 def _detail(model: ModelInfo) -> str:
