@@ -34,10 +34,10 @@ sys.modules["nuke"], sys.modules["nukescripts"] = nuke, nukescripts
 
 *before, measured = sys.argv[1:]
 for path in before:
-    exec(compile(open(path, encoding="utf-8").read(), path, "exec"), {"__name__": "__main__"})
+    exec(compile(open(path, encoding="utf-8").read(), path, "exec"), {"__name__": "__main__", "__file__": path})
 had = set(sys.modules)
 began = time.perf_counter()
-exec(compile(open(measured, encoding="utf-8").read(), measured, "exec"), {"__name__": "__main__"})
+exec(compile(open(measured, encoding="utf-8").read(), measured, "exec"), {"__name__": "__main__", "__file__": measured})
 took = (time.perf_counter() - began) * 1000
 print(json.dumps({"ms": took, "modules": sorted(set(sys.modules) - had)}))
 """
