@@ -287,6 +287,28 @@ def test_a_panel_built_anew_shows_a_stopped_check_and_not_one_that_was_taken_up(
     assert "Other" in _stopped_card(qtbot, open_panel()).code.code
 
 
+def test_a_panel_built_anew_during_a_check_offers_to_stop_it(qtbot, panel, open_panel, controller, server, waits):
+    server.answer = [_block(waits())]
+    _ask(qtbot, panel)
+    _checking(qtbot, panel, controller)
+    panel.deleteLater()
+    QtCore.QCoreApplication.sendPostedEvents(None, int(QtCore.QEvent.Type.DeferredDelete))
+    again = open_panel()
+    _checking(qtbot, again, controller)
+    _click(qtbot, again.header.stop)
+    _stopped_card(qtbot, again)
+    _idle(qtbot, controller)
+
+
+def test_quitting_during_a_check_is_quiet(qtbot, panel, controller, server, waits, caplog):
+    server.answer = [_block(waits())]
+    _ask(qtbot, panel)
+    _checking(qtbot, panel, controller)
+    controller.loop.shutdown()
+    assert not controller.session.is_checking
+    assert [each.getMessage() for each in caplog.records if each.levelname in ("WARNING", "ERROR")] == []
+
+
 def test_a_check_that_was_taken_up_goes_from_every_panel(qtbot, panel, open_panel, controller):
     other = open_panel()
     controller._on_event(_stop(1))
