@@ -12,11 +12,12 @@ from nuke_ai_panel.api.arguments import hide_key
 from nuke_ai_panel.api.attachments import parts_of, with_attachments
 from nuke_ai_panel.api.calling import on_server
 from nuke_ai_panel.api.chunks import ChatChunk, Head, chat_chunk, text_chunk
+from nuke_ai_panel.api.naming import name_in_messages
 from nuke_ai_panel.api.requests import ChatCall, read_chat, read_prompt
 from nuke_ai_panel.api.responses import ChatResponse, TextChoice, TextResponse
 from nuke_ai_panel.api.servers import pool_of_this_loop
 from nuke_ai_panel.api.streams import AsyncStream, Shape, Stream, open_stream
-from nuke_ai_panel.errors import AuthenticationError
+from nuke_ai_panel.errors import AuthenticationError, ValidationError
 from nuke_ai_panel.validators.values import refuse
 
 __all__ = ["chat", "chat_in_background", "text", "text_in_background"]
@@ -78,7 +79,11 @@ async def _asked(
     call = read(model, messages, arguments, default_provider=settings.provider, call=name)
     async with parts_of(files, "attachments") as parts:
         call = replace(call, request=with_attachments(call.request, parts))
-        return await (_streamed(call, shape) if stream else _answered(call))
+        try:
+            return await (_streamed(call, shape) if stream else _answered(call))
+        except ValidationError as error:
+            name_in_messages(error, messages)
+            raise
 
 
 async def _answered(call: ChatCall) -> ChatResponse:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeVar
 
 from nuke_ai_panel.api.arguments import Asked, place_of, refuse_unknown, split_model
+from nuke_ai_panel.api.naming import name_argument
 from nuke_ai_panel.api.servers import Place, pool_of_this_loop
 from nuke_ai_panel.errors import AuthenticationError, ValidationError
 from nuke_ai_panel.providers.base import Deadlines, Provider
@@ -61,20 +61,5 @@ async def ask(
     try:
         return await on_server(place, work)
     except ValidationError as error:
-        _name_argument(error, names)
+        name_argument(error, names)
         raise
-
-
-def _name_argument(error: ValidationError, names: Mapping[str, str]) -> None:
-    """Let `error` call the field by the name of the argument, in its message too, which begins with the field."""
-    name = re.split(r"[.\[]", error.field, maxsplit=1)[0]
-    if name not in names:
-        return
-    field = names[name] + error.field[len(name) :]
-    message = str(error)
-    if message.startswith(error.field):
-        message = field + message[len(error.field) :]
-    elif message.startswith(f"{name} "):
-        message = names[name] + message[len(name) :]
-    error.args = (message,)
-    error.field = field

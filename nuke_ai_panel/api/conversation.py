@@ -130,6 +130,10 @@ def _part(given: object, where: str, notices: list[Notice]) -> Part:
     if not isinstance(given, Mapping):
         _refuse(where, "must be a dict with a type.", given, _PARTS)
     kind = given.get("type")
+    for field in given:
+        # A mark for a cache, say. Without it the answer is the same.
+        if field not in ("type", kind) and given[field] not in (None, "", [], (), {}):
+            notices.append(Notice("ignored", f"{where}.{field} is not sent: no server is told of it."))
     if kind == "text":
         text = given.get("text")
         if not isinstance(text, str):

@@ -252,6 +252,56 @@ def test_wrong_arguments_are_refused_before_anything_is_sent(server, hello, argu
     assert server.requests == []
 
 
+PICTURE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
+PAGE = {"type": "image_url", "image_url": {"url": "data:text/html;base64,aGk="}}
+SAID = {"type": "text", "text": "Look"}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("messages", "arguments", "field"),
+    [
+        ([{"role": "user", "content": "\ud800"}], {}, "messages[0].content"),
+        ([{"role": "user", "content": [{"type": "text", "text": "\ud800"}]}], {}, "messages[0].content[0].text"),
+        ([{"role": "user", "content": [SAID, {"type": "text", "text": "\ud800"}]}], {}, "messages[0].content[1].text"),
+        ([{"role": "user", "content": [SAID, PAGE]}], {}, "messages[0].content[1].image_url.url"),
+        ([{"role": "user", "content": [PICTURE, SAID, PAGE]}], {}, "messages[0].content[2].image_url.url"),
+        (
+            [{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "aGk=", "format": "W A V"}}]}],
+            {},
+            "messages[0].content[0].input_audio.format",
+        ),
+        (
+            [{"role": "user", "content": [SAID, {"type": "file", "file": {"filename": "a/b", "file_data": "aGk="}}]}],
+            {},
+            "messages[0].content[1].file.filename",
+        ),
+        ([{"role": "assistant", "content": [SAID, PICTURE]}, {"role": "user", "content": "x"}], {}, "messages[0].content[1]"),
+        ([{"role": "user", "content": "x"}], {"attachments": [ImagePart(b"x", "text/html")]}, "attachments[0]"),
+        ([{"role": "user", "content": [SAID, PICTURE]}], {"attachments": [ImagePart(b"x", "text/html")]}, "attachments[0]"),
+        ([Message("user", "x", (ImagePart(b"x", "text/html"),))], {}, "messages[0].parts[0].media_type"),
+    ],
+)
+async def test_what_is_wrong_in_a_message_is_called_as_it_was_given(server, messages, arguments, field, stream):
+    with pytest.raises(ValidationError) as caught:
+        await ChatCompletion.acreate("openai/tiny", messages, stream=stream, **arguments)
+    assert caught.value.field == field
+    assert field in str(caught.value)
+    assert server.requests == []
+
+
+async def test_what_is_wrong_in_a_prompt_is_called_so(server):
+    with pytest.raises(ValidationError, match=r"^prompt must be a text of whole characters"):
+        await Completion.acreate("openai/tiny", "\ud800")
+    assert server.requests == []
+
+
+async def test_a_field_of_a_part_that_no_server_is_told_is_noted(server):
+    marked = {**SAID, "cache_control": {"type": "ephemeral"}}
+    answer = await ChatCompletion.acreate("openai/tiny", [{"role": "user", "content": [marked, PICTURE]}])
+    assert [notice.text.partition(" ")[0] for notice in answer.notices] == ["messages[0].content[0].cache_control"]
+
+
 async def test_the_default_provider_is_named_where_the_prefix_is_missing(server, hello, monkeypatch):
     monkeypatch.setenv("NUKE_AI_PANEL_PROVIDER", "ollama")
     with pytest.raises(ValidationError, match="'ollama/tiny'"):
