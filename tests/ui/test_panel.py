@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from nuke_ai_panel.errors import HostError
 from nuke_ai_panel_ui.cards import ErrorCard, PlanCard, StoppedCard
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtWidgets
 from nuke_ai_panel_ui.review import ReviewCard
@@ -637,6 +638,21 @@ def test_what_will_be_sent_can_be_seen_and_taken_away(qtbot, panel, controller, 
     _ask(qtbot, panel, "hello")
     qtbot.waitUntil(lambda: bool(server.asked), timeout=LIMIT)
     assert "- Grade1 (Grade)" not in server.asked[0]["messages"][-1]["content"]
+
+
+def test_what_will_be_sent_of_a_script_that_cannot_be_read_is_what_the_model_is_told(qtbot, panel, server, host, monkeypatch):
+    def refuse(*args, **options):
+        raise HostError("This Nuke does not let scripts be read.")
+
+    for name in ("class_counts", "selected_paths", "nodes"):
+        monkeypatch.setattr(host, name, refuse)
+    _click(qtbot, panel.composer.sees)
+    qtbot.waitUntil(lambda: "does not let scripts be read" in panel._context.text.toPlainText(), timeout=LIMIT)
+    shown = panel._context.text.toPlainText()
+    qtbot.keyClick(panel._context, Qt.Key.Key_Escape)
+    _ask(qtbot, panel, "hello")
+    qtbot.waitUntil(lambda: bool(server.asked), timeout=LIMIT)
+    assert shown.strip() in server.asked[0]["messages"][-1]["content"]
 
 
 # running and going back

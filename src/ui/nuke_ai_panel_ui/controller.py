@@ -10,12 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from collections.abc import Collection, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from nuke_ai_panel.agent.context import Context, context_steps
+from nuke_ai_panel.agent.context import Context, gather
 from nuke_ai_panel.agent.session import ChatSession, ModelChoice
 from nuke_ai_panel.agent.session_events import (
     AnswerCancelled,
@@ -41,7 +39,7 @@ from nuke_ai_panel_ui.draft import Draft
 from nuke_ai_panel_ui.host_loop import HostLoop, attach
 from nuke_ai_panel_ui.models import Models
 from nuke_ai_panel_ui.panel_style import panel_theme
-from nuke_ai_panel_ui.phases import Phases
+from nuke_ai_panel_ui.phases import PanelState, Phases
 from nuke_ai_panel_ui.proposal_desk import ProposalDesk
 from nuke_ai_panel_ui.qt import QtCore, QtWidgets, Signal, is_valid
 from nuke_ai_panel_ui.suggestions import suggestions
@@ -51,20 +49,9 @@ if TYPE_CHECKING:
     from nuke_ai_panel.agent.prompts import Mode
     from nuke_ai_panel_ui.settings_dialog import SettingsDialog
 
-__all__ = ["PanelController", "PanelState", "controller", "plan_prompt"]
+__all__ = ["PanelController", "controller", "plan_prompt"]
 
 _log = logging.getLogger(__name__)
-
-#: Seconds of work on the main thread before the interface gets its turn; a frame has 16 ms.
-_SLICE = 0.006
-
-
-@dataclass(frozen=True)
-class PanelState:
-    """What the dot in the header says. ``kind`` is for colours, ``words`` for people."""
-
-    kind: Literal["checking", "ready", "busy", "offline"]
-    words: str
 
 
 class PanelController(QtCore.QObject):
@@ -424,23 +411,15 @@ class PanelController(QtCore.QObject):
         return PanelState("ready", f"{words}, local only" if self.settings.local_only else words)
 
     async def context(self, question: str) -> Context:
-        """Return what the model would be told with `question`; works in slices, between which the interface goes on.
+        """Return what the model would be told with `question`; works in steps, between which the interface goes on.
 
         Raises:
-            NukeAIPanelError: the settings, which say how much it may be, or the script cannot be read.
+            SettingsError: the settings, which say how much it may be, cannot be read.
         """
-        session = self.session
         # As the next prompt will: the settings may have changed on disk.
         await self.load_settings()
-        rested = time.perf_counter()
-        found = Context((), "")
-        steps = context_steps(self.host, question, budget=self.settings.script_tokens, without=session.context_without)
-        for step in steps:
-            found = step or found
-            if time.perf_counter() - rested > _SLICE:
-                await asyncio.sleep(0)
-                rested = time.perf_counter()
-        return found
+        without = self.session.context_without
+        return await gather(self.host, question, budget=self.settings.script_tokens, without=without)
 
     def context_line(self) -> str:
         """Return one line on what the model would be told of the script now, "" when the host cannot say."""

@@ -74,7 +74,7 @@ class Header(QtWidgets.QWidget):
         self._draw_dot()
 
     def show_state(self, kind: str, words: str, *, can_stop: bool = False) -> None:
-        """Show a state; ``kind`` is that of :class:`~nuke_ai_panel_ui.controller.PanelState`. `can_stop` offers to end it."""
+        """Show a state; ``kind`` is that of :class:`~nuke_ai_panel_ui.phases.PanelState`. `can_stop` offers to end it."""
         self.words.setText(words)
         self.dot.setAccessibleName(words)
         self.dot.setToolTip(words)

@@ -1,6 +1,9 @@
-"""What an answer is about just now, in the few words that the header has room for."""
+"""What is going on just now, in the few words that the header has room for."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
 
 from nuke_ai_panel.agent.session_events import (
     AnswerCancelled,
@@ -19,7 +22,15 @@ from nuke_ai_panel.agent.session_events import (
     ToolCalled,
 )
 
-__all__ = ["Phases"]
+__all__ = ["PanelState", "Phases"]
+
+
+@dataclass(frozen=True)
+class PanelState:
+    """What the dot in the header says. ``kind`` is for colours, ``words`` for people."""
+
+    kind: Literal["checking", "ready", "busy", "offline"]
+    words: str
 
 
 class Phases:
