@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -115,7 +116,11 @@ class Fold(QtWidgets.QWidget):
         # The bar is counted when a line is too long, and not by whether it shows now: its showing depends on this height.
         longest = self.lines.document().size().width() if self.lines.isVisible() else 0
         bar = self.lines.horizontalScrollBar().sizeHint().height() if longest > self.lines.viewport().width() else 0
-        height = int(self.lines.fontMetrics().lineSpacing() * count + 2 * self.lines.document().documentMargin()) + bar + 4
+        # Qt 5 makes a line higher than the font's spacing, by less than a pixel.
+        document = self.lines.document()
+        first = document.documentLayout().blockBoundingRect(document.begin())
+        line = max(float(self.lines.fontMetrics().lineSpacing()), first.height())
+        height = math.ceil(line * count + 2 * document.documentMargin()) + bar + 4
         if self.lines.height() != height or self.lines.minimumHeight() != height:
             self.lines.setFixedHeight(height)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nuke_ai_panel_ui.icons import icon
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets, Signal
 from nuke_ai_panel_ui.transcript.block_rows import CodeRow
 from nuke_ai_panel_ui.transcript.look import Look
@@ -141,14 +142,18 @@ class FoldButton(QtWidgets.QToolButton):
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setIconSize(QtCore.QSize(9, 9))
+        self._drawn: object = None
 
     def show_row(self, row: FoldRow, look: Look, width: int) -> None:
         """Stand for `row`, in at most `width` pixels."""
         self.row = row
         self.setFont(look.small)
-        metrics = QtGui.QFontMetrics(look.small)
-        self.setText(metrics.elidedText(row.title, Qt.TextElideMode.ElideRight, max(20, width - 36)))
-        self.setArrowType(Qt.ArrowType.DownArrow if row.is_open else Qt.ArrowType.RightArrow)
+        room = max(20, width - look.pixels - 20)
+        self.setText(self.fontMetrics().elidedText(row.title, Qt.TextElideMode.ElideRight, room))
+        drawn = (row.is_open, look.theme.dim, look.pixels)
+        if self._drawn != drawn:
+            self._drawn = drawn
+            self.setIconSize(QtCore.QSize(look.pixels, look.pixels))
+            self.setIcon(icon("down" if row.is_open else "right", look.theme.dim))
         self.setAccessibleName(f"{'Hide' if row.is_open else 'Show'} {row.title}")
         self.adjustSize()

@@ -101,7 +101,8 @@ class Overlays:
             if button is None:
                 button = spare.pop() if spare else self._new_fold_button()
             button.show_row(row, look, width)
-            _show_at(button, QtCore.QRect(x - 4, y + 1, min(width, button.sizeHint().width()), height - 2))
+            place = QtCore.QRect(x - 6, y + row.gap + 1, min(width, button.sizeHint().width()), height - row.gap - 2)
+            _show_at(button, place)
         for button in spare:
             self._retire(button)
             button.row = None
