@@ -54,7 +54,7 @@ def text_in_background(
 
     async def call() -> TextResponse | Stream[TextResponse]:
         answer = await _asked(model, prompt, arguments, stream, text_chunk, "Completion.create")
-        return await Stream.over(answer) if isinstance(answer, AsyncStream) else _as_text(answer)
+        return await Stream.over(answer, "Completion.acreate") if isinstance(answer, AsyncStream) else _as_text(answer)
 
     return background().run(call, twin="Completion.acreate")
 

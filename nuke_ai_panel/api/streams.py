@@ -267,22 +267,25 @@ class Stream(_Told, Generic[C]):
     ahead of the reader.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[None], feed: _Feed[C], progress: _Progress) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[None], feed: _Feed[C], progress: _Progress, twin: str
+    ) -> None:
         self._loop = loop
         self._task = task
         self._feed = feed
         self._pieces = feed.pieces
         self._progress = progress
+        self._twin = twin
         self._process = os.getpid()
 
     @classmethod
-    async def over(cls, stream: AsyncStream[C]) -> Stream[C]:
-        """Return an ordinary iterator over `stream`; called on the loop that `stream` lives on."""
+    async def over(cls, stream: AsyncStream[C], twin: str = "ChatCompletion.acreate") -> Stream[C]:
+        """Return an ordinary iterator over `stream`; called on the loop that `stream` lives on. Coroutines await `twin`."""
         feed: _Feed[C] = _Feed()
         task = asyncio.ensure_future(_pump(stream, feed))
         # What has come already is there when the reader wakes up, and need not wake it a second time.
         await asyncio.sleep(0)
-        return cls(asyncio.get_running_loop(), task, feed, stream._progress)
+        return cls(asyncio.get_running_loop(), task, feed, stream._progress, twin)
 
     def __iter__(self) -> Iterator[C]:
         return self
@@ -299,7 +302,7 @@ class Stream(_Told, Generic[C]):
 
     def _wait(self) -> C:
         feed = self._feed
-        refuse_in_coroutine("ChatCompletion.acreate")
+        refuse_in_coroutine(self._twin)
         if self._process != os.getpid():
             raise StreamInterruptedError(
                 "This stream belongs to the process that opened it, and cannot be read after a fork.",

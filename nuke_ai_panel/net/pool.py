@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import ssl
 import threading
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ def ssl_context(ca_file: str = "") -> ssl.SSLContext:
             problem = ""
             if ca_file:
                 try:
-                    context.load_verify_locations(cafile=ca_file)
+                    context.load_verify_locations(cafile=os.path.expanduser(ca_file))
                 except (OSError, ssl.SSLError) as error:
                     problem = error.strerror or str(error)
             if problem:

@@ -314,7 +314,9 @@ def _build(words: ErrorWords, speaker: Speaker, model: str, *, details: str, in_
         )
     if in_answer or status is None or status >= 500:
         return build(ServerError, *_trouble(status, kind, said, speaker, words.retry_after, in_answer=in_answer))
-    return build(BadRequestError, f"{title} refused the request ({status}).{quoted}", "See the details.")
+    # No word of a model: then it is the path that the server does not know.
+    hint = speaker.address_hint if status in (404, 405) else "See the details."
+    return build(BadRequestError, f"{title} refused the request ({status}).{quoted}", hint)
 
 
 def _money(kind: str, message: str) -> tuple[str, str]:

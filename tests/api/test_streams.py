@@ -13,7 +13,7 @@ import threading
 
 import pytest
 
-from nuke_ai_panel import ChatCompletion, StreamInterruptedError
+from nuke_ai_panel import ChatCompletion, Completion, StreamInterruptedError
 from nuke_ai_panel.api.streams import AHEAD
 
 
@@ -269,14 +269,15 @@ def test_many_streams_in_threads_get_every_piece_in_order(server, hello):
 # where it may not be read
 
 
-def test_a_sync_stream_may_not_be_waited_for_in_a_coroutine(server, hello):
-    with ChatCompletion.create("ollama/endless", hello, stream=True) as stream:
+@pytest.mark.parametrize(("kind", "asked"), [(ChatCompletion, [{"role": "user", "content": "x"}]), (Completion, "x")])
+def test_a_sync_stream_may_not_be_waited_for_in_a_coroutine(server, kind, asked):
+    with kind.create("ollama/endless", asked, stream=True) as stream:
 
         async def read():
             for _ in stream:
                 pass
 
-        with pytest.raises(RuntimeError, match=r"await ChatCompletion\.acreate"):
+        with pytest.raises(RuntimeError, match=rf"await {kind.__name__}\.acreate"):
             asyncio.run(read())
 
 

@@ -212,6 +212,13 @@ def test_key_never_shows():
     assert "sk-or-v1" not in f"{found} {found.details}"
 
 
+@pytest.mark.parametrize("status", [404, 405])
+@pytest.mark.parametrize("body", [b'{"error":{"message":"File Not Found","code":404}}', b'{"detail":"Not Found"}', b""])
+def test_chat_at_a_path_that_a_server_lacks_speaks_of_the_address(status, body):
+    found = explain_refusal(Refusal(status, "application/json", body), NOBODY, model="m")
+    assert (type(found), found.next_step) == (BadRequestError, NOBODY.address_hint)
+
+
 @pytest.mark.parametrize("what", ["embed", "generate_images", "transcribe", "speak", "upload_file", "list_files"])
 @pytest.mark.parametrize(
     "body", [b'{"error":{"message":"File Not Found","type":"not_found_error","code":404}}', b'{"detail":"Not Found"}', b""]

@@ -103,6 +103,16 @@ async def test_trusted_authority_from_a_file_is_used(tmp_path, scripted, reply):
     assert "CA file" in caught.value.next_step
 
 
+def test_ca_file_may_be_written_from_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "studio.pem"))
+    assert ssl_context("~/studio.pem").cert_store_stats()["x509_ca"] == ssl_context("").cert_store_stats()["x509_ca"] + 1
+    with pytest.raises(ConnectionFailedError, match=r"'~/gone.pem' cannot be used"):
+        ssl_context("~/gone.pem")
+
+
 def test_one_tls_context_serves_all_servers():
     assert ssl_context("") is ssl_context("")
 
