@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -164,13 +165,26 @@ class Calls(Reading):
         if not self._names.code.any_node:
             return False
         if node not in self._makers:
-            self._makers[node] = False
-            self._makers[node] = any(
-                each in self._names.code.makers or any(map(self._makes, self._own.get(_called(each), ())))
-                for each in ast.walk(node)
-                if isinstance(each, ast.Call)
-            )
+            calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
+            self._makers[node] = any(each in self._names.code.makers or _called(each) in self._own_makers for each in calls)
         return self._makers[node]
+
+    @functools.cached_property
+    def _own_makers(self) -> set[str]:
+        """The names of the code's own functions and classes that may make nodes of whatever name, by whatever way."""
+        makers = self._names.code.makers
+        called: dict[str, set[str]] = {}
+        found: set[str] = set()
+        for name, definitions in self._own.items():
+            calls = [each for one in definitions for each in ast.walk(one) if isinstance(each, ast.Call)]
+            called[name] = {_called(each) for each in calls} & self._own.keys()
+            if not makers.isdisjoint(calls):
+                found.add(name)
+        while True:
+            more = {name for name, names in called.items() if name not in found and not names.isdisjoint(found)}
+            if not more:
+                return found
+            found |= more
 
     def _may_come_back(self, node: ast.AST) -> AbstractContextManager[None]:
         return self._notes.coming_back(self._makes(node))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Optional, Union
 
 from nuke_ai_panel.scripting.python_check_notes import Notes
@@ -105,6 +105,8 @@ def text_call(owner: Union[Constant, Pieced], name: str, given: Given) -> Option
         if items is None or len(texts) != 1:
             return None
         words = [marked_texts(each) for each in items]
+        if sum(map(len, (word for each in words for word in each))) + len(texts[0]) * len(items) > _LONGEST:
+            return None
         return of_marked(texts[0].join(each[0] if len(each) == 1 else PIECE for each in words))
     wanted = [marked_texts(each) for each in given.places]
     if name == "replace" and len(wanted) == 2 and len(wanted[0]) == 1 and len(wanted[1]) != 1:
@@ -116,7 +118,7 @@ def text_call(owner: Union[Constant, Pieced], name: str, given: Given) -> Option
         if name == "split" and len(texts) == 1 and isinstance(owner, Constant) and len(arguments) < 2:
             parted = texts[0].split(arguments[0] if arguments else None)
             return Several([Constant((each,)) for each in parted]) if len(parted) <= 60 else None
-        if name in _SAME_KIND and not (name == "replace" and max(map(len, arguments), default=0) > 1_000):
+        if name in _SAME_KIND and not (name == "replace" and _grows(texts, arguments)):
             if isinstance(owner, Pieced) or any(PIECE in each for each in arguments):
                 made = {_SAME_KIND[name](each, *arguments) for each in texts} if name in _KEEP_PIECES else set()
                 return of_marked(made.pop()) if len(made) == 1 else None
@@ -135,6 +137,13 @@ def without_texts(value: Optional[Value]) -> Optional[Value]:
     if isinstance(value, Several):
         return Several(None, without_texts(value.each()))
     return None if isinstance(value, (Constant, Pieced)) else value
+
+
+def _grows(texts: Sequence[str], arguments: Sequence[str]) -> bool:
+    """Return whether replacing makes more text than is looked at."""
+    if len(arguments) != 2 or not arguments[0]:
+        return True
+    return any(len(each) + each.count(arguments[0]) * len(arguments[1]) > _LONGEST for each in texts)
 
 
 def built_in_call(name: str, given: Given) -> Optional[Value]:

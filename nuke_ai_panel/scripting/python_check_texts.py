@@ -20,6 +20,7 @@ __all__ = ["PIECE", "as_pattern", "formatted", "marked_texts", "of_marked", "per
 PIECE = "__piece__"
 _LONGEST = 100_000
 _MOST = 40
+_MOST_PIECES = 8
 _CONVERSION = re.compile(r"%(?:\((?P<name>[^)]*)\))?[#0\- +]*(?:\d+)?(?:\.\d+)?[hlL]?(?P<kind>[diouxXeEfFgGcrsa%])")
 #: What one place of a text can be; none where that is not known.
 _Hole = tuple[str, ...]
@@ -41,7 +42,7 @@ def of_marked(text: str) -> Value:
 
 def as_pattern(text: str) -> Optional[re.Pattern[str]]:
     """Return what matches every text that a marked one can become; None where that is every text."""
-    known = text.replace(PIECE, "").strip()
+    known = text.replace(PIECE, "").strip() if text.count(PIECE) <= _MOST_PIECES else ""
     return re.compile(".*".join(map(re.escape, text.split(PIECE)))) if known else None
 
 
@@ -105,7 +106,8 @@ def percent(text: str, right: Optional[Value]) -> Optional[Value]:
 def _converted(conversion: str, kind: str, value: Optional[Value]) -> _Hole:
     if conversion == "%s":
         return _words(value)
-    if kind in "diouxX" and isinstance(value, Constant) and "(" not in conversion:
+    # A longer one may ask for more blanks than there is room for.
+    if kind in "diouxX" and len(conversion) < 6 and isinstance(value, Constant) and "(" not in conversion:
         numbers = [each for each in value.values if isinstance(each, int)]
         if len(numbers) == len(value.values):
             return tuple(conversion % each for each in numbers)

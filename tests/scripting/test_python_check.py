@@ -340,6 +340,24 @@ def test_syntax_of_python_2_is_named(line, name):
     assert (finding.severity, finding.rule, finding.name, finding.line) == ("fatal", "python-version", name, 2)
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "x = '%9999999999d' % 3\nnuke.nodes.Blur(name=x)",
+        "t = 'a'\n" + "t = t.replace('a', 'ab').replace('b', 'aa')\n" * 60,
+        "t = 'a'\n" + f"t = t.join([{', '.join(['t'] * 50)}])\n" * 8,
+        "t = 'a'\n" + "t = f'{t}{t}{t}'\n" * 40,
+        "t = 'a'\n" + "t = '%s%s' % (t, t + t)\n" * 40,
+        "t = 'a'\n" + "t = '{0}{0}{x}'.format(t, x=t)\n" * 40,
+        "n = nuke.nodes.Blur(name=" + " + ".join(["'a' + str(nuke.frame())"] * 60) + ")\nnuke.toNode('" + "a" * 300 + "b')",
+    ],
+    ids=["width", "replace", "join", "f-string", "percent", "format", "pattern"],
+)
+def test_texts_that_grow_are_no_end_of_the_check(code):
+    wrong = "nuke.createNode('Blur')['siez']\n"
+    assert rules(wrong + code) == ["unknown-knob"]
+
+
 # code that is put together and kept as text
 
 
