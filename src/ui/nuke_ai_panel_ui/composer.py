@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nuke_ai_panel_ui.arrow_button import ArrowButton
 from nuke_ai_panel_ui.draft import Draft
 from nuke_ai_panel_ui.icons import icon
 from nuke_ai_panel_ui.labels import ElidedButton, ElidedLabel, button
@@ -141,7 +142,7 @@ def _utf16(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-class ModeButton(QtWidgets.QToolButton):
+class ModeButton(ArrowButton):
     """Chooses how far the model may go with the next prompt. ``chosen`` carries the mode."""
 
     chosen = Signal(str)
@@ -153,11 +154,10 @@ class ModeButton(QtWidgets.QToolButton):
         ("act", "Act", "Works in the script step by step. You agree to each change."),
     )
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme)
         self.setObjectName("mode")
         self.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         menu = QtWidgets.QMenu(self)
         for mode, word, meaning in self.MODES:
             action = QAction(f"{word}: {meaning}", menu)
@@ -172,10 +172,25 @@ class ModeButton(QtWidgets.QToolButton):
         for action, (each, word, meaning) in zip(self.menu().actions(), self.MODES):
             action.setChecked(each == mode)
             if each == mode:
-                self.setText(f"{word} \u25be")
+                self.show_words(word)
                 self.setToolTip(meaning)
                 self.setAccessibleName(f"Mode: {word}")
                 self.setAccessibleDescription(meaning)
+
+
+class _Meter(ElidedLabel):
+    """What the last answer cost, as much of it as there is room for: half a number would be a wrong one."""
+
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
+        """Paint all of it, or the part before the first dot, or nothing."""
+        area, whole = self.contentsRect(), self.text()
+        advance = self.fontMetrics().horizontalAdvance
+        shown = next((text for text in (whole, whole.partition(" \u00b7 ")[0]) if advance(text) <= area.width()), "")
+        self.setToolTip(self.tip or whole)
+        painter = QtGui.QPainter(self)
+        alignment, ink = int(self.alignment()), self.foregroundRole()
+        self.style().drawItemText(painter, area, alignment, self.palette(), self.isEnabled(), shown, ink)
+        painter.end()
 
 
 class Composer(QtWidgets.QFrame):
@@ -217,14 +232,14 @@ class Composer(QtWidgets.QFrame):
         row = QtWidgets.QHBoxLayout()
         row.setSpacing(6)
         self.model = ModelButton(theme)
-        row.addWidget(self.model, 3)
-        self.mode = ModeButton()
+        row.addWidget(self.model)
+        self.mode = ModeButton(theme)
         row.addWidget(self.mode)
-        self.meter = ElidedLabel()
+        self.meter = _Meter()
         self.meter.setObjectName("small")
         self.meter.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.meter.setAccessibleName("Tokens and cost of the last answer")
-        row.addWidget(self.meter, 2)
+        row.addWidget(self.meter, 1)
         self.send = button("Send", self._press, name="Send message", primary=True)
         self.send.setSizePolicy(QtWidgets.QSizePolicy.Policy.Fixed, QtWidgets.QSizePolicy.Policy.Fixed)
         row.addWidget(self.send)
@@ -236,6 +251,11 @@ class Composer(QtWidgets.QFrame):
         self.set_theme(theme)
         self.show_context("")
         self._show_button()
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
+        """Leave half of the row to what stands beside the model's name."""
+        super().resizeEvent(event)
+        self.model.setMaximumWidth(max(self.model.minimumSizeHint().width(), self.width() // 2))
 
     @property
     def text(self) -> str:
@@ -279,6 +299,7 @@ class Composer(QtWidgets.QFrame):
         """Redraw the icons in the theme's colours."""
         self._sees_icon.setPixmap(icon("node", theme.dim).pixmap(QtCore.QSize(12, 12)))
         self.model.set_theme(theme)
+        self.mode.set_theme(theme)
 
     def _press(self) -> None:
         if self._is_busy:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nuke_ai_panel.agent.session import ModelChoice
-from nuke_ai_panel_ui.icons import icon
+from nuke_ai_panel_ui.arrow_button import ArrowButton
 from nuke_ai_panel_ui.labels import button, label
 from nuke_ai_panel_ui.popups import show_above
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets, Signal
@@ -18,56 +18,18 @@ _DETAIL = _CHOICE + 1
 _KIND = _CHOICE + 2
 
 
-class ModelButton(QtWidgets.QToolButton):
+class ModelButton(ArrowButton):
     """Names the model in use; pressing it asks for the list. The name is cut in the middle where there is no room."""
 
     def __init__(self, theme: Theme) -> None:
-        super().__init__()
-        # No wider than its name: what stands beside it belongs to it.
-        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Maximum, QtWidgets.QSizePolicy.Policy.Fixed)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._theme = theme
-        self._model = ""
+        super().__init__(theme)
         self.show_model("", "")
-
-    def set_theme(self, theme: Theme) -> None:
-        """Use the theme's colours."""
-        self._theme = theme
-        self.update()
 
     def show_model(self, title: str, model: str) -> None:
         """Name `model` of the provider with `title`; "" says that none is chosen."""
-        self._model = model or "Choose a model"
-        self.setText(self._model)
+        self.show_words(model or "Choose a model")
         self.setAccessibleName(f"Model: {model}" if model else "Choose a model")
         self.setToolTip(f"{model} \u00b7 {title}" if model else "No model is chosen")
-        self.updateGeometry()
-        self.update()
-
-    def sizeHint(self) -> QtCore.QSize:
-        """Return room for the whole name and the arrow."""
-        metrics = self.fontMetrics()
-        return QtCore.QSize(metrics.horizontalAdvance(self._model) + 34, metrics.lineSpacing() + 10)
-
-    def minimumSizeHint(self) -> QtCore.QSize:
-        """Shrink to a few letters."""
-        return QtCore.QSize(64, self.sizeHint().height())
-
-    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
-        """Paint the frame of the style, the cut name and the arrow."""
-        option = QtWidgets.QStyleOptionToolButton()
-        self.initStyleOption(option)
-        option.text = ""
-        painter = QtWidgets.QStylePainter(self)
-        painter.drawComplexControl(QtWidgets.QStyle.ComplexControl.CC_ToolButton, option)
-        box = self.rect().adjusted(8, 0, -22, 0)
-        name = self.fontMetrics().elidedText(self._model, Qt.TextElideMode.ElideMiddle, box.width())
-        painter.setPen(QtGui.QColor(self._theme.text))
-        painter.drawText(box, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), name)
-        taken = min(self.fontMetrics().horizontalAdvance(name), box.width())
-        arrow = QtCore.QRect(box.left() + taken + 3, (self.height() - 12) // 2, 12, 12)
-        icon("down", self._theme.dim).paint(painter, arrow)
-        painter.end()
 
 
 class _RowPainter(QtWidgets.QStyledItemDelegate):
