@@ -26,6 +26,16 @@ _contexts: dict[str, ssl.SSLContext] = {}
 _contexts_lock = threading.Lock()
 
 
+def _unlock() -> None:
+    # A fork copies a lock as it is, but not the thread that would let it go.
+    global _contexts_lock
+    _contexts_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
+
+
 def ssl_context(ca_file: str = "") -> ssl.SSLContext:
     """Return the one TLS context of this process that trusts the system's authorities and those in `ca_file`.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 
@@ -101,6 +102,25 @@ async def test_trusted_authority_from_a_file_is_used(tmp_path, scripted, reply):
         await stranger.aclose()
     assert caught.value.kind == "certificate_unknown"
     assert "CA file" in caught.value.next_step
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process is forked here")
+def test_a_process_forked_while_authorities_are_read_reads_them_itself():
+    program = """
+import os, signal
+from nuke_ai_panel.net import pool
+
+# As another thread does that reads them just then.
+with pool._contexts_lock:
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        pool.ssl_context("")
+        os._exit(7)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=_root())
+    assert (done.returncode, done.stderr) == (7, "")
 
 
 def test_ca_file_may_be_written_from_the_home_folder(tmp_path, monkeypatch):
