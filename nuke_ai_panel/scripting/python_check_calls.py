@@ -103,7 +103,13 @@ class Calls(Reading):
         if isinstance(node.func, ast.Name) and node.func.id not in self._scope:
             return built_in_call(node.func.id, given)
         self._unknown_call(node, given)
-        return None
+        return NodeOf() if self._is_any_class(node.func) else None
+
+    def _is_any_class(self, func: ast.expr) -> bool:
+        """Return whether this is ``getattr(nuke.nodes, name)``, whatever that name is."""
+        if not isinstance(func, ast.Call) or not func.args or not isinstance(func.func, ast.Name):
+            return False
+        return func.func.id == "getattr" and self.value(func.args[0]) == Named("nuke.nodes")
 
     def _unknown_call(self, node: ast.Call, given: Given) -> None:
         """Reckon with one of the code's own functions being behind a call, and with a button behind an object."""

@@ -50,6 +50,8 @@ def element_of(value: Optional[Value]) -> Optional[Value]:
     if isinstance(value, Mapped) and value.entries:
         keys = tuple(value.entries)
         return Constant(keys)
+    if isinstance(value, Mapped):
+        return value.key
     if isinstance(value, Constant) and len(value.values) == 1 and isinstance(value.values[0], str):
         letters = tuple(dict.fromkeys(value.values[0]))
         return Constant(letters) if 0 < len(letters) <= 40 else None
@@ -74,12 +76,12 @@ def container_call(owner: Union[Several, Mapped], name: str, given: Given) -> Op
     if name == "values":
         return Several(None, owner.each())
     if name == "items":
-        keys = Constant(tuple(owner.entries)) if owner.entries else None
+        keys = Constant(tuple(owner.entries)) if owner.entries else owner.key
         if owner.entries and all(isinstance(key, str) for key in owner.entries) and len(owner.entries) <= 40:
             return Several([Several([Constant((key,)), value]) for key, value in owner.entries.items()])
         return Several(None, Several([keys, owner.each()]))
     if name == "keys":
-        return Several([Constant((key,)) for key in owner.entries]) if owner.entries else Several(None, None)
+        return Several([Constant((key,)) for key in owner.entries]) if owner.entries else Several(None, owner.key)
     if name in ("get", "pop", "setdefault"):
         if name == "setdefault":
             owner.put(first, given.places[1] if len(given.places) > 1 else None)

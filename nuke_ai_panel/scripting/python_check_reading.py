@@ -336,8 +336,9 @@ class Reading:
     def _on_dict_comp(self, node: ast.DictComp) -> Value:
         with self._inner(), self._may_come_back(node):
             self._generators(node.generators)
-            self.value(node.key)
-            return Mapped(None, without_cover(self.value(node.value)))
+            key = self.value(node.key)
+            key = without_cover(key) if isinstance(key, NodeOf) else None
+            return Mapped(None, without_cover(self.value(node.value)), key=key)
 
     def _generators(self, generators: Sequence[ast.comprehension]) -> None:
         for each in generators:

@@ -120,11 +120,12 @@ class Several:
 
 @dataclass(eq=False)
 class Mapped:
-    """A dictionary; `entries` None where its keys are not known."""
+    """A dictionary; `entries` None where its keys are not texts and numbers that are known, `key` is one of them then."""
 
     entries: Optional[dict[object, Optional[Value]]] = field(default_factory=dict)
     element: Optional[Value] = None
     is_plain: bool = True
+    key: Optional[Value] = None
 
     def each(self) -> Optional[Value]:
         """What one of its values may be."""
@@ -135,7 +136,10 @@ class Mapped:
         if self.entries is not None and isinstance(key, Constant) and len(key.values) == 1:
             self.entries[key.values[0]] = value
             return
-        self.element = value if self.entries is not None and not self.entries else joined(self.each(), value)
+        is_first = self.entries is not None and not self.entries
+        key = without_cover(key) if isinstance(key, NodeOf) else None
+        self.key = key if is_first else joined(self.key, key)
+        self.element = value if is_first else joined(self.each(), value)
         self.entries = None
 
 
@@ -269,8 +273,14 @@ def joined(one: Optional[Value], other: Optional[Value]) -> Optional[Value]:
             return Several([joined(left, right) for left, right in zip(one.items, other.items)])
         return Several(None, joined(one.each(), other.each()))
     if isinstance(one, Mapped) and isinstance(other, Mapped):
-        return Mapped(None, joined(one.each(), other.each()), one.is_plain and other.is_plain)
+        return Mapped(None, joined(one.each(), other.each()), one.is_plain and other.is_plain, _joined_keys(one, other))
     return None
+
+
+def _joined_keys(one: Mapped, other: Mapped) -> Optional[Value]:
+    if one.entries is not None and not one.entries:
+        return other.key
+    return one.key if other.entries is not None and not other.entries else joined(one.key, other.key)
 
 
 def joined_all(values: Iterable[Optional[Value]]) -> Optional[Value]:

@@ -26,7 +26,7 @@ NAMES = {
     "class": (r"nuke\.nodes\.([A-Z]\w*)", "x", 100),
     "function": (r"nuke\.([a-z]\w*)\(", "Now", 97),
     "knob": (r"""\[["']([a-z]\w*)["']\]""", "Amountt", 92),
-    "method": (r"\.(setXYpos|setInput|setExpression|setName|screenHeight|isAnimated|addKnob)\(", "Now", 93),
+    "method": (r"\.(setXYpos|setInput|setExpression|setName|screenHeight|isAnimated|addKnob)\(", "Now", 97),
     "node": (r"""toNode\(["'](\w+)["']\)""", "_9", 97),
 }
 
