@@ -344,4 +344,7 @@ class EmptyPage(_Page):
         for text in texts:
             made = button(text, lambda text=text: self.suggestion_chosen.emit(text))  # type: ignore[misc]
             made.setObjectName("suggestion")
+            # A button asks for room for all its words, more than a narrow panel or a large font leaves.
+            made.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
+            made.setToolTip(text)
             self._suggestions.addWidget(made)

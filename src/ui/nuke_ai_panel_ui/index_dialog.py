@@ -10,7 +10,7 @@ from typing import Any
 
 from nuke_ai_panel.errors import NukeAIPanelError
 from nuke_ai_panel.nk.catalogue_index import IndexStep, index_this_nuke
-from nuke_ai_panel_ui.labels import ElidedLabel, button, fit_height, label
+from nuke_ai_panel_ui.labels import button, fit_height, label
 from nuke_ai_panel_ui.panel_style import window_style_sheet
 from nuke_ai_panel_ui.qt import QtCore, QtWidgets
 from nuke_ai_panel_ui.theme import Theme
@@ -52,7 +52,7 @@ class IndexDialog(QtWidgets.QDialog):
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Progress")
         rows.addWidget(self.bar)
-        self.words = ElidedLabel()
+        self.words = label("", wrap=True)
         rows.addWidget(self.words)
         self.again = button("Index again", lambda: self.begin(force=True))
         self.leave = button("Cancel", self.reject)
@@ -112,6 +112,8 @@ class IndexDialog(QtWidgets.QDialog):
     def _end(self, words: str) -> None:
         self._stop()
         self.words.setText(words)
+        # How it ended may take more lines than what is being read.
+        fit_height(self, self.width())
         self.again.show()
         self.leave.setText("Close")
 

@@ -149,7 +149,7 @@ class Theme:
             line=_mix(background, text, 0.145),
             handle=_mix(background, text, 0.27),
             link=on_cards(link),
-            error=on_cards("#e0645c" if dark else "#b3261e"),
+            error=on_cards("#ff7b72" if dark else "#b3261e"),
             warning=on_cards("#f0a04b" if dark else "#8a5200"),
             ok=on_cards("#7fb069" if dark else "#3c7a2a"),
             selection=_selection(background, accent, text),
@@ -209,7 +209,7 @@ QToolButton:hover {{ background: {hover}; }}
 QToolButton:pressed, QToolButton:checked {{ background: {press}; }}
 QToolButton:focus {{ border-color: {theme.accent}; }}
 QToolButton:disabled {{ color: {disabled}; }}
-QToolButton::menu-indicator {{ image: none; }}
+QToolButton::menu-indicator {{ image: none; width: 0; }}
 QToolButton#fold {{ color: {theme.dim}; padding: 1px 4px; }}
 QToolButton#fold:hover {{ color: {theme.text}; background: transparent; }}
 QToolButton#pill {{ background: {theme.button}; border: 1px solid {edge}; border-radius: 10px; padding: 3px 10px; }}
