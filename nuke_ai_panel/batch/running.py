@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nuke_ai_panel.aio import background, refuse_in_coroutine
+from nuke_ai_panel.aio.loop_thread import is_exiting
 from nuke_ai_panel.batch.pacing import MAX_WAIT, Gates, Rates, Waited
 from nuke_ai_panel.batch.records import BatchProgress, BatchRecord, without_traces
 from nuke_ai_panel.errors import APIError, NukeAIPanelError, ValidationError
@@ -81,7 +82,8 @@ def run_batch(
     future = background().submit(
         lambda: acompletions(listed, concurrency=concurrency, progress=tell, rate=rate, max_wait=max_wait)
     )
-    future.add_done_callback(lambda _: told.put(None))
+    # A program that ends leaves its daemon threads waiting.
+    future.add_done_callback(lambda _: None if is_exiting() else told.put(None))
     try:
         while (state := _taken(told)) is not None:
             if progress is not None:

@@ -39,7 +39,7 @@ def test_threads_that_outlive_the_main_thread_are_answered(server, run_script):
 
 IN_DAEMON_THREADS = """
 import asyncio, threading, time
-from nuke_ai_panel import ChatCompletion
+from nuke_ai_panel import ChatCompletion, run_batch
 from nuke_ai_panel.aio import background
 
 hello = [{"role": "user", "content": "Hello"}]
@@ -48,7 +48,10 @@ this = __file__
 def whole():
     ChatCompletion.create("ollama/silent", hello)
 
-for work in (whole, whole):
+def many():
+    run_batch([{"model": "ollama/silent", "messages": hello}])
+
+for work in (whole, many):
     threading.Thread(target=work, daemon=True).start()
 pieces = ChatCompletion.create("ollama/endless", hello, stream=True)
 next(pieces)
@@ -59,7 +62,7 @@ def follow():
 
 threading.Thread(target=follow, daemon=True).start()
 end = time.monotonic() + 60
-while len(asyncio.all_tasks(background().loop)) < 3 and time.monotonic() < end:
+while len(asyncio.all_tasks(background().loop)) < 4 and time.monotonic() < end:
     time.sleep(0.005)
 print("over")
 """
