@@ -10,7 +10,7 @@ from nuke_ai_panel.nk.catalogue_suggest import closest
 from nuke_ai_panel.nk.curves import parse_value
 from nuke_ai_panel.nk.expressions import syntax
 from nuke_ai_panel.nk.expressions.functions import CONSTANTS, FUNCTIONS, NOT_SIMULATED
-from nuke_ai_panel.nk.expressions.names import Lost, knob_shape, resolve
+from nuke_ai_panel.nk.expressions.names import Lost, Unknown, knob_shape, resolve
 from nuke_ai_panel.nk.expressions.results import ExpressionStopped, SyntaxProblem
 from nuke_ai_panel.nk.expressions.tcl_words import commands, parts
 from nuke_ai_panel.nk.knob_kinds import NUMBER_TYPES, SWITCH_TYPES
@@ -155,11 +155,13 @@ def reference_finding(names: ScriptNames, owner: Optional[NodeOf], knob: str, wo
     first = steps[0]
     if first in _VARIABLES or first in CONSTANTS or code.makes(first) or any(each in code.knobs for each in steps):
         return None
-    if code.any_knob and len(steps) > 1:
+    if (code.any_knob and len(steps) > 1) or (code.any_node and code.frees):
         return None
     node = owner.node if owner is not None else None
     if node is not None:
         place = resolve(node, word, knob=knob_shape(node, knob) if knob else None)
+        if isinstance(place, Unknown) and len(steps) > 1 and _is_no_step(names, first):
+            return _near_node(names, word)
         if not isinstance(place, Lost) or not _is_missing(names, place.message):
             return None
     else:
@@ -169,7 +171,7 @@ def reference_finding(names: ScriptNames, owner: Optional[NodeOf], knob: str, wo
             if target is not None or first in _STEPS or re.fullmatch(r"input\d*", first):
                 return None
             if _is_own(names, owner, first):
-                return _near_node(names, word) if len(steps) > 1 and not names.has_anyone(first) else None
+                return _near_node(names, word) if len(steps) > 1 and _is_no_step(names, first) else None
         else:
             place = resolve(target, ".".join(steps[1:]))
             if not isinstance(place, Lost):
@@ -189,6 +191,12 @@ def reference_finding(names: ScriptNames, owner: Optional[NodeOf], knob: str, wo
         said = f"the expression names {word!r}, which is neither a knob nor a node here"
     hint = f"; did you mean {suggestion}?" if suggestion else "."
     return Finding(said[0].upper() + said[1:] + hint, "problem", "unknown-reference", name=word, suggestion=suggestion)
+
+
+def _is_no_step(names: ScriptNames, first: str) -> bool:
+    """Return whether a word is neither a way to another node nor a knob that any node is known to have, nor a node."""
+    is_step = first in _STEPS or re.fullmatch(r"input\d*", first) is not None
+    return not is_step and names.document is not None and names.document.top.find(first) is None and not names.has_anyone(first)
 
 
 def _near_node(names: ScriptNames, word: str) -> Optional[Finding]:

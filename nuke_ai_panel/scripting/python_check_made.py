@@ -47,6 +47,7 @@ _MAKERS = frozenset(
         "invoke",
     ]
 )
+_FREE = frozenset({"delete", "nodeDelete", "node_delete", "setName", "tcl", "exec", "eval", "invoke", "undo", "redo"})
 _REWIRE = frozenset({"setInput", "connectInput", "createNode", "delete", "connectNodes", "extractSelected", "swapAB"})
 #: Modules whose functions make no nodes. Those of a studio may.
 _HARMLESS = frozenset({"numpy", "PIL", "requests", "yaml", "OpenImageIO", "OpenEXR", "PyOpenColorIO", "cv2", "Qt", "qtpy"})
@@ -85,6 +86,8 @@ class CodeNames:
         self.any_layer = False
         #: Whether the code changes what nodes read from.
         self.rewires = False
+        #: Whether nodes are deleted or renamed, so that their names may be given to others.
+        self.frees = False
         #: The calls after which there may be nodes of whatever name.
         self.makers: set[ast.AST] = set()
         #: What the names of nodes look like that are put together when the code runs.
@@ -155,6 +158,7 @@ class CodeNames:
         texts = [_text(each) for each in node.args]
         self.rewires = self.rewires or name in _REWIRE or name in _MAKERS
         root = _root(node.func)
+        self.frees = self.frees or name in _FREE or root in self._foreign or _subscript_text(node.func) == "name"
         if name == "scriptReadText" and self.read_script(shape_of(node.args[0]) if node.args else ""):
             self.any_layer = True
         elif name in _MAKERS or root in self._foreign:

@@ -281,8 +281,13 @@ class NukeNames(NukeMembers):
             return NodeOf()
         found: list[NodeOf] = []
         pending = None
+        more = self.notes.made_any or (self.notes.returning > 0 and self.names.code.any_node)
         for name in texts:
             there = document.find(name) if document is not None and self.notes.script_known else None
+            if there is not None and more and self.names.code.frees:
+                # It may be another node by now that took its name.
+                found.append(NodeOf())
+                continue
             if name in self._made:
                 found.append(self._made[name])
             elif there is not None:
@@ -297,7 +302,6 @@ class NukeNames(NukeMembers):
             else:
                 found.append(NodeOf())
                 if self.notes.script_known:
-                    more = self.notes.made_any or (self.notes.returning > 0 and self.names.code.any_node)
                     finding = self.names.node_finding(name, more=more)
                     guarded = replace(finding, severity="warning") if finding is not None and finding.suggestion else None
                     pending = self.notes.pend(given.nodes.get("0", node), finding, guarded) or pending
