@@ -6,18 +6,16 @@ thread all the same, by the interpreter lock. So large scripts are compared in a
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import Optional
 
 from nuke_ai_panel import nk
 from nuke_ai_panel.errors import NkError, ProposalError
-from nuke_ai_panel.nk.catalogue import gizmo_folders, index_folder
 from nuke_ai_panel.nk.graph_diff import GraphDiff
 from nuke_ai_panel.scripting.dry_run import read_diff
 from nuke_ai_panel.scripting.interpreter import find_python
 from nuke_ai_panel.scripting.review import Review
-from nuke_ai_panel.scripting.trial import Trial, take_prepared
+from nuke_ai_panel.scripting.trial_request import TrialRequest
 
 __all__ = ["AT_ONCE", "compare", "deviation", "difference", "is_quick"]
 
@@ -50,68 +48,36 @@ async def compare(before: bytes, after: bytes, *, timeout: float = 60.0, python:
     """
     if before == after:
         return GraphDiff()
-    running = _Comparison(before, after, timeout, python)
-    try:
-        return await asyncio.get_running_loop().run_in_executor(None, running.run)
-    except asyncio.CancelledError:
-        running.end()
-        raise
+    comparing = TrialRequest({"compare": len(before)}, before + after, timeout)
 
-
-class _Comparison:
-    """One comparison. ``run`` blocks in a worker thread; ``end`` may be called from any other."""
-
-    def __init__(self, before: bytes, after: bytes, timeout: float, python: Optional[str]) -> None:
-        self._before = before
-        self._after = after
-        self._timeout = timeout
-        self._python = python
-        self._trial: Optional[Trial] = None
-        self._ended = False
-
-    def end(self) -> None:
-        self._ended = True
-        trial = self._trial
-        if trial is not None:
-            trial.end()
-
-    def run(self) -> GraphDiff:
-        python = find_python() if self._python is None else self._python
-        found = self._from_process(python) if python else None
-        if self._ended:
+    def ask() -> GraphDiff:
+        # Finding an interpreter starts it.
+        interpreter = find_python() if python is None else python
+        found = _answer_of(comparing, interpreter, timeout) if interpreter else None
+        if comparing.was_ended:
             raise ProposalError("comparing it was stopped")
-        return difference(self._before, self._after) if found is None else found
+        return difference(before, after) if found is None else found
 
-    def _from_process(self, python: str) -> Optional[GraphDiff]:
-        """Return what the process says, None where it says nothing that can be used."""
-        try:
-            trial = take_prepared(python)
-        except OSError:
-            return None
-        self._trial = trial
-        try:
-            if self._ended:
-                return None
-            request: dict[str, object] = {
-                "compare": len(self._before),
-                "seconds": self._timeout,
-                "index_folder": str(index_folder() or ""),
-                "gizmo_folders": gizmo_folders(),
-            }
-            frames = trial.ask(request, self._before + self._after, timeout=self._timeout)
+    return await comparing.wait_for(ask)
+
+
+def _answer_of(comparing: TrialRequest, python: str, timeout: float) -> Optional[GraphDiff]:
+    """Return what the process says, None where it says nothing that can be used."""
+    try:
+        with comparing.asked(python) as (trial, frames):
             if not frames:
                 if trial.ran_out_of_time:
-                    raise ProposalError(f"comparing it took longer than {self._timeout:g} s")
+                    raise ProposalError(f"comparing it took longer than {timeout:g} s")
                 return None
-            unreadable = frames[0].get("unreadable")
-            if isinstance(unreadable, str):
-                raise NkError(unreadable)
-            try:
-                return read_diff(frames[0].get("diff"))
-            except ProposalError:
-                return None
-        finally:
-            trial.close()
+    except OSError:
+        return None
+    unreadable = frames[0].get("unreadable")
+    if isinstance(unreadable, str):
+        raise NkError(unreadable)
+    try:
+        return read_diff(frames[0].get("diff"))
+    except ProposalError:
+        return None
 
 
 def deviation(review: Review, real: GraphDiff, *, went_in: bool) -> str:

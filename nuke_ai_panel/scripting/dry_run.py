@@ -7,20 +7,19 @@ keeps the host smooth: a loop of generated code in a thread would hold the inter
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Optional, TypeVar
 
 from nuke_ai_panel.errors import ProposalError
-from nuke_ai_panel.nk.catalogue import gizmo_folders, index_folder
 from nuke_ai_panel.nk.graph_diff import ConnectionChange, GraphDiff, KnobChange, NodeChange, NodeRename
 from nuke_ai_panel.scripting.effects import Effect
 from nuke_ai_panel.scripting.findings import Finding, Preflight
 from nuke_ai_panel.scripting.interpreter import find_python
 from nuke_ai_panel.scripting.proposal import ScriptProposal
-from nuke_ai_panel.scripting.trial import Trial, take_prepared
+from nuke_ai_panel.scripting.trial import Trial
+from nuke_ai_panel.scripting.trial_request import TrialRequest
 
 __all__ = ["DryRun", "dry_run", "read_diff"]
 
@@ -54,80 +53,52 @@ class DryRun:
 async def dry_run(proposal: ScriptProposal, snapshot: bytes, *, timeout: float = 20.0, python: str = "") -> DryRun:
     """Check `proposal` and run it on a copy of the script `snapshot`, for at most `timeout` seconds.
 
-    Works on any event loop: the process is waited for in a worker thread, because a loop inside a host has no child watcher.
-    Cancelling ends the process. `python` is the interpreter to use, by default one that fits this process. Nothing the
-    proposal does is raised; it is told in the result.
+    Works on any event loop. Cancelling ends the process. `python` is the interpreter to use, by default one that fits this
+    process. Nothing the proposal does is raised; it is told in the result.
     """
     python = python or find_python()
     if not python:
         return DryRun(unknown="cannot be known here: no Python interpreter was found to try it in")
-    running = _Running(proposal, snapshot, timeout, python)
-    try:
-        return await asyncio.get_running_loop().run_in_executor(None, running.run)
-    except asyncio.CancelledError:
-        running.end()
-        raise
+    trying = TrialRequest(_request_of(proposal), snapshot, timeout)
 
-
-class _Running:
-    """One dry run. ``run`` blocks in a worker thread; ``end`` may be called from any other."""
-
-    def __init__(self, proposal: ScriptProposal, snapshot: bytes, timeout: float, python: str) -> None:
-        self._proposal = proposal
-        self._snapshot = snapshot
-        self._timeout = timeout
-        self._python = python
-        self._trial: Optional[Trial] = None
-        self._ended = False
-
-    def end(self) -> None:
-        self._ended = True
-        trial = self._trial
-        if trial is not None:
-            trial.end()
-
-    def run(self) -> DryRun:
+    def ask() -> DryRun:
         try:
-            trial = take_prepared(self._python)
+            with trying.asked(python) as (trial, frames):
+                return DryRun(unknown="cancelled") if trying.was_ended else _told(trial, frames, timeout)
         except OSError as error:
-            return DryRun(unknown=f"cannot be known here: {self._python} does not start ({error.strerror or error})")
-        self._trial = trial
-        try:
-            if self._ended:
-                return DryRun(unknown="cancelled")
-            request = {
-                "proposal": asdict(self._proposal),
-                "seconds": self._timeout,
-                "output_limit": OUTPUT_LIMIT,
-                "picture_limit": PICTURE_LIMIT,
-                "home": os.path.expanduser("~"),
-                "index_folder": str(index_folder() or ""),
-                "gizmo_folders": gizmo_folders(),
-            }
-            frames = trial.ask(request, self._snapshot, timeout=self._timeout)
-            return self._told(trial, frames)
-        finally:
-            trial.close()
+            return DryRun(unknown=f"cannot be known here: {python} does not start ({error.strerror or error})")
 
-    def _told(self, trial: Trial, frames: list[dict[str, object]]) -> DryRun:
-        checked: Optional[Preflight] = None
-        try:
-            # What was found before the code ran comes first: the code cannot have had a hand in it.
-            if frames:
-                checked = _read_checked(frames[0])
-            if len(frames) > 1:
-                return _read_tried(frames[1], checked)
-        except ProposalError as error:
-            return DryRun(unknown=f"cannot be known here: the trial process gave no usable answer ({error})", checked=checked)
-        if trial.ran_out_of_time:
-            unknown = f"the script did not end within {self._timeout:g} s on a copy"
-        else:
-            ended = f"was ended by signal {-trial.code}" if trial.code < 0 else f"ended with exit code {trial.code}"
-            words = trial.last_words()
-            unknown = f"the trial process {ended} before it answered{f' ({words})' if words else ''}"
-            if not trial.code:
-                unknown = "the trial process gave no usable answer"
-        return DryRun(unknown=f"cannot be known here: {unknown}", checked=checked)
+    return await trying.wait_for(ask)
+
+
+def _request_of(proposal: ScriptProposal) -> dict[str, object]:
+    return {
+        "proposal": asdict(proposal),
+        "output_limit": OUTPUT_LIMIT,
+        "picture_limit": PICTURE_LIMIT,
+        "home": os.path.expanduser("~"),
+    }
+
+
+def _told(trial: Trial, frames: list[dict[str, object]], timeout: float) -> DryRun:
+    checked: Optional[Preflight] = None
+    try:
+        # What was found before the code ran comes first: the code cannot have had a hand in it.
+        if frames:
+            checked = _read_checked(frames[0])
+        if len(frames) > 1:
+            return _read_tried(frames[1], checked)
+    except ProposalError as error:
+        return DryRun(unknown=f"cannot be known here: the trial process gave no usable answer ({error})", checked=checked)
+    if trial.ran_out_of_time:
+        unknown = f"the script did not end within {timeout:g} s on a copy"
+    else:
+        ended = f"was ended by signal {-trial.code}" if trial.code < 0 else f"ended with exit code {trial.code}"
+        words = trial.last_words()
+        unknown = f"the trial process {ended} before it answered{f' ({words})' if words else ''}"
+        if not trial.code:
+            unknown = "the trial process gave no usable answer"
+    return DryRun(unknown=f"cannot be known here: {unknown}", checked=checked)
 
 
 # what the process says: made of text, which is all that is taken from it
