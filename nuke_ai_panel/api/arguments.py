@@ -168,6 +168,19 @@ class UploadArguments(CallArguments, total=False):
     media_type: str | None
 
 
+_PLAIN = frozenset(
+    {
+        *ChatArguments.__annotations__,
+        *ImageArguments.__annotations__,
+        *TranscriptionArguments.__annotations__,
+        *SpeechArguments.__annotations__,
+        *UploadArguments.__annotations__,
+    }
+    - {"api_key"}
+)
+"""Arguments that there are and that hold no key."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """Who is asked: the provider's registry name, and the model's name as that server knows it."""
@@ -183,7 +196,7 @@ def hide_key(arguments: object) -> dict[str, object]:
     """
     given = cast("dict[str, object]", arguments)
     for name in given:
-        if _KEYLIKE.search(name):
+        if name not in _PLAIN and _KEYLIKE.search(name):
             given[name] = _hidden(given[name])
     address = given.get("base_url")
     if isinstance(address, str) and ("@" in address or "?" in address):

@@ -308,7 +308,7 @@ def item_of(index: int, request: object) -> BatchItem:
         return BatchItem(index, error=error)
     arguments = dict(request)
     names = [arguments.pop(name) for name in ("custom_id", "id") if name in arguments]
-    return BatchItem(index, arguments, str(names[0]) if names else "")
+    return BatchItem(index, arguments, next((str(name) for name in names if name is not None), ""))
 
 
 def check_concurrency(concurrency: object) -> None:

@@ -40,6 +40,13 @@ def test_records_are_in_the_order_of_the_requests_however_late_an_answer_is(serv
     assert [text.split()[:2] for text in texts(records)] == [[str(number), "number"] for number in range(9)]
 
 
+def test_an_identifier_that_is_none_is_no_identifier(server, ask):
+    given = [{"id": None}, {"id": 0}, {"custom_id": None, "id": "b"}, {"custom_id": "a", "id": "b"}, {}]
+    records = run_batch([{**ask("ollama/toy", "one"), **each} for each in given])
+    assert [record.id for record in records] == ["", "0", "b", "a", ""]
+    assert all(record.is_ok for record in records)
+
+
 def test_no_request_waits_for_the_rest_of_a_group(server, ask):
     # The first request is answered only after all the others: with groups of four the fifth would never be sent.
     requests = [ask("ollama/toy", "hold" if number == 0 else f"number {number}") for number in range(12)]
