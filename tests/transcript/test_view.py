@@ -6,7 +6,8 @@ import pytest
 
 from nuke_ai_panel_ui.qt import Qt, QtCore, QtGui, QtWidgets
 from nuke_ai_panel_ui.transcript.block_rows import CodeRow, TableRow, TextRow
-from nuke_ai_panel_ui.transcript.rows import HeadRow
+from nuke_ai_panel_ui.transcript.code_bar import FoldButton
+from nuke_ai_panel_ui.transcript.rows import FoldRow, HeadRow
 
 CODE = "import nuke\nnuke.nodes.Merge2()"
 ANSWER = f"Use `Merge2` like [this](https://example.com/merge):\n\n```python\n{CODE}\n```\n\nDone with it now."
@@ -445,3 +446,19 @@ def test_no_file_is_opened_for_an_image(reader, tmp_path):
     seen = reader.picture()
     colours = {seen.pixel(x, y) for x in range(0, seen.width(), 3) for y in range(0, seen.height(), 3)}
     assert QtGui.QColor("#ff00ff").rgb() not in colours
+
+
+def test_a_fold_stands_apart_from_what_is_no_fold(reader):
+    reader.view.begin_answer("model")
+    folds = [reader.view.add_fold("One"), reader.view.add_fold("Two")]
+    reader.view.feed("Some text.")
+    folds.append(reader.view.add_fold("Three"))
+    reader.view.add_widget(Card())
+    folds.append(reader.view.add_fold("Four"))
+    reader.view.end_answer()
+    heights = {item.row.number: item.height for item in reader.rows(FoldRow)}
+    first, second, third, fourth = (heights[number] for number in folds)
+    assert first == second
+    assert third == fourth > first
+    shown = {button.row.number: button.geometry() for button in reader.view.viewport().findChildren(FoldButton)}
+    assert {shown[number].height() for number in folds} == {first - 2}

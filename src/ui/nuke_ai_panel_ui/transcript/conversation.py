@@ -161,7 +161,9 @@ class Conversation:
         segment = Segment(message, (*message.part_key(), 1), dim=True)
         segment.append(text)
         segment.is_shown = False
-        row = FoldRow(self._next_fold, title, segment, self.look)
+        above = self.rows.position(segment.prefix) - 1
+        is_apart = above >= 0 and isinstance(self.rows[above], WidgetRow)
+        row = FoldRow(self._next_fold, title, segment, self.look, is_apart=is_apart)
         self._folds[row.number] = row
         self._next_fold += 1
         self.rows.insert([row])

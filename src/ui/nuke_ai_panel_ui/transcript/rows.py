@@ -27,7 +27,7 @@ LAST = 1 << 30
 _FOOT_HEIGHT = 10
 _WIDGET_GAP = 8
 _FOLD_INDENT = 14
-#: Above a fold that follows text; folds stand close together.
+#: Above a fold that follows something else; folds stand close together.
 _FOLD_GAP = 6
 
 
@@ -145,9 +145,10 @@ class RawRow(Row):
 class FoldRow(Row):
     """The line of a fold. What is seen is a real button that the view puts over it; `segment` is what it hides."""
 
-    def __init__(self, number: int, title: str, segment: Segment, look: Look) -> None:
+    def __init__(self, number: int, title: str, segment: Segment, look: Look, *, is_apart: bool) -> None:
         part = segment.prefix[1]
-        self.gap = _FOLD_GAP if any(text.prefix[1] == part - 1 for text in segment.message.segments) else 0
+        is_apart = is_apart or any(text.prefix[1] == part - 1 for text in segment.message.segments)
+        self.gap = _FOLD_GAP if is_apart else 0
         super().__init__(segment.prefix[:2], segment.message, look.fold_height + self.gap)
         self.number = number
         self.title = title
