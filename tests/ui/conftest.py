@@ -16,7 +16,8 @@ from nuke_ai_panel.hosts.document_host import DocumentHost
 from nuke_ai_panel.settings import SettingsStore
 from nuke_ai_panel_ui.controller import PanelController
 from nuke_ai_panel_ui.host_loop import attach
-from nuke_ai_panel_ui.qt import QtCore, is_valid
+from nuke_ai_panel_ui.qt import Qt, QtCore, is_valid
+from nuke_ai_panel_ui.settings_dialog import SettingsDialog
 
 SCRIPT = b"""version 15.1 v3
 Root {
@@ -265,3 +266,20 @@ def open_panel(qtbot, controller):
 def panel(open_panel):
     """A shown panel that has found its models."""
     return open_panel()
+
+
+@pytest.fixture
+def open_settings(qtbot, controller):
+    """Return a function that opens the settings as they are on disk now, with their keys looked up."""
+
+    def build() -> SettingsDialog:
+        controller.refresh_models()
+        qtbot.waitUntil(lambda: not controller.is_looking, timeout=LIMIT)
+        made = SettingsDialog(controller)
+        made.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+        qtbot.addWidget(made)
+        made.show()
+        qtbot.waitUntil(lambda: all("Asking" not in form.key_note.text() for form in made.servers.values()), timeout=LIMIT)
+        return made
+
+    return build

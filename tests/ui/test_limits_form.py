@@ -15,17 +15,11 @@ KEYS = ["limit_rounds", "limit_tokens", "limit_cost", "limit_minutes", "script_t
 
 
 @pytest.fixture
-def open_dialog(qtbot, controller):
-    """Return a function that opens the settings as they are on disk now."""
+def open_dialog(qtbot, open_settings):
+    """Return a function that opens the settings, with the limits unfolded."""
 
     def build(*, unfolded: bool = True) -> SettingsDialog:
-        controller.refresh_models()
-        qtbot.waitUntil(lambda: not controller.is_looking, timeout=LIMIT)
-        made = SettingsDialog(controller)
-        made.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
-        qtbot.addWidget(made)
-        made.show()
-        qtbot.waitUntil(lambda: all("Asking" not in form.key_note.text() for form in made.servers.values()), timeout=LIMIT)
+        made = open_settings()
         if unfolded:
             qtbot.mouseClick(made.limits.switch, Qt.MouseButton.LeftButton)
             assert made.limits.body.isVisible()

@@ -14,15 +14,8 @@ SECRET = "sk-or-v1-0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture
-def dialog(qtbot, controller):
-    controller.refresh_models()
-    qtbot.waitUntil(lambda: not controller.is_looking, timeout=LIMIT)
-    made = SettingsDialog(controller)
-    made.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
-    qtbot.addWidget(made)
-    made.show()
-    qtbot.waitUntil(lambda: all("Asking" not in form.key_note.text() for form in made.servers.values()), timeout=LIMIT)
-    return made
+def dialog(open_settings):
+    return open_settings()
 
 
 def _click(qtbot, widget):
