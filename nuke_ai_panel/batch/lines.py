@@ -86,7 +86,7 @@ class RequestLines:
         try:
             asked = _parsed(raw)
             names = [asked.pop(field) for field in ("custom_id", "id") if field in asked]
-            name = str(names[0]) if names else ""
+            name = next((str(each) for each in names if each is not None), "")
             asked = self._request(asked)
             _refuse_keys_and_places(asked)
         except ValidationError as error:

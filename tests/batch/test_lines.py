@@ -37,6 +37,11 @@ def test_own_form_and_batch_form_ask_the_same(read):
     assert own.digest == other.digest
 
 
+def test_identifier_that_is_none_is_no_identifier(read):
+    found = read({"id": None, **ASKED}, {"custom_id": None, "id": 0, **ASKED}, ASKED)
+    assert [line.item.id for line in found] == ["", "0", ""]
+
+
 def test_blank_lines_have_a_number_but_no_index(read):
     found = read(b"\xef\xbb\xbf" + json.dumps(ASKED).encode(), "", "  \r", ASKED)
     assert [(line.number, line.item.index, line.item.error) for line in found] == [(1, 0, None), (4, 1, None)]
