@@ -50,9 +50,13 @@ def check(proposal: ScriptProposal, surroundings: Surroundings | None = None) ->
     return Preflight(tuple(findings), effects)
 
 
+#: What stands beside every name and between values, and holds nothing.
+_MARKS = (ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
+
+
 def _findings(tree: ast.Module, proposal: ScriptProposal, surroundings: Surroundings | None, notes: Notes) -> list[Finding]:
     around = surroundings or Surroundings()
-    nodes = list(ast.walk(tree))
+    nodes = [each for each in ast.walk(tree) if not isinstance(each, _MARKS)]
     # Code may be nested deeper than it can be followed; then what was found so far is told.
     with contextlib.suppress(RecursionError):
         check_versions(tree, nodes, around.catalogue, notes)

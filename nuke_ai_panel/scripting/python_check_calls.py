@@ -55,8 +55,9 @@ class Calls(Reading):
         for node in nodes:
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 self._own.setdefault(node.name, []).append(node)
-            elif isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
-                name = node.id if isinstance(node, ast.Name) else node.attr
+        for node in nodes if self._own else ():
+            name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+            if name in self._own:
                 self._uses[name] = self._uses.get(name, 0) + 1
 
     def _on_call(self, node: ast.Call) -> Optional[Value]:

@@ -65,6 +65,21 @@ _STANDARD: frozenset[str] = getattr(sys, "stdlib_module_names", frozenset()) | f
 _QUIET = frozenset({"registerPanel", "registerWidgetAsPanel", "restorePanel", "addDropDataCallback", "PythonPanel", "start"})
 
 
+#: The syntax that says something of names.
+_TELLING = (
+    ast.Call,
+    ast.Compare,
+    ast.If,
+    ast.While,
+    ast.IfExp,
+    ast.Assert,
+    ast.comprehension,
+    ast.Assign,
+    ast.Import,
+    ast.ImportFrom,
+)
+
+
 def stem_of(class_name: str) -> str:
     """Return how Nuke begins the name of a new node: a class without the digits at its end."""
     return _DIGITS.sub("", class_name.rsplit(".", 1)[-1]) or class_name
@@ -99,7 +114,7 @@ class CodeNames:
 
     def add(self, nodes: Iterable[ast.AST]) -> None:
         """Add what more code says."""
-        nodes = list(nodes)
+        nodes = [each for each in nodes if isinstance(each, _TELLING)]
         for node in nodes:
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 self._import(node)

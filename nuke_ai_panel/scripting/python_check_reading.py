@@ -63,14 +63,17 @@ class Reading:
         self._once = assigned_once(nodes)
         self._tree = tree
         self._steps = 0
-        self._most_steps = 2 * len(nodes) + 1_000
+        self._most_steps = 3 * len(nodes) + 1_000
         self._stores: dict[str, set[ast.AST]] = {}
         self._stores_hidden = False
         for node in nodes:
-            if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
-                self._stores.setdefault(node.attr, set()).add(node)
-            name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-            self._stores_hidden = self._stores_hidden or name in _STORE_UNSEEN
+            if isinstance(node, ast.Attribute):
+                if not isinstance(node.ctx, ast.Load):
+                    self._stores.setdefault(node.attr, set()).add(node)
+                if node.attr in _STORE_UNSEEN:
+                    self._stores_hidden = True
+            elif isinstance(node, ast.Name) and node.id in _STORE_UNSEEN:
+                self._stores_hidden = True
 
     def _reader_of(self, node: ast.AST) -> Optional[Callable[[Any], Any]]:
         return getattr(self, _method_of(type(node).__name__), None)
