@@ -39,7 +39,7 @@ class FixRounds:
         """Count one more round for `review`; False, with the reason in ``ending``, when there is to be none."""
         code, failure = "code " + " ".join(review.proposal.code.split()), "failure " + _signature(review)
         if code in self._seen or failure in self._seen:
-            self.ending = "The model makes the same mistake again, so that it is not asked once more."
+            self.ending = "The model repeats its mistake, so it is not asked again."
         elif self.number >= self.limit:
             self.ending = f"The model was asked {self.limit} times to mend it."
         else:

@@ -271,6 +271,14 @@ class OnboardingPage(_Page):
                 wrap=True,
             )
         )
+        self.rows.addWidget(
+            label(
+                "Ollama (ollama.com) runs models on your machine or in your studio. OpenRouter (openrouter.ai) runs them "
+                "elsewhere, for a key.",
+                dim=True,
+                wrap=True,
+            )
+        )
         self.rows.addSpacing(8)
         self._tried = QtWidgets.QVBoxLayout()
         self._tried.setSpacing(2)
