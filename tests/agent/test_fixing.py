@@ -76,7 +76,7 @@ def test_a_model_that_repeats_itself_is_not_asked_again(converse):
     talk = converse(WRONG, WRONG, RIGHT)
     talk.ask()
     assert len(talk.of(RoundBegan)) == 1
-    assert any(each.kind == "fix" and "same mistake" in each.text for each in talk.of(NoticeArrived))
+    assert any(each.kind == "fix" and "repeats its mistake" in each.text for each in talk.of(NoticeArrived))
 
 
 def test_an_answer_without_a_script_ends_the_rounds_and_keeps_the_card(converse):
