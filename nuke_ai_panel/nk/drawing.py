@@ -42,6 +42,8 @@ _WIDEST = 1600
 #: A graph that is much wider than high becomes wider than that, until its height is this or nothing is made small any more.
 _LOWEST = 240
 _MOST_WIDE = 16_000
+#: About what a word of the legend takes with its mark.
+_WORD = 80
 
 Change = Literal["added", "removed", "changed", "renamed", "rewired", "moved"]
 
@@ -222,7 +224,9 @@ def _drawn(picture: _Picture, width: int | None) -> str:
     right = max((area.right for area in areas.values()), default=120) + _MARGIN
     bottom = max((area.bottom for area in areas.values()), default=20) + _MARGIN
     if legend:
-        right = max(right, left + 2 * _MARGIN + 200)
+        # What is narrower than the words below it stays in the middle.
+        short = max(0, 2 * _MARGIN + min(240, _WORD * len(legend)) - (right - left))
+        left, right = left - short // 2, right + short - short // 2
     # A row of the legend holds as many words as fit; the scale of its text follows the width of the picture.
     natural = right - left
     room = width or _width(natural, bottom - top)

@@ -218,6 +218,15 @@ def test_a_long_row_of_nodes_does_not_become_a_line():
     assert names == [f"Blur{n}" for n in range(200)]
 
 
+def test_a_single_node_stands_in_the_middle_above_its_legend():
+    document = nk.loads(b"Blur {\n inputs 0\n name Blur1\n xpos 40\n ypos 7\n}\n")
+    picture = parsed(draw_diff(nk.loads(b""), document))
+    left, _, width, _ = map(float, picture.get("viewBox").split())
+    area = rectangle(document.node("Blur1"))
+    assert abs((area.left + area.right) / 2 - (left + width / 2)) <= 1
+    assert "added" in words(draw_diff(nk.loads(b""), document))
+
+
 # real scripts
 
 
