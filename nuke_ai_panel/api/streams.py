@@ -254,9 +254,9 @@ async def _pump(stream: AsyncStream[C], feed: _Feed[C]) -> None:
         try:
             await stream.aclose()
         finally:
-            feed.has_ended = True
-            feed.is_hungry = False
             if not is_exiting():
+                feed.has_ended = True
+                feed.is_hungry = False
                 feed.bell.set()
 
 

@@ -38,21 +38,10 @@ def test_threads_that_outlive_the_main_thread_are_answered(server, run_script):
 
 
 IN_DAEMON_THREADS = """
-import asyncio, threading, time
+import sys, threading, time
 from nuke_ai_panel import ChatCompletion, run_batch
-from nuke_ai_panel.aio import background
 
 hello = [{"role": "user", "content": "Hello"}]
-this = __file__
-
-def whole():
-    ChatCompletion.create("ollama/silent", hello)
-
-def many():
-    run_batch([{"model": "ollama/silent", "messages": hello}])
-
-for work in (whole, many):
-    threading.Thread(target=work, daemon=True).start()
 pieces = ChatCompletion.create("ollama/endless", hello, stream=True)
 next(pieces)
 
@@ -60,9 +49,31 @@ def follow():
     for _ in pieces:
         pass
 
-threading.Thread(target=follow, daemon=True).start()
+def whole():
+    ChatCompletion.create("ollama/silent", hello)
+
+def many():
+    run_batch([{"model": "ollama/silent", "messages": hello}])
+
+def waits(thread):
+    frame = sys._current_frames().get(thread.ident)
+    while frame is not None:
+        if (frame.f_globals["__name__"], frame.f_code.co_name) in WAITING:
+            return True
+        frame = frame.f_back
+    return False
+
+WAITING = {
+    ("nuke_ai_panel.aio.loop_thread", "wait_for_bell"),
+    ("nuke_ai_panel.aio.loop_thread", "wait"),
+    ("nuke_ai_panel.batch.running", "_taken"),
+}
+threads = [threading.Thread(target=work, daemon=True) for work in (whole, many, follow)]
+for thread in threads:
+    thread.start()
+# The last one is fed all the time, so it may be caught between two waits.
 end = time.monotonic() + 60
-while len(asyncio.all_tasks(background().loop)) < 4 and time.monotonic() < end:
+while not all(map(waits, threads[:2])) and time.monotonic() < end:
     time.sleep(0.005)
 print("over")
 """
