@@ -3,10 +3,6 @@
 ::
 
     NukeAIPanelError
-    ├── ValidationError             the request is wrong; nothing was sent        (also ValueError)
-    │   └── FileRefusedError        a file may not or cannot be attached
-    │       └── PathOutsideRootError   it lies outside of the allowed folders
-    ├── SettingsError               a settings file or value cannot be used
     ├── CredentialError             the keyring refused, is locked, or did not answer in time
     ├── NkError                     a .nk document
     │   ├── NkSyntaxError           damaged text: line, column, what was expected
@@ -21,7 +17,11 @@
     │   └── CheckpointError         the script or the log could not be kept before a change; nothing has run
     ├── BridgeClosedError           the other side of a bridge between thread and loop has left
     ├── QueueFullError              the task server takes no more questions for now: retry_after
-    └── APIError                    a model server: provider, status, kind, partial_text, retry_after
+    └── APIError                    what a call can raise: provider, status, kind, partial_text, retry_after
+        ├── ValidationError         the request is wrong; nothing was sent        (also ValueError)
+        │   └── FileRefusedError    a file may not or cannot be attached
+        │       └── PathOutsideRootError   it lies outside of the allowed folders
+        ├── SettingsError           a settings file or value cannot be used; nothing was sent
         ├── ConnectionFailedError   name lookup, refused, unreachable, certificate
         ├── RequestTimeoutError     connect, first byte or a short call took too long   (also TimeoutError)
         ├── StreamStalledError      a stream fell silent; partial_text has what came    (also TimeoutError)
@@ -81,34 +81,6 @@ __all__ = [
 
 class NukeAIPanelError(Exception):
     """Base of every error this package raises on purpose."""
-
-
-class ValidationError(NukeAIPanelError, ValueError):
-    """The request cannot be sent as it is; nothing has left this machine.
-
-    Attributes:
-        field: what is wrong, e.g. ``"temperature"`` or ``"messages[2].role"``, or "".
-        value: ``repr`` of what was given, cut to 80 characters, or "".
-        allowed: what would do, e.g. ``"0 to 2"``, or "".
-    """
-
-    def __init__(self, message: str, *, field: str = "", value: str = "", allowed: str = "") -> None:
-        super().__init__(message)
-        self.field = field
-        self.value = value
-        self.allowed = allowed
-
-
-class FileRefusedError(ValidationError):
-    """A file may not or cannot be attached; it was not read, or not further than needed to tell."""
-
-
-class PathOutsideRootError(FileRefusedError):
-    """The file lies outside of the folders that attachments may come from."""
-
-
-class SettingsError(NukeAIPanelError):
-    """A settings file or value cannot be used."""
 
 
 class CredentialError(NukeAIPanelError):
@@ -185,10 +157,10 @@ class QueueFullError(NukeAIPanelError):
 
 
 class APIError(NukeAIPanelError):
-    """A model server failed or refused.
+    """A call failed: the model server refused it or broke off, or it could not be sent.
 
     Attributes:
-        provider: registry name of the provider, e.g. ``"ollama"``.
+        provider: registry name of the provider, e.g. ``"ollama"``; "" where it was not asked.
         status: HTTP status, or None when no answer came.
         kind: short stable word for programs, e.g. ``"connection_refused"``, ``"stalled"``, ``"rate_limit"``.
         next_step: one sentence in the user's words that says what to do, or "".
@@ -223,6 +195,38 @@ class APIError(NukeAIPanelError):
 
     def __str__(self) -> str:
         return f"{self.message} {self.next_step}".rstrip()
+
+
+class ValidationError(APIError, ValueError):
+    """The request cannot be sent as it is; nothing has left this machine.
+
+    Attributes:
+        field: what is wrong, e.g. ``"temperature"`` or ``"messages[2].role"``, or "".
+        value: ``repr`` of what was given, cut to 80 characters, or "".
+        allowed: what would do, e.g. ``"0 to 2"``, or "".
+    """
+
+    default_kind = "validation"
+
+    def __init__(self, message: str, *, field: str = "", value: str = "", allowed: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+
+
+class FileRefusedError(ValidationError):
+    """A file may not or cannot be attached; it was not read, or not further than needed to tell."""
+
+
+class PathOutsideRootError(FileRefusedError):
+    """The file lies outside of the folders that attachments may come from."""
+
+
+class SettingsError(APIError):
+    """A settings file or value cannot be used; nothing was sent."""
+
+    default_kind = "settings"
 
 
 class ConnectionFailedError(APIError):

@@ -64,5 +64,5 @@ def _rename(error: ValidationError, field: str, *former_and_new: str) -> None:
         message = message.replace(error.field, field, 1)
     elif former_and_new and message.startswith(f"{former_and_new[0]} "):
         message = former_and_new[1] + message[len(former_and_new[0]) :]
-    error.args = (message,)
+    error.args, error.message = (message,), message
     error.field = field

@@ -90,7 +90,8 @@ class RequestLines:
             asked = self._request(asked)
             _refuse_keys_and_places(asked)
         except ValidationError as error:
-            error.args = (f"Line {number}: {error}",)
+            error.message = f"Line {number}: {error}"
+            error.args = (error.message,)
             failure = error.with_traceback(None)
         if failure is not None:
             return Line(BatchItem(index, id=name, error=failure), number, _digest(raw))

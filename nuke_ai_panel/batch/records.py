@@ -45,7 +45,9 @@ class BatchRecord:
 def error_to_dict(error: Exception) -> dict[str, object]:
     """Return `error` as JSON values: its ``type`` and ``message``, a stable word ``kind``, and what else is known of it."""
     told: dict[str, object] = {"type": type(error).__name__, "kind": "internal", "message": str(error)}
-    if isinstance(error, APIError):
+    if isinstance(error, ValidationError):
+        told.update(kind=error.kind, field=error.field, allowed=error.allowed)
+    elif isinstance(error, APIError):
         told.update(
             kind=error.kind,
             message=error.message,
@@ -55,8 +57,6 @@ def error_to_dict(error: Exception) -> dict[str, object]:
             retry_after=error.retry_after,
             partial_text=error.partial_text,
         )
-    elif isinstance(error, ValidationError):
-        told.update(kind="validation", field=error.field, allowed=error.allowed)
     return told
 
 

@@ -236,7 +236,8 @@ class AnswerStream:
         nothing = "only signs of life" if only_signs_of_life else "nothing"
         if not self.pieces:
             return f"{title} began to answer, then sent {nothing} for {seconds:g} s."
-        return f"{title} answered {self.pieces} pieces of text, then {nothing} for {seconds:g} s."
+        pieces = "1 piece" if self.pieces == 1 else f"{self.pieces} pieces"
+        return f"{title} answered {pieces} of text, then {nothing} for {seconds:g} s."
 
     def event_came(self) -> None:
         """Note that what was read carried the answer on."""

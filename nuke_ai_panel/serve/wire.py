@@ -86,7 +86,7 @@ def error_value(error: Exception, prompts: Iterable[str] = ()) -> dict[str, obje
     name, kind, message = type(error).__name__, "internal", "The server failed; its log says where."
     value: dict[str, object] = {}
     if isinstance(error, ValidationError):
-        kind = "validation"
+        kind = error.kind
         # What was given may be the prompt itself.
         message = str(error).replace(error.value, "what was given") if len(error.value) > 2 else str(error)
         value = {"field": error.field, "allowed": error.allowed}

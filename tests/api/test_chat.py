@@ -440,3 +440,16 @@ async def test_sync_call_in_a_coroutine_names_the_async_twin(server, hello):
     with pytest.raises(RuntimeError, match=r"await Completion\.acreate\(\.\.\.\)"):
         Completion.create("ollama/tiny", "hi")
     assert server.requests == []
+
+
+def test_everything_that_a_call_raises_is_an_api_error(monkeypatch, tmp_path):
+    (tmp_path / "settings.json").write_text("{")
+    monkeypatch.setenv("NUKE_AI_PANEL_CONFIG_DIR", str(tmp_path))
+    with pytest.raises(APIError) as unreadable:
+        ChatCompletion.create("ollama/toy", [{"role": "user", "content": "hello"}])
+    assert (unreadable.value.kind, unreadable.value.status) == ("settings", None)
+    monkeypatch.setenv("NUKE_AI_PANEL_CONFIG_DIR", str(tmp_path / "empty"))
+    with pytest.raises(APIError) as wrong:
+        ChatCompletion.create("ollama/toy", [{"role": "user", "content": "hello"}], temperature="hot")
+    assert (type(wrong.value).__name__, wrong.value.kind, wrong.value.field) == ("ValidationError", "validation", "temperature")
+    assert (wrong.value.provider, wrong.value.partial_text, wrong.value.retry_after) == ("", "", None)

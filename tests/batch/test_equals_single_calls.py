@@ -58,7 +58,9 @@ def outcome(response, error):
     if error is not None:
         told = {name: value for name, value in vars(error).items() if not name.startswith("__")}
         # The one thing that names the call itself.
-        told["text"] = str(error).replace("ChatCompletion.acreate", "ChatCompletion.create")
+        told["text"], told["message"] = (
+            said.replace("ChatCompletion.acreate", "ChatCompletion.create") for said in (str(error), error.message)
+        )
         return type(error), {
             name: value for name, value in told.items() if name != "allowed" or told.get("field") != "unheard_of"
         }
