@@ -9,7 +9,7 @@ from nuke_ai_panel.scripting.effects import Effect
 from nuke_ai_panel.scripting.findings import Finding
 from nuke_ai_panel.scripting.proposal import ScriptProposal
 
-__all__ = ["Review"]
+__all__ = ["Review", "with_undo_step"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,11 @@ class Review:
         if self.error:
             return "Stopped with an error on a copy of the script: " + self.error.strip().splitlines()[-1]
         if self.diff is not None:
-            return self.diff.summary() + ", 1 undo step"
+            return with_undo_step(self.diff)
         unknown = self.unknown or "What it changes is not known before it runs"
         return unknown[0].upper() + unknown[1:]
+
+
+def with_undo_step(diff: GraphDiff) -> str:
+    """Return in one line what a difference is, and that one undo takes it back where it is any."""
+    return diff.summary() + (", 1 undo step" if diff else "")

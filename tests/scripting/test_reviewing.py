@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from nuke_ai_panel.nk import ConnectionChange, KnobChange, NodeChange
+from nuke_ai_panel.nk import ConnectionChange, GraphDiff, KnobChange, NodeChange
 from nuke_ai_panel.nk.catalogue import index_path, use_index_folder
 from nuke_ai_panel.nk.catalogue_store import resource
 from nuke_ai_panel.scripting.dry_run import dry_run
 from nuke_ai_panel.scripting.interpreter import clean_environment, find_python
 from nuke_ai_panel.scripting.proposal import ScriptProposal
+from nuke_ai_panel.scripting.review import Review
 from nuke_ai_panel.scripting.reviewing import review
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="uses what only POSIX systems have")
@@ -346,3 +347,10 @@ def test_review_knows_the_classes_of_the_indexed_nuke(reviewed, tmp_path):
         assert not any("StudioBlur" in finding.text for finding in reviewed(code).findings)
     finally:
         use_index_folder(None)
+
+
+def test_a_script_that_changes_nothing_speaks_of_no_undo():
+    proposal = ScriptProposal("python", "print(1)", "AI: look")
+    assert Review(proposal, diff=GraphDiff()).summary() == "Changes nothing"
+    made = GraphDiff(added=(NodeChange("Blur1", "Blur"),))
+    assert Review(proposal, diff=made).summary() == "Creates 1 node, 1 undo step"

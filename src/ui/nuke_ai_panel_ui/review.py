@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from nuke_ai_panel.nk.graph_diff import GraphDiff
-from nuke_ai_panel.scripting.review import Review
+from nuke_ai_panel.scripting.review import Review, with_undo_step
 from nuke_ai_panel_ui.cards import Card, Fold
 from nuke_ai_panel_ui.conversation import ProposalRecord
 from nuke_ai_panel_ui.labels import button, label
@@ -225,8 +225,8 @@ class ReviewCard(Card):
         """Return the title, the summary and how the summary is painted."""
         record, review, applied = self._record, self._record.review, self._record.applied
         if record.state == "applied" and applied is not None:
-            changed = applied.diff.summary() if applied.is_compared else "Looking at what it changed"
-            return f"{self._done} {self._place}", applied.unknown or f"{changed}, 1 undo step", "dim"
+            changed = with_undo_step(applied.diff) if applied.is_compared else "Looking at what it changed"
+            return f"{self._done} {self._place}", applied.unknown or changed, "dim"
         if record.state == "failed" and applied is not None:
             left = f"what it had done stayed: {applied.diff.summary().lower()}" if applied.diff else "nothing was changed"
             how = "It was stopped" if applied.was_stopped else "It stopped with an error"
