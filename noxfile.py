@@ -45,7 +45,7 @@ MATRIX = [version for version in _present() if version != os.environ.get("MATRIX
 #: Most tests wait for a server or a process, so four at a time are over twice as fast even on two cores.
 IN_PARALLEL = ("-n", "4")
 
-#: What depends on the Python and on Qt least and takes longest: run on the oldest Python, and by `test`.
+#: What depends on the Python and on Qt least and takes longest.
 LONG = (
     "tests/agent_tools",
     "tests/batch",
@@ -58,22 +58,26 @@ LONG = (
     "tests/serve",
     "tests/tasks",
 )
-EVERYWHERE = ("3.9",)
-#: Of the long ones, those that tell nothing about the oldest Python that the others do not.
-SAME_EVERYWHERE = (
+#: What tells nothing about the oldest Python that the rest does not.
+SAME_ON_OLDEST = (
     "tests/agent_tools",
     "tests/batch",
+    "tests/cli",
     "tests/faults",
     "tests/faults_of_proposals",
     "tests/house",
+    "tests/providers",
     "tests/secrets",
     "tests/serve",
     "tests/tasks",
 )
 
-#: What may differ from Python to Python with the same Qt: the loop, the wire, Qt, what runs and stops generated code.
-TELLING = ("tests/agent", "tests/aio", "tests/api", "tests/host_loop", "tests/net", "tests/nuke", "tests/scripting", "tests/ui")
-RUN_HERE = dict.fromkeys(("3.10", "3.12", "3.13"), TELLING)
+#: What differs from Python to Python with the same Qt: the loop, the wire, Qt; and on the newest, what reads and runs code.
+BETWEEN = ("tests/aio", "tests/api", "tests/host_loop", "tests/net", "tests/nuke", "tests/ui")
+NEWEST = (*BETWEEN, "tests/agent", "tests/scripting")
+#: The real host application brings its own Python and Qt: `test` has met it once, and it is the same one here.
+OLDEST = ("tests", *(f"--ignore={path}" for path in ("tests/hosts", *SAME_ON_OLDEST)))
+RUN_HERE = {"3.9": OLDEST, "3.10": BETWEEN, "3.12": BETWEEN, "3.13": NEWEST}
 
 
 def _requirements(extras: str) -> list[str]:
@@ -117,11 +121,9 @@ def test(session: nox.Session) -> None:
 
 @nox.session(python=MATRIX)
 def matrix(session: nox.Session) -> None:
-    """Run the tests on each Python that is here: 3.9 and 3.10 with PySide2, newer ones with PySide6."""
+    """Run what may differ on each Python that is here: 3.9 and 3.10 with PySide2, newer ones with PySide6."""
     _install(session, "qt,test,test-qt")
-    # The real host application brings its own Python and Qt: `test` has met it once, and it is the same one here.
-    left_out = ["tests/hosts", *(SAME_EVERYWHERE if session.python in EVERYWHERE else LONG)]
-    chosen = RUN_HERE.get(str(session.python), ("tests", *(f"--ignore={path}" for path in left_out)))
+    chosen = RUN_HERE.get(str(session.python), ("tests", *(f"--ignore={path}" for path in ("tests/hosts", *LONG))))
     session.run("pytest", "-q", *IN_PARALLEL, *(session.posargs or chosen))
 
 
