@@ -10,7 +10,7 @@ help:
 	@echo "make test    run every test"
 	@echo "make check   formatting, lint, types and import rules"
 	@echo "make bench   print the figures"
-	@echo "make matrix  run the tests on every Python 3.9 to 3.13 that is here, and the core without Qt"
+	@echo "make matrix  run what may differ on every Python 3.9 to 3.13 that is here, and the core without Qt"
 	@echo "make clean   remove what these commands made"
 
 run test check bench matrix:
