@@ -500,8 +500,10 @@ def test_program_ends_while_a_producer_runs():
     import sys
 
     program = """
-import asyncio, itertools
+import asyncio, itertools, logging
 from nuke_ai_panel.aio.bridge import Bridge
+# Without what asyncio's debug mode says of steps that take long on a busy machine.
+logging.getLogger("asyncio").setLevel(logging.ERROR)
 bridge = Bridge(limit=4)
 bridge.run(itertools.count())
 kept = []
