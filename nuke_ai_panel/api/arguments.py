@@ -52,6 +52,9 @@ _KEYLIKE = re.compile(r"(?i)key|token(?!s)|secret|passw|auth|header|credential")
 _LONGEST = 1e9
 """Seconds."""
 
+_USUAL = Deadlines()
+_TIMES = frozenset({"timeout", "connect_timeout", "first_byte_timeout", "chunk_timeout", "max_retries"})
+
 _OF_THE_CLIENT = {
     "api_base": "base_url",
     "request_timeout": "timeout",
@@ -321,31 +324,27 @@ def place_of(asked: str, arguments: Mapping[str, object], *, is_chat: bool = Fal
     Raises:
         ValidationError: an address, key or file that is no text, a time that is no number above 0, retries that are no count.
     """
-    usual = Deadlines()
-    total: float | None = _seconds(arguments, "timeout", None)
-    retries = arguments.get("max_retries")
-    if retries is None:
-        retries = usual.retries
-    if isinstance(retries, bool) or not isinstance(retries, int) or not 0 <= retries <= 10:
-        refuse("max_retries", retries, "a whole number from 0 to 10")
+    deadlines = _USUAL if _TIMES.isdisjoint(arguments) else _deadlines_of(arguments, is_chat=is_chat)
     key = arguments.get("api_key")
     if key is not None and not isinstance(key, Secret):
         kind = key.kind if isinstance(key, _Unshown) else type(key).__name__
         raise ValidationError(f"api_key must be a text, not a value of the type {kind}.", field="api_key", allowed="a text")
-    connect = _seconds(arguments, "connect_timeout", usual.connect)
-    first_byte = _seconds(arguments, "first_byte_timeout", usual.first_byte)
-    return Place(
-        asked,
-        (text_of(arguments, "base_url") or "").strip(),
-        key,
-        text_of(arguments, "ca_file"),
-        Deadlines(
-            connect=connect,
-            first_byte=first_byte,
-            call=usual.call if total is None else total,
-            silence=_seconds(arguments, "chunk_timeout", usual.silence),
-            total=total if is_chat else None,
-            retries=retries,
-            retry_after=usual.retry_after,
-        ),
+    return Place(asked, (text_of(arguments, "base_url") or "").strip(), key, text_of(arguments, "ca_file"), deadlines)
+
+
+def _deadlines_of(arguments: Mapping[str, object], *, is_chat: bool) -> Deadlines:
+    total: float | None = _seconds(arguments, "timeout", None)
+    retries = arguments.get("max_retries")
+    if retries is None:
+        retries = _USUAL.retries
+    if isinstance(retries, bool) or not isinstance(retries, int) or not 0 <= retries <= 10:
+        refuse("max_retries", retries, "a whole number from 0 to 10")
+    return Deadlines(
+        connect=_seconds(arguments, "connect_timeout", _USUAL.connect),
+        first_byte=_seconds(arguments, "first_byte_timeout", _USUAL.first_byte),
+        call=_USUAL.call if total is None else total,
+        silence=_seconds(arguments, "chunk_timeout", _USUAL.silence),
+        total=total if is_chat else None,
+        retries=retries,
+        retry_after=_USUAL.retry_after,
     )

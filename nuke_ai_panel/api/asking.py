@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from nuke_ai_panel.aio.loop_thread import background
@@ -77,13 +78,15 @@ async def _asked(
     files = arguments.get("attachments")
     read = read_prompt if name.startswith("Completion") else read_chat
     call = read(model, messages, arguments, default_provider=settings.provider, call=name)
-    async with parts_of(files, "attachments") as parts:
-        call = replace(call, request=with_attachments(call.request, parts))
-        try:
-            return await (_streamed(call, shape) if stream else _answered(call))
-        except ValidationError as error:
-            name_in_messages(error, messages)
-            raise
+    ask = partial(_streamed, shape=shape) if stream else _answered
+    try:
+        if files is None:
+            return await ask(call)
+        async with parts_of(files, "attachments") as parts:
+            return await ask(replace(call, request=with_attachments(call.request, parts)))
+    except ValidationError as error:
+        name_in_messages(error, messages)
+        raise
 
 
 async def _answered(call: ChatCall) -> ChatResponse:

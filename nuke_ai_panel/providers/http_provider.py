@@ -74,6 +74,7 @@ class HttpProvider(Provider):
             address_hint=self.address_hint,
             host_name_hint=self.host_name_hint,
         )
+        self._capabilities = CapabilityCache()
         self._unanswered = CapabilityCache(_ASK_AGAIN_AFTER)
         self._refused = CapabilityCache()
         self._session = ServerSession(
@@ -184,9 +185,10 @@ class HttpProvider(Provider):
         Raises:
             APIError: what would stop the chat as well: no connection, the key, the model's name.
         """
-        unanswered = self._unanswered.peek(model)
-        if unanswered is not None:
-            return unanswered
+        # Waiting with a deadline takes a task and turns of the loop, so not for what is known.
+        known = self._capabilities.peek(model) or self._unanswered.peek(model)
+        if known is not None:
+            return known
         try:
             return await within(self.capabilities(model), min(deadlines.call, _LONGEST_ASKING))
         except (ConnectionFailedError, AuthenticationError, ModelNotFoundError):

@@ -42,7 +42,7 @@ from nuke_ai_panel.net.streaming import AnswerStream
 from nuke_ai_panel.operations import EmbeddingRequest, Embeddings
 from nuke_ai_panel.providers.answer_reader import AnswerReader
 from nuke_ai_panel.providers.base import Server
-from nuke_ai_panel.providers.capabilities import Capabilities, CapabilityCache
+from nuke_ai_panel.providers.capabilities import Capabilities
 from nuke_ai_panel.providers.http_provider import HttpProvider
 from nuke_ai_panel.providers.ollama_context import SMALLEST, ContextChooser, explicit_context, sizes_context
 from nuke_ai_panel.providers.ollama_models import (
@@ -92,7 +92,6 @@ class OllamaProvider(HttpProvider):
     def __init__(self, server: Server) -> None:
         super().__init__(server)
         self.needs_key = is_ollama_com(self.base_url)
-        self._capabilities = CapabilityCache()
         self._details: dict[str, ModelDetails] = {}
         self._context = ContextChooser()
         self._remote: set[str] = set()

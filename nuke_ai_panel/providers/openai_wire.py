@@ -18,7 +18,7 @@ from nuke_ai_panel.net.json_values import record
 from nuke_ai_panel.operations import EmbeddingRequest, Embeddings
 from nuke_ai_panel.providers.answer_reader import AnswerReader
 from nuke_ai_panel.providers.base import Server
-from nuke_ai_panel.providers.capabilities import Capabilities, CapabilityCache
+from nuke_ai_panel.providers.capabilities import Capabilities
 from nuke_ai_panel.providers.http_provider import HttpProvider
 from nuke_ai_panel.providers.openai_wire_body import chat_body
 from nuke_ai_panel.providers.openai_wire_embeddings import embeddings_of
@@ -44,7 +44,6 @@ class OpenaiWire(HttpProvider):
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)
-        self._capabilities = CapabilityCache()
         self._listed: dict[str, Capabilities] = {}
 
     @classmethod
