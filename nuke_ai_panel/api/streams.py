@@ -283,8 +283,6 @@ class Stream(_Told, Generic[C]):
         """Return an ordinary iterator over `stream`; called on the loop that `stream` lives on. Coroutines await `twin`."""
         feed: _Feed[C] = _Feed()
         task = asyncio.ensure_future(_pump(stream, feed))
-        # What has come already is there when the reader wakes up, and need not wake it a second time.
-        await asyncio.sleep(0)
         return cls(asyncio.get_running_loop(), task, feed, stream._progress, twin)
 
     def __iter__(self) -> Iterator[C]:
