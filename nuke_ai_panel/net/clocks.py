@@ -60,6 +60,7 @@ async def within(
     Raises:
         asyncio.TimeoutError: the time is over; `awaitable` has been cancelled and has ended.
     """
+    loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(awaitable)
     clock = AliveClock()
     is_taken = False
@@ -75,10 +76,11 @@ async def within(
         is_taken = True
         return task.result()
     finally:
-        if not task.done():
+        # One that is thrown away after its loop was closed can end nothing any more.
+        if not task.done() and not loop.is_closed():
             task.cancel()
             await asyncio.wait({task})
-        if not task.cancelled() and task.exception() is None and not is_taken:
+        if task.done() and not task.cancelled() and task.exception() is None and not is_taken:
             discard(task.result())
 
 

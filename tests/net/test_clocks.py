@@ -114,3 +114,17 @@ async def test_silence_watch_counts_only_while_the_reader_waits():
     await asyncio.sleep(0.6)
     watch.stop()
     assert not fired
+
+
+def test_within_can_be_thrown_away_after_its_loop_was_closed():
+    loop = asyncio.new_event_loop()
+    waiting = within(asyncio.sleep(60), 60)
+    tasks = [loop.create_task(waiting)]
+    loop.run_until_complete(asyncio.sleep(0.01))
+    tasks += [each for each in asyncio.all_tasks(loop) if each is not tasks[0]]
+    loop.close()
+    waiting.close()
+    for task in tasks:
+        task.get_coro().close()
+        # They are left pending on purpose.
+        task._log_destroy_pending = False

@@ -58,7 +58,9 @@ def _checking(qtbot, panel, controller):
 
 
 def _idle(qtbot, controller):
-    qtbot.waitUntil(lambda: not controller.is_checking and controller.state.kind != "busy", timeout=LIMIT)
+    qtbot.waitUntil(
+        lambda: not (controller.is_busy or controller.is_checking) and controller.state.kind != "busy", timeout=LIMIT
+    )
 
 
 def _stopped_cards(panel):
@@ -121,8 +123,7 @@ def test_stopping_an_answer_leads_back_to_the_message_that_is_being_written(qtbo
     qtbot.waitUntil(lambda: "Hello" in panel.transcript.markdown(), timeout=LIMIT)
     _type(qtbot, panel, "next")
     _click(qtbot, panel.composer.send)
-    _idle(qtbot, controller)
-    assert panel.composer.send.text() == "Send"
+    qtbot.waitUntil(lambda: panel.composer.send.text() == "Send", timeout=LIMIT)
     assert panel.focusWidget() is panel.composer.prompt
 
 
