@@ -318,12 +318,7 @@ def check_concurrency(concurrency: object) -> None:
         ValidationError: it is not a whole number from 1.
     """
     if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
-        raise ValidationError(
-            f"concurrency is {concurrency!r}; it must be a whole number from 1.",
-            field="concurrency",
-            value=repr(concurrency)[:80],
-            allowed="1 or more",
-        )
+        raise _refusal("concurrency", concurrency, "a whole number from 1", "1 or more")
 
 
 def check_wait(max_wait: object) -> None:
@@ -333,12 +328,11 @@ def check_wait(max_wait: object) -> None:
         ValidationError: it is not a number of seconds from 0.
     """
     if isinstance(max_wait, bool) or not isinstance(max_wait, (int, float)) or not max_wait >= 0:
-        raise ValidationError(
-            f"max_wait is {max_wait!r}; it must be a number of seconds from 0.",
-            field="max_wait",
-            value=repr(max_wait)[:80],
-            allowed="0 or more seconds",
-        )
+        raise _refusal("max_wait", max_wait, "a number of seconds from 0", "0 or more seconds")
+
+
+def _refusal(field: str, value: object, must: str, allowed: str) -> ValidationError:
+    return ValidationError(f"{field} is {value!r}; it must be {must}.", field=field, value=repr(value)[:80], allowed=allowed)
 
 
 def check_requests(requests: object) -> None:
