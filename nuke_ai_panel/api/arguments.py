@@ -13,7 +13,7 @@ from nuke_ai_panel.errors import ValidationError
 from nuke_ai_panel.messages import JsonObject, JsonSchema, Tool
 from nuke_ai_panel.providers.base import Deadlines, Secret
 from nuke_ai_panel.providers.registry import PROVIDERS
-from nuke_ai_panel.validators.values import refuse, shown
+from nuke_ai_panel.validators.values import check_seconds, refuse, shown
 
 if TYPE_CHECKING:
     import os
@@ -48,9 +48,6 @@ T = TypeVar("T")
 
 _KEYLIKE = re.compile(r"(?i)key|token(?!s)|secret|passw|auth|header|credential")
 """Names of arguments whose values are a key, or were meant to be one."""
-
-_LONGEST = 1e9
-"""Seconds."""
 
 _USUAL = Deadlines()
 _TIMES = frozenset({"timeout", "connect_timeout", "first_byte_timeout", "chunk_timeout", "max_retries"})
@@ -301,11 +298,7 @@ def extra_of(arguments: Mapping[str, object]) -> JsonObject:
 
 def _seconds(arguments: Mapping[str, object], name: str, default: T) -> float | T:
     value = arguments.get(name)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= _LONGEST:
-        refuse(name, value, f"a number of seconds above 0, at most {_LONGEST:g}")
-    return float(value)
+    return default if value is None else check_seconds(name, value)
 
 
 def text_of(arguments: Mapping[str, object], name: str) -> str | None:

@@ -9,12 +9,14 @@ from nuke_ai_panel.operations import EmbeddingRequest, ImageRequest, SpeechReque
 from nuke_ai_panel.validators.chat import check_extra, check_image
 from nuke_ai_panel.validators.limits import DEFAULT_LIMITS, RequestLimits
 from nuke_ai_panel.validators.values import (
+    LONGEST_SECONDS,
     check_content,
     check_file_name,
     check_media_type,
     check_model,
     check_number,
     check_pattern,
+    check_seconds,
     check_sequence,
     check_text,
     check_whole,
@@ -30,7 +32,6 @@ __all__ = [
     "validate_upload",
 ]
 
-_LONGEST = 1e9
 _RESERVED = ("model", "n", "stream")
 _WORD = re.compile(r"[A-Za-z0-9:._x*-]{0,64}")
 _FORMAT = re.compile(r"[a-z0-9_]{2,24}")
@@ -61,17 +62,11 @@ def validate_deadlines(deadlines: _Deadlines) -> None:
         ValidationError: one cannot; its field is e.g. ``"deadlines.connect"``.
     """
     for name in ("connect", "first_byte", "call", "silence"):
-        _check_seconds(f"deadlines.{name}", getattr(deadlines, name, None))
+        check_seconds(f"deadlines.{name}", getattr(deadlines, name, None))
     if getattr(deadlines, "total", 0) is not None:
-        _check_seconds("deadlines.total", getattr(deadlines, "total", "no such field"))
+        check_seconds("deadlines.total", getattr(deadlines, "total", "no such field"))
     check_whole("deadlines.retries", getattr(deadlines, "retries", None), 0, 100)
-    check_number("deadlines.retry_after", getattr(deadlines, "retry_after", None), 0, _LONGEST, " seconds")
-
-
-def _check_seconds(field: str, value: object) -> None:
-    right_type = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not right_type or not 0 < value <= _LONGEST:  # type: ignore[operator]
-        refuse(field, value, f"a number of seconds above 0, at most {_LONGEST:g}")
+    check_number("deadlines.retry_after", getattr(deadlines, "retry_after", None), 0, LONGEST_SECONDS, " seconds")
 
 
 def validate_embedding(request: EmbeddingRequest, limits: RequestLimits = DEFAULT_LIMITS) -> None:

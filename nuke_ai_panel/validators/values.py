@@ -9,6 +9,7 @@ from typing import NoReturn, cast
 from nuke_ai_panel.errors import ValidationError
 
 __all__ = [
+    "LONGEST_SECONDS",
     "check_choice",
     "check_content",
     "check_file_name",
@@ -18,6 +19,7 @@ __all__ = [
     "check_model",
     "check_number",
     "check_pattern",
+    "check_seconds",
     "check_sequence",
     "check_text",
     "check_whole",
@@ -25,6 +27,7 @@ __all__ = [
     "shown",
 ]
 
+LONGEST_SECONDS = 1e9
 _LONGEST_SHOWN = 80
 _LONGEST_FIELD = 200
 _DEEPEST = 64
@@ -123,6 +126,13 @@ def check_whole(field: str, value: object, lowest: int, highest: int, unit: str 
     """Return if `value` is a whole number from `lowest` to `highest`."""
     if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
         refuse(field, value, f"a whole number from {lowest} to {highest}{unit}")
+
+
+def check_seconds(field: str, value: object) -> float:
+    """Return `value` if it is a number of seconds that can be waited for."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= LONGEST_SECONDS:
+        refuse(field, value, f"a number of seconds above 0, at most {LONGEST_SECONDS:g}")
+    return float(value)
 
 
 def check_sequence(field: str, value: object, of: str) -> tuple[object, ...]:
