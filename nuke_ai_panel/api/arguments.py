@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 from nuke_ai_panel.api.servers import Place
 from nuke_ai_panel.errors import ValidationError
 from nuke_ai_panel.messages import JsonObject, JsonSchema, Tool
+from nuke_ai_panel.net.deadlines import USUAL
 from nuke_ai_panel.providers.base import Deadlines, Secret
 from nuke_ai_panel.providers.registry import PROVIDERS
 from nuke_ai_panel.validators.values import check_seconds, refuse, shown
@@ -49,7 +50,6 @@ T = TypeVar("T")
 _KEYLIKE = re.compile(r"(?i)key|token(?!s)|secret|passw|auth|header|credential")
 """Names of arguments whose values are a key, or were meant to be one."""
 
-_USUAL = Deadlines()
 _TIMES = frozenset({"timeout", "connect_timeout", "first_byte_timeout", "chunk_timeout", "max_retries"})
 
 _OF_THE_CLIENT = {
@@ -245,10 +245,9 @@ def split_model(model: object, default_provider: str = "") -> Asked:
         ValidationError: the part before the slash is no provider. The message names those that are, and with
             `default_provider` how the name is written for it.
     """
-    known = ", ".join(f"{name}/" for name in PROVIDERS)
     if not isinstance(model, str) or not model.strip():
         raise ValidationError(
-            f"model is needed, written provider/model. Known are {known}.",
+            f"model is needed, written provider/model. Known are {_known_prefixes()}.",
             field="model",
             value=shown(model),
             allowed="provider/model",
@@ -266,11 +265,15 @@ def split_model(model: object, default_provider: str = "") -> Asked:
         hint = f" For your default provider write {default_provider + '/' + model.strip()!r}."
     said = f"{model!r} begins with no provider" if not slash else f"There is no provider {provider!r}"
     raise ValidationError(
-        f"{said}. A model is written provider/model; known are {known}.{hint}",
+        f"{said}. A model is written provider/model; known are {_known_prefixes()}.{hint}",
         field="model",
         value=shown(model),
         allowed="provider/model",
     )
+
+
+def _known_prefixes() -> str:
+    return ", ".join(f"{name}/" for name in PROVIDERS)
 
 
 def one_of(arguments: Mapping[str, object], *names: str) -> object:
@@ -317,7 +320,7 @@ def place_of(asked: str, arguments: Mapping[str, object], *, is_chat: bool = Fal
     Raises:
         ValidationError: an address, key or file that is no text, a time that is no number above 0, retries that are no count.
     """
-    deadlines = _USUAL if _TIMES.isdisjoint(arguments) else _deadlines_of(arguments, is_chat=is_chat)
+    deadlines = USUAL if _TIMES.isdisjoint(arguments) else _deadlines_of(arguments, is_chat=is_chat)
     key = arguments.get("api_key")
     if key is not None and not isinstance(key, Secret):
         kind = key.kind if isinstance(key, _Unshown) else type(key).__name__
@@ -329,15 +332,15 @@ def _deadlines_of(arguments: Mapping[str, object], *, is_chat: bool) -> Deadline
     total: float | None = _seconds(arguments, "timeout", None)
     retries = arguments.get("max_retries")
     if retries is None:
-        retries = _USUAL.retries
+        retries = USUAL.retries
     if isinstance(retries, bool) or not isinstance(retries, int) or not 0 <= retries <= 10:
         refuse("max_retries", retries, "a whole number from 0 to 10")
     return Deadlines(
-        connect=_seconds(arguments, "connect_timeout", _USUAL.connect),
-        first_byte=_seconds(arguments, "first_byte_timeout", _USUAL.first_byte),
-        call=_USUAL.call if total is None else total,
-        silence=_seconds(arguments, "chunk_timeout", _USUAL.silence),
+        connect=_seconds(arguments, "connect_timeout", USUAL.connect),
+        first_byte=_seconds(arguments, "first_byte_timeout", USUAL.first_byte),
+        call=USUAL.call if total is None else total,
+        silence=_seconds(arguments, "chunk_timeout", USUAL.silence),
         total=total if is_chat else None,
         retries=retries,
-        retry_after=_USUAL.retry_after,
+        retry_after=USUAL.retry_after,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-import uuid
+from collections.abc import Awaitable
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -16,9 +17,11 @@ from nuke_ai_panel.api.chunks import ChatChunk, Head, chat_chunk, text_chunk
 from nuke_ai_panel.api.naming import name_in_messages
 from nuke_ai_panel.api.requests import ChatCall, read_chat, read_prompt
 from nuke_ai_panel.api.responses import ChatResponse, TextChoice, TextResponse
-from nuke_ai_panel.api.servers import pool_of_this_loop
+from nuke_ai_panel.api.servers import Pool, pool_of_this_loop
 from nuke_ai_panel.api.streams import AsyncStream, Shape, Stream, open_stream
 from nuke_ai_panel.errors import AuthenticationError, ValidationError
+from nuke_ai_panel.messages import Completion
+from nuke_ai_panel.providers.base import Provider
 from nuke_ai_panel.validators.values import refuse
 
 __all__ = ["chat", "chat_in_background", "text", "text_in_background"]
@@ -73,7 +76,8 @@ async def _asked(
     """Read the arguments of the call `name`, and return the answer or its stream."""
     if not isinstance(stream, bool):
         refuse("stream", stream, "True or False")
-    settings = await pool_of_this_loop().settings()
+    pool = pool_of_this_loop()
+    settings = await pool.settings()
     # Files are taken apart from what is read without waiting, and stay open until the server answers.
     files = arguments.get("attachments")
     read = read_prompt if name.startswith("Completion") else read_chat
@@ -81,22 +85,26 @@ async def _asked(
     ask = partial(_streamed, shape=shape) if stream else _answered
     try:
         if files is None:
-            return await ask(call)
+            return await ask(pool, call)
         async with parts_of(files, "attachments") as parts:
-            return await ask(replace(call, request=with_attachments(call.request, parts)))
+            return await ask(pool, replace(call, request=with_attachments(call.request, parts)))
     except ValidationError as error:
         name_in_messages(error, messages)
         raise
 
 
-async def _answered(call: ChatCall) -> ChatResponse:
+async def _answered(pool: Pool, call: ChatCall) -> ChatResponse:
     created = int(time.time())
-    answer = await on_server(call.place, lambda provider: provider.complete(call.request, deadlines=call.place.deadlines))
-    return ChatResponse.of(answer, id=_new_id(), created=created, provider=call.place.provider, notices=call.notices)
+
+    def complete(provider: Provider) -> Awaitable[Completion]:
+        return provider.complete(call.request, deadlines=call.place.deadlines)
+
+    answer = await on_server(call.place, complete, pool)
+    identifier = answer.id or _new_id()
+    return ChatResponse.of(answer, id=identifier, created=created, provider=call.place.provider, notices=call.notices)
 
 
-async def _streamed(call: ChatCall, shape: Shape[C]) -> AsyncStream[C]:
-    pool = pool_of_this_loop()
+async def _streamed(pool: Pool, call: ChatCall, shape: Shape[C]) -> AsyncStream[C]:
     lease = await pool.lease(call.place, after_settings=True)
     head = Head(_new_id(), call.request.model, int(time.time()), call.place.provider)
     events = lease.provider.stream_answer(call.request, deadlines=call.place.deadlines)
@@ -108,7 +116,7 @@ async def _streamed(call: ChatCall, shape: Shape[C]) -> AsyncStream[C]:
 
 
 def _new_id() -> str:
-    return f"chatcmpl-{uuid.uuid4().hex}"
+    return f"chatcmpl-{secrets.token_hex(16)}"
 
 
 def _as_text(answer: ChatResponse) -> TextResponse:

@@ -65,6 +65,11 @@ def read_messages(messages: object, notices: list[Notice]) -> tuple[Message, ...
 
 
 def _message(given: object, where: str, notices: list[Notice]) -> Message:
+    if type(given) is dict and len(given) == 2:
+        # Nearly every message is this one.
+        role, content = given.get("role"), given.get("content")
+        if type(role) is str and type(content) is str:
+            return Message(cast(Role, _ROLES.get(role, role)), content)
     if isinstance(given, Message):
         return given
     if isinstance(given, ChatMessage):

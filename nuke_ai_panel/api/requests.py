@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from nuke_ai_panel.api.arguments import (
+    Asked,
     ChatArguments,
     TextArguments,
     extra_of,
@@ -30,6 +31,18 @@ __all__ = ["ChatCall", "read_chat", "read_prompt"]
 
 _CHAT = frozenset(ChatArguments.__annotations__)
 _TEXT = frozenset(TextArguments.__annotations__)
+_PLAIN = frozenset(
+    {
+        *("temperature", "top_p", "max_tokens", "n", "seed", "presence_penalty", "frequency_penalty"),
+        *("user", "context_length", "keep_alive"),
+    }
+)
+_READ = frozenset(
+    {
+        *("max_completion_tokens", "stop", "tools", "tool_choice", "response_format", "carry_features"),
+        *("reasoning", "reasoning_effort", "fallback_models", "models", "extra", "extra_body"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -52,19 +65,7 @@ def read_chat(
     refuse_unknown(arguments, _CHAT, call)
     asked = split_model(model, default_provider)
     notices: list[Notice] = []
-    carry = arguments.get("carry_features")
-    if carry is not None and not isinstance(carry, bool):
-        refuse("carry_features", carry, "True or False")
-    request = _request(
-        asked.provider,
-        asked.model,
-        read_messages(messages, notices),
-        arguments,
-        tools=read_tools(arguments.get("tools")),
-        tool_choice=read_tool_choice(arguments.get("tool_choice")),
-        response_format=read_response_format(arguments.get("response_format")),
-        carry_features=bool(carry),
-    )
+    request = _request(asked, read_messages(messages, notices), arguments)
     return ChatCall(place_of(asked.provider, arguments, is_chat=True), request, tuple(notices))
 
 
@@ -76,35 +77,35 @@ def read_prompt(
     asked = split_model(model, default_provider)
     if not isinstance(prompt, str) or not prompt.strip():
         refuse("prompt", prompt, "a text that is not empty", "prompt must be a text that is not empty.")
-    request = _request(asked.provider, asked.model, (Message("user", prompt),), arguments)
+    request = _request(asked, (Message("user", prompt),), arguments)
     return ChatCall(place_of(asked.provider, arguments, is_chat=True), request)
 
 
-def _request(
-    provider: str, model: str, messages: tuple[Message, ...], arguments: Mapping[str, object], **chat: Any
-) -> ChatRequest:
+def _request(asked: Asked, messages: tuple[Message, ...], arguments: Mapping[str, object]) -> ChatRequest:
+    given = {name: value for name, value in arguments.items() if value is not None}
     # Types and ranges of the plain values are judged by the validators, which know the provider and the model.
-    plain: Any = arguments
-    n = arguments.get("n")
-    return ChatRequest(
-        model=model,
-        messages=messages,
-        temperature=plain.get("temperature"),
-        max_tokens=cast("int | None", one_of(arguments, "max_tokens", "max_completion_tokens")),
-        stop=_stop(arguments.get("stop")),
-        top_p=plain.get("top_p"),
-        seed=plain.get("seed"),
-        n=1 if n is None else cast(int, n),
-        presence_penalty=plain.get("presence_penalty"),
-        frequency_penalty=plain.get("frequency_penalty"),
-        user=plain.get("user") if arguments.get("user") is not None else "",
-        reasoning=read_reasoning(arguments.get("reasoning"), arguments.get("reasoning_effort")),
-        fallback_models=_fallbacks(one_of(arguments, "fallback_models", "models"), provider),
-        context_length=plain.get("context_length"),
-        keep_alive=plain.get("keep_alive"),
-        extra=extra_of(arguments),
-        **chat,
-    )
+    fields: dict[str, Any] = {name: given[name] for name in _PLAIN.intersection(given)}
+    if not _READ.isdisjoint(given):
+        fields.update(_read_fields(asked.provider, given))
+    return ChatRequest(asked.model, messages, **fields)
+
+
+def _read_fields(provider: str, given: Mapping[str, object]) -> dict[str, object]:
+    """Return the fields of a request that are not written as we write them, or have a second name."""
+    carry = given.get("carry_features", False)
+    if not isinstance(carry, bool):
+        refuse("carry_features", carry, "True or False")
+    return {
+        "max_tokens": one_of(given, "max_tokens", "max_completion_tokens"),
+        "stop": _stop(given.get("stop")),
+        "tools": read_tools(given.get("tools")),
+        "tool_choice": read_tool_choice(given.get("tool_choice")),
+        "response_format": read_response_format(given.get("response_format")),
+        "reasoning": read_reasoning(given.get("reasoning"), given.get("reasoning_effort")),
+        "carry_features": carry,
+        "fallback_models": _fallbacks(one_of(given, "fallback_models", "models"), provider),
+        "extra": extra_of(given),
+    }
 
 
 def _stop(given: object) -> tuple[str, ...]:

@@ -254,7 +254,7 @@ class ChatResponse(FieldShape):
     def of(cls, answer: Completion, *, id: str, created: int, provider: str, notices: tuple[Notice, ...]) -> ChatResponse:  # noqa: A002
         """Return the collected `answer` in this shape."""
         return cls(
-            answer.id or id,
+            id,
             answer.model,
             created,
             tuple(_choice(number, each) for number, each in enumerate((answer, *answer.others))),
@@ -265,12 +265,12 @@ class ChatResponse(FieldShape):
 
 
 def _choice(number: int, answer: Completion) -> ChatChoice:
-    calls = tool_calls_of(answer.tool_calls)
+    calls = tool_calls_of(answer.tool_calls) if answer.tool_calls else None
     message = ChatMessage(
         answer.text if answer.text or not calls else None,
         calls,
         answer.reasoning or None,
-        tuple(map(_image, answer.images)),
+        tuple(map(_image, answer.images)) if answer.images else (),
         answer.reasoning_details,
     )
     return ChatChoice(number, message, field_reason(answer.finish_reason))

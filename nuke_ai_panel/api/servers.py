@@ -14,7 +14,6 @@ import os
 import threading
 import time
 import weakref
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
@@ -58,20 +57,27 @@ class Place:
 class Lease:
     """The right to use a provider; while somebody holds it, the provider's connections are not closed to make room."""
 
-    __slots__ = ("__weakref__", "provider")
+    __slots__ = ("_users", "provider")
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, provider: Provider, users: set[int]) -> None:
         self.provider = provider
+        self._users = users
+        users.add(id(self))
+
+    def __del__(self) -> None:
+        # In whatever thread it is forgotten: a set takes that in one step.
+        self._users.discard(id(self))
 
 
 class _Kept:
-    """A provider and who uses it."""
+    """A provider, who uses it, and when it was leased last, counted in leases."""
 
-    __slots__ = ("provider", "users")
+    __slots__ = ("provider", "turn", "users")
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
-        self.users: weakref.WeakSet[Lease] = weakref.WeakSet()
+        self.turn = 0
+        self.users: set[int] = set()
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class _Read:
 
     settings: Settings
     locked: frozenset[str]
-    environment: tuple[str | None, ...]
+    environment: tuple[object, ...]
     until: float
     addresses: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -93,9 +99,11 @@ class _StoredKey:
     explanation: str
 
 
-def _environment() -> tuple[str | None, ...]:
-    """Return the variables that decide about settings, so that a change of one is noticed at once."""
-    return tuple(map(os.environ.get, _VARIABLES))
+def _environment() -> tuple[object, ...]:
+    """Return the variables that decide about settings, so that a change of one is noticed at once. For comparison only."""
+    # The dict within is asked where there is one: every call does this, and the mapping around it makes text of each value.
+    held = getattr(os.environ, "_data", None)
+    return tuple(map(os.environ.get, _VARIABLES)) if held is None else tuple(map(held.get, _ENCODED_VARIABLES))
 
 
 _VARIABLES = (
@@ -109,6 +117,7 @@ _VARIABLES = (
     "HOME",
     *(made.address_variable for made in registry.PROVIDERS.values() if made.address_variable),
 )
+_ENCODED_VARIABLES = tuple(map(os.environ.encodekey, _VARIABLES))
 
 
 class Pool:
@@ -116,7 +125,10 @@ class Pool:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._kept: OrderedDict[tuple[str, Server], _Kept] = OrderedDict()
+        self._kept: dict[tuple[str, Server], _Kept] = {}
+        # The same by what calls ask for, for as long as the settings hold and nothing is closed.
+        self._leased: dict[tuple[str, str, str | None, str], _Kept] = {}
+        self._leases = 0
         self._read: _Read | None = None
         self._keys: dict[str, tuple[_StoredKey, float]] = {}
         self._asking: dict[str, asyncio.Future[object]] = {}
@@ -131,7 +143,22 @@ class Pool:
             SettingsError: a settings file cannot be used.
             AuthenticationError: the key cannot be one.
         """
-        server = await self._server(place, self._read if after_settings else None)
+        if not after_settings or self._read is None:
+            await self.settings()
+        secret = place.key
+        if secret is None:
+            # What cannot be called needs no key, which the keyring may take its time for.
+            self._address(place)
+            secret = await self._key(place.provider)
+        asked = (place.provider, place.base_url, place.ca_file, secret)
+        kept = self._leased.get(asked)
+        if kept is None:
+            kept = self._leased[asked] = await self._found(place, secret)
+        self._leases = kept.turn = self._leases + 1
+        return Lease(kept.provider, kept.users)
+
+    async def _found(self, place: Place, secret: Secret) -> _Kept:
+        server = self._server(place, secret)
         if self._keeper is None:
             # asyncio.run and its like close the generators of their loop before they close the loop.
             self._keeper = _keep_until_the_loop_ends(self)
@@ -139,18 +166,20 @@ class Pool:
         known = (place.provider, server)
         kept = self._kept.get(known)
         if kept is None:
-            kept = self._kept[known] = _Kept(registry.create(place.provider, server))
+            kept = _Kept(registry.create(place.provider, server))
             self._make_room()
-        else:
-            self._kept.move_to_end(known)
-        lease = Lease(kept.provider)
-        kept.users.add(lease)
-        return lease
+            self._kept[known] = kept
+        return kept
 
-    async def _server(self, place: Place, read: _Read | None) -> Server:
-        """Return the address and key that `place` means by what has been `read`; raises what :meth:`lease` raises."""
-        if read is None:
-            read = await self._settings()
+    def _server(self, place: Place, secret: Secret) -> Server:
+        """Return the server that `place` means by the settings that were read; raises what :meth:`lease` raises."""
+        assert self._read is not None
+        ca_file = place.ca_file if place.ca_file is not None else self._read.settings.server(place.provider).ca_file
+        return Server(base_url=self._address(place), key=secret, ca_file=ca_file, connections=CONNECTIONS)
+
+    def _address(self, place: Place) -> str:
+        read = self._read
+        assert read is not None
         address = read.addresses.get((place.provider, place.base_url))
         if address is None:
             if place.base_url and f"servers.{place.provider}.base_url" in read.locked:
@@ -163,20 +192,15 @@ class Pool:
                     )
             address = read.settings.address(place.provider, place.base_url)
             read.addresses[(place.provider, place.base_url)] = address
-        secret = place.key if place.key is not None else await self._key(place.provider)
-        ca_file = place.ca_file if place.ca_file is not None else read.settings.server(place.provider).ca_file
-        return Server(base_url=address, key=secret, ca_file=ca_file, connections=CONNECTIONS)
+        return address
 
     async def settings(self) -> Settings:
         """Return the settings in force, at most two seconds old. Raises: SettingsError."""
-        return (await self._settings()).settings
-
-    async def _settings(self) -> _Read:
-        environment = _environment()
-        read = self._read
+        read, environment = self._read, _environment()
         if read is None or read.environment != environment or read.until < time.monotonic():
             self._read = read = await self._once(f"settings of {environment}", lambda: _load(environment))
-        return read
+            self._leased.clear()
+        return read.settings
 
     async def _key(self, provider: str) -> Secret:
         variable = ENVIRONMENT.get(provider, "")
@@ -217,8 +241,14 @@ class Pool:
             done.exception()
 
     def _make_room(self) -> None:
+        """Close so many that one more can be kept, if nobody uses them."""
+        surplus = len(self._kept) + 1 - MAX_PROVIDERS
+        if surplus <= 0:
+            return
+        self._leased.clear()
         idle = [known for known, kept in self._kept.items() if not kept.users]
-        for known in idle[: max(0, len(self._kept) - MAX_PROVIDERS)]:
+        idle.sort(key=lambda known: self._kept[known].turn)
+        for known in idle[:surplus]:
             closing = self.loop.create_task(self._kept.pop(known).provider.aclose())
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
@@ -226,14 +256,15 @@ class Pool:
     async def aclose(self) -> None:
         """Close every connection of this loop. May be called twice; a later call opens new ones."""
         self._keeper = None
-        kept, self._kept = list(self._kept.values()), OrderedDict()
+        kept, self._kept = list(self._kept.values()), {}
+        self._leased.clear()
         for each in kept:
             await each.provider.aclose()
         if self._closing:
             await asyncio.wait(set(self._closing))
 
 
-def _load(environment: tuple[str | None, ...]) -> _Read:
+def _load(environment: tuple[object, ...]) -> _Read:
     store = SettingsStore()
     settings = store.load()
     return _Read(settings, store.locked_keys, environment, time.monotonic() + _SETTINGS_AGE)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from functools import partial
 from typing import TYPE_CHECKING
 
 from nuke_ai_panel.errors import ProtocolError
@@ -56,11 +55,8 @@ class Body:
     """
 
     def __init__(self, response: aiohttp.ClientResponse, provider: str = "") -> None:
-        import aiohttp
-
-        self._breaks = (aiohttp.ClientError, OSError, RuntimeError)
+        self._response = response
         self._content = response.content
-        self._is_lost = partial(is_lost, response)
         self._provider = provider
         encoding = response.headers.get("Content-Encoding", "").strip().lower()
         if encoding in ("", "identity"):
@@ -89,7 +85,7 @@ class Body:
         if inflate is None:
             try:
                 return await self._content.readany()
-            except self._breaks as error:
+            except _breaks() as error:
                 if self._is_foreign(error):
                     raise
             # Raised here, because what the library raises must not hang on it.
@@ -122,14 +118,14 @@ class Body:
     async def _compressed(self) -> bytes:
         try:
             return await self._content.readany()
-        except self._breaks as error:
+        except _breaks() as error:
             if self._is_foreign(error):
                 raise
         raise ConnectionResetError("the connection is gone")
 
     def _is_foreign(self, error: Exception) -> bool:
         # A plain RuntimeError is how aiohttp 3.13 says that the connection was gone before the reader looked.
-        return isinstance(error, RuntimeError) and self._content.exception() is None and not self._is_lost()
+        return isinstance(error, RuntimeError) and self._content.exception() is None and not is_lost(self._response)
 
     def rescue(self) -> bytes:
         """Return what had arrived before the connection broke and was not read yet."""
@@ -140,6 +136,13 @@ class Body:
             return self._inflate.feed(left)
         except zlib.error:
             return b""
+
+
+def _breaks() -> tuple[type[Exception], ...]:
+    """Return what the library raises where the connection is gone. An except clause asks only when something was raised."""
+    import aiohttp
+
+    return aiohttp.ClientError, OSError, RuntimeError
 
 
 def is_lost(response: aiohttp.ClientResponse) -> bool:

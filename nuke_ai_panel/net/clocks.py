@@ -12,7 +12,7 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
-__all__ = ["TICK", "AliveClock", "SilenceWatch", "within"]
+__all__ = ["TICK", "AliveClock", "Pulse", "SilenceWatch", "within"]
 
 TICK = 0.1
 """Seconds between two looks at the clock."""
@@ -20,6 +20,8 @@ TICK = 0.1
 _LONGEST_STEP = 0.2
 
 T = TypeVar("T")
+
+Look = Callable[[float], float]
 
 
 class AliveClock:
@@ -84,12 +86,63 @@ async def within(
             discard(task.result())
 
 
+class Pulse:
+    """The one timer of all that watches over connections on a loop; it runs only while there is something to watch over.
+
+    A look is called with the seconds since the last one (those of a standstill count as one short step), and returns in how
+    many seconds it wants to be called again at the latest.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        #: When each was called last, and in how many seconds it wants to be called.
+        self._looks: dict[Look, tuple[float, float]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = math.inf
+
+    def begin(self, look: Look, soon: float = TICK) -> None:
+        """Call `look` from now on, in at most `soon` seconds for the first time."""
+        now = self._loop.time()
+        self._looks[look] = (now, soon)
+        if now + soon < self._due:
+            self._arm(now + soon)
+
+    def end(self, look: Look) -> None:
+        """Do not call `look` any more. The timer goes on to its next beat: another one has mostly begun by then."""
+        self._looks.pop(look, None)
+
+    def _arm(self, due: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = due
+        self._timer = self._loop.call_at(due, self._beat)
+
+    def _beat(self) -> None:
+        self._timer, self._due = None, math.inf
+        now = self._loop.time()
+        for look in tuple(self._looks):
+            # One before it may have ended it.
+            if look not in self._looks:
+                continue
+            last, _ = self._looks[look]
+            try:
+                soon = look(min(now - last, _LONGEST_STEP))
+            except Exception as error:  # noqa: BLE001 - the others are to be called all the same
+                self.end(look)
+                self._loop.call_exception_handler({"message": "A watch over a connection failed.", "exception": error})
+                continue
+            if look in self._looks:
+                self._looks[look] = (now, soon)
+        if self._looks:
+            self._arm(now + min(soon for _, soon in self._looks.values()))
+
+
 class SilenceWatch:
     """Two clocks over one stream: how long no byte came, and how long no event.
 
     Time counts only while the reader is waiting (:attr:`waiting`), so that a slow consumer is not taken for a silent server,
-    and only while the loop was alive. One timer serves a whole stream. The reader sets :attr:`byte_silence` to 0 when something
-    came and :attr:`event_silence` when that carried the answer on; it does so for every piece, so they are no methods.
+    and only while the loop was alive. The reader sets :attr:`byte_silence` to 0 when something came and :attr:`event_silence`
+    when that carried the answer on; it does so for every piece, so they are no methods.
 
     `on_silence` is called once, on the loop. `total` is the seconds that are left for the whole stream, waiting or not; None is
     no limit. `is_lost` tells whether the connection is gone, in case nobody else says so: aiohttp 3.13 closes it over a broken
@@ -98,35 +151,31 @@ class SilenceWatch:
 
     def __init__(
         self,
+        pulse: Pulse,
         limit: float,
         on_silence: Callable[[], None],
         *,
         total: float | None = None,
         is_lost: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._pulse = pulse
         self._limit = limit
         self._total = math.inf if total is None else total
         self._on_silence = on_silence
         self._is_lost = is_lost
         self._was_lost = False
-        self._clock = AliveClock()
-        self._loop = asyncio.get_running_loop()
         self.byte_silence = 0.0
         self.event_silence = 0.0
-        self._timer: asyncio.TimerHandle | None = None
         self.waiting = False
         self.silent: Literal["", "bytes", "events", "total", "lost"] = ""
 
     def start(self) -> None:
         """Begin to count."""
-        self._clock.tick()
-        self._arm()
+        self._pulse.begin(self._look, self._soon())
 
     def stop(self) -> None:
         """Stop counting for good."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._pulse.end(self._look)
 
     def limit_to(self, seconds: float) -> None:
         """Allow only `seconds` of silence from now on, where that is less than before. It may be called again and again."""
@@ -134,30 +183,27 @@ class SilenceWatch:
             self._limit = seconds
             self.byte_silence = self.event_silence = 0.0
 
-    def _arm(self) -> None:
-        self._timer = self._loop.call_later(min(TICK, self._limit / 2, max(self._total, 0.01)), self._look)
+    def _soon(self) -> float:
+        return min(TICK, self._limit / 2, max(self._total, 0.01))
 
-    def _look(self) -> None:
-        step = self._clock.tick()
+    def _look(self, step: float) -> float:
         self._total -= step
         if self._total <= 0:
-            self._run_out("total")
-            return
+            return self._run_out("total")
         if self.waiting:
             self.byte_silence += step
             self.event_silence += step
             if max(self.byte_silence, self.event_silence) >= self._limit:
-                self._run_out("bytes" if self.byte_silence >= self._limit else "events")
-                return
+                return self._run_out("bytes" if self.byte_silence >= self._limit else "events")
         lost = self.waiting and self._is_lost()
         # What tells the reader in good order may be under way, so it is looked at twice.
         if lost and self._was_lost:
-            self._run_out("lost")
-            return
+            return self._run_out("lost")
         self._was_lost = lost
-        self._arm()
+        return self._soon()
 
-    def _run_out(self, clock: Literal["bytes", "events", "total", "lost"]) -> None:
+    def _run_out(self, clock: Literal["bytes", "events", "total", "lost"]) -> float:
         self.silent = clock
-        self._timer = None
+        self.stop()
         self._on_silence()
+        return TICK

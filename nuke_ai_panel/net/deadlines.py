@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Deadlines"]
+__all__ = ["USUAL", "Deadlines"]
 
 
 @dataclass(frozen=True)
@@ -28,3 +28,7 @@ class Deadlines:
     total: float | None = None
     retries: int = 2
     retry_after: float = 30.0
+
+
+USUAL = Deadlines()
+"""Those of a call that sets none."""

@@ -49,10 +49,12 @@ class _Lines:
         self._at_start = True
         self._too_long = False
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether a new piece begins a new line, which is not the first one."""
-        return not (self._pending or self._at_start or self._too_long)
+    def begins_with(self, piece: bytes, mark: bytes) -> bool:
+        """Return whether `piece` begins a new line with `mark`; the body has begun then, and with no byte order mark."""
+        if self._pending or self._too_long or not piece.startswith(mark):
+            return False
+        self._at_start = False
+        return True
 
     def feed(self, piece: bytes) -> list[str]:
         """Return the lines that `piece` completes, without their ends.
@@ -163,16 +165,11 @@ class SseDecoder:
         """
         if b"\r" in piece or self._after_return:
             piece = self._with_line_feeds(piece)
-        if (
-            piece.endswith(b"\n\n")
-            and piece.startswith(b"data: ")
-            and piece.count(b"\n") == 2
-            and not self._data
-            and self._lines.is_empty
-            and len(piece) < self._fast
-        ):
-            # Nearly every piece of a stream is one event of one line.
-            return [piece[6:-2].decode("utf-8", "replace")]
+        if piece.endswith(b"\n\n") and not self._data and len(piece) < self._fast and self._lines.begins_with(piece, b"data: "):
+            # Nearly every piece of a stream is made of whole events of one line each.
+            events = piece[6:-2].decode("utf-8", "replace").split("\n\ndata: ")
+            if piece.count(b"\n") == 2 * len(events):
+                return events
         return self._events(self._lines.feed(piece))
 
     def close(self) -> list[str]:

@@ -9,7 +9,6 @@ import asyncio
 import math
 import ssl
 from collections.abc import Awaitable, Mapping
-from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -19,7 +18,7 @@ from aiohttp.client_reqrep import ClientRequest, ClientResponse
 from aiohttp.connector import Connection
 from aiohttp.http_writer import StreamWriter
 
-from nuke_ai_panel.net.clocks import TICK, AliveClock, within
+from nuke_ai_panel.net.clocks import TICK, Pulse, within
 from nuke_ai_panel.net.deadlines import Deadlines
 from nuke_ai_panel.net.lookup import NameLookup
 from nuke_ai_panel.net.payload import Body, StreamedBody
@@ -40,10 +39,11 @@ _AT_ONCE = 32 * 1024
 class _Attempt:
     """What the parts of the HTTP library that a request passes through have to know about it."""
 
-    def __init__(self, data: Body | None, progress: Progress, deadlines: Deadlines) -> None:
+    def __init__(self, data: Body | None, progress: Progress, deadlines: Deadlines, pulse: Pulse) -> None:
         self.data = data
         self.progress = progress
         self.deadlines = deadlines
+        self.pulse = pulse
         self.watch: _AnswerWatch | None = None
 
 
@@ -58,6 +58,13 @@ class _Request(ClientRequest):
         self.attempt = _current.get()
         super().__init__(*arguments, **options)
 
+    def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
+        """Note the body; a small one goes out without the library's wrapping."""
+        if isinstance(body, bytes) and len(body) <= _AT_ONCE:
+            self.headers["Content-Length"] = str(len(body))
+        else:
+            super().update_body_from_data(body, _stacklevel)
+
     async def send(self, conn: Connection) -> ClientResponse:
         """Send the request.
 
@@ -69,8 +76,10 @@ class _Request(ClientRequest):
         attempt = self.attempt
         attempt.progress.sent = True
         attempt.watch = _AnswerWatch(conn, attempt)
-        if isinstance(attempt.data, bytes) and len(attempt.data) <= _AT_ONCE and not conn.protocol.writing_paused:
-            return await self._send_at_once(conn.protocol, attempt.data)
+        if isinstance(attempt.data, bytes) and len(attempt.data) <= _AT_ONCE:
+            if not conn.protocol.writing_paused:
+                return await self._send_at_once(conn.protocol, attempt.data)
+            super().update_body_from_data(attempt.data)
         return await super().send(conn)
 
     async def _send_at_once(self, protocol: ResponseHandler, body: bytes) -> ClientResponse:
@@ -174,6 +183,7 @@ async def exchange(
     proxy: tuple[str, str, str],
     progress: Progress,
     deadlines: Deadlines,
+    pulse: Pulse,
 ) -> ClientResponse:
     """Send one request and return its answer as soon as the headers are in; the caller closes it or reads it to its end.
 
@@ -181,7 +191,7 @@ async def exchange(
         aiohttp.ClientError, OSError: it failed, with ``progress.late`` where a stage took too long.
     """
     address, user, password = proxy
-    attempt = _Attempt(data, progress, deadlines)
+    attempt = _Attempt(data, progress, deadlines, pulse)
     before = _current.set(attempt)
     try:
         response = await session.request(
@@ -194,9 +204,11 @@ async def exchange(
             proxy_auth=aiohttp.BasicAuth(user, password) if user else None,
         )
     finally:
-        # One that is thrown away with its loop ends in another context, which has no value of ours.
-        with suppress(ValueError):
+        try:  # noqa: SIM105 - suppress() costs more, and every request comes by here
             _current.reset(before)
+        except ValueError:
+            # One that is thrown away with its loop ends in another context, which has no value of ours.
+            pass
         if attempt.watch is not None:
             attempt.watch.stop()
     if progress.late:
@@ -216,32 +228,32 @@ class _AnswerWatch:
         self._streamed = attempt.data if isinstance(attempt.data, StreamedBody) else None
         self._progress = attempt.progress
         self._limit = limit = attempt.deadlines.first_byte
-        self._reached: tuple[str, int] = ("", 0)
-        self._clock = AliveClock()
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._reached = self._stage()
+        self._waited = 0.0
+        self._pulse = attempt.pulse
         if limit < math.inf:
-            self._look()
+            self._pulse.begin(self._look, min(TICK, limit))
 
     def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._pulse.end(self._look)
 
-    def _look(self) -> None:
-        self._clock.tick()
+    def _stage(self) -> tuple[str, int]:
         streamed = self._streamed
-        reached = ("answering", 0) if streamed is None or streamed.is_read else ("sending", streamed.position)
+        return ("answering", 0) if streamed is None or streamed.is_read else ("sending", streamed.position)
+
+    def _look(self, step: float) -> float:
+        self._waited += step
+        reached = self._stage()
         if reached != self._reached:
             self._reached = reached
-            self._clock.seconds = 0.0
-        left = self._limit - self._clock.seconds
+            self._waited = 0.0
+        left = self._limit - self._waited
         if left > 0:
-            self._timer = self._loop.call_later(min(TICK, left), self._look)
-            return
-        self._timer = None
+            return min(TICK, left)
+        self.stop()
         self._progress.late = reached[0]
         transport = self._connection.transport
         if transport is not None:
             # An orderly end would wait until the server has taken what it does not take.
             transport.abort()
+        return TICK

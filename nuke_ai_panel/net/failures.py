@@ -209,11 +209,15 @@ def web_page_failure(body: bytes, *, provider: str, address: str, status: int | 
     )
 
 
+_BEGINNINGS = (b"<!doctype html", b"<html")
+
+
 def looks_like_html(content_type: str, body: bytes) -> bool:
     """Return whether an answer is a web page, by its type or its first bytes."""
-    if content_type.split(";")[0].strip().lower() in ("text/html", "application/xhtml+xml"):
+    kind = content_type.lower()
+    if "html" in kind and kind.split(";")[0].strip() in ("text/html", "application/xhtml+xml"):
         return True
-    return body[:200].removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith((b"<!doctype html", b"<html"))
+    return b"<" in body[:200] and body[:200].removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_BEGINNINGS)
 
 
 def page_title(body: bytes) -> str:

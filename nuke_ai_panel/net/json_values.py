@@ -110,16 +110,14 @@ def text(value: object) -> str:
 
 def integer(value: object) -> int | None:
     """Return `value` where it is a whole number (never a boolean), else None."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
+    if type(value) is int:
         return value
     return int(value) if isinstance(value, float) and value.is_integer() else None
 
 
 def number(value: object) -> float | None:
     """Return `value` where it is a finite number or a string that spells one (prices are sent so), else None."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    if value is None or isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
         found = float(value)

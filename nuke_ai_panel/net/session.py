@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from nuke_ai_panel.errors import APIError, ConnectionFailedError, ProtocolError, RequestTimeoutError
 from nuke_ai_panel.net.address import host_and_port, origin
 from nuke_ai_panel.net.body import Body, is_lost
-from nuke_ai_panel.net.clocks import SilenceWatch
+from nuke_ai_panel.net.clocks import Pulse, SilenceWatch
 from nuke_ai_panel.net.deadlines import Deadlines
 from nuke_ai_panel.net.failures import (
     Refusal,
@@ -85,8 +85,15 @@ class ServerSession:
         self._client: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Lock | None = None
+        self._pulse: Pulse | None = None
         self._proxy: tuple[str, str, str] = ("", "", "")
         self._pause = Pause()
+
+    @property
+    def pulse(self) -> Pulse:
+        """What beats for the watches over this session's connections; there once a request has been sent."""
+        assert self._pulse is not None
+        return self._pulse
 
     async def get_json(self, path: str, explain: Explain) -> object:
         """Fetch `path` and return its JSON value; see :meth:`call_json`."""
@@ -151,7 +158,7 @@ class ServerSession:
         gathered = bytearray()
         failure: APIError | None = None
         body = Body(response, self.endpoint.provider)
-        watch = SilenceWatch(math.inf, response.close, is_lost=partial(is_lost, response))
+        watch = SilenceWatch(self.pulse, math.inf, response.close, is_lost=partial(is_lost, response))
         watch.waiting = True
         watch.start()
         try:
@@ -254,6 +261,7 @@ class ServerSession:
                 proxy=self._proxy,
                 progress=progress,
                 deadlines=deadlines,
+                pulse=self.pulse,
             )
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(error, APIError):
@@ -357,7 +365,7 @@ class ServerSession:
         if self._loop is not loop:
             if self._loop is not None and not self._loop.is_closed():
                 raise RuntimeError("This provider belongs to another event loop. Make one provider for each loop.")
-            self._loop, self._client, self._opening = loop, None, asyncio.Lock()
+            self._loop, self._client, self._opening, self._pulse = loop, None, asyncio.Lock(), Pulse()
         if self._client is None or self._client.closed:
             assert self._opening is not None
             async with self._opening:

@@ -13,6 +13,7 @@ from nuke_ai_panel.errors import APIError, ProtocolError, RequestTimeoutError, S
 from nuke_ai_panel.net.body import Body, is_lost
 from nuke_ai_panel.net.clocks import TICK, AliveClock, SilenceWatch, within
 from nuke_ai_panel.net.deadlines import Deadlines
+from nuke_ai_panel.net.failures import looks_like_html
 from nuke_ai_panel.net.session import Explain, Progress, ServerSession
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class AnswerStream:
         self._response: aiohttp.ClientResponse | None = None
         self._content: Body | None = None
         self._watch: SilenceWatch | None = None
-        self._clock = AliveClock()
+        self._clock: AliveClock | None = None
         self._elapsed = 0.0
         self.pieces = 0
 
@@ -83,25 +84,43 @@ class AnswerStream:
         Return None once it is there. Otherwise return the seconds that the server has had the request for; call again.
 
         Raises:
-            APIError: no connection, a refusal, or no first byte in time.
+            APIError: no connection, a refusal, no first byte in time, or a web page.
         """
         if self._opening is None and patience == math.inf and self._deadlines.total is None:
             self._first = await self._first_piece()
         else:
             if self._opening is None:
                 self._opening = asyncio.ensure_future(self._open())
-            if not await self._is_open(self._opening, patience):
-                return self._clock.seconds
+            clock = self._clock = self._clock or AliveClock()
+            if not await self._is_open(self._opening, clock, patience):
+                return clock.seconds
             self._first = self._opening.result()
         if self._response is not None and self._watch is None:
             total = self._deadlines.total
             left = None if total is None else total - self._elapsed
             lost = partial(is_lost, self._response)
-            self._watch = SilenceWatch(self._deadlines.silence, self._response.close, total=left, is_lost=lost)
+            self._watch = SilenceWatch(
+                self._session.pulse, self._deadlines.silence, self._response.close, total=left, is_lost=lost
+            )
             self._watch.start()
+            if looks_like_html(self._response.headers.get("Content-Type", ""), self._first):
+                raise self._session.web_page(await self._beginning(self._first), self._response.status)
         return None
 
-    async def _is_open(self, opening: asyncio.Task[bytes], patience: float) -> bool:
+    async def _beginning(self, piece: bytes) -> bytes:
+        """Return `piece` and what follows it at once, up to 64 kB: enough to tell what a wrong answer is."""
+        gathered = bytearray(piece)
+        self._first = None
+
+        async def more() -> None:
+            while len(gathered) < 64 * 1024 and (rest := await self.read()):
+                gathered.extend(rest)
+
+        with contextlib.suppress(asyncio.TimeoutError, APIError):
+            await asyncio.wait_for(more(), 1.0)
+        return bytes(gathered)
+
+    async def _is_open(self, opening: asyncio.Task[bytes], clock: AliveClock, patience: float) -> bool:
         waited = 0.0
         loop = asyncio.get_running_loop()
         while not opening.done():
@@ -112,13 +131,13 @@ class AnswerStream:
                 await self._look
             finally:
                 tick.cancel()
-            step = self._clock.tick()
+            step = clock.tick()
             waited += step
             self._elapsed += step
             if self._elapsed >= (self._deadlines.total or math.inf) and not opening.done():
                 raise self._out_of_time()
             if not self._progress.connected:
-                self._clock.seconds = waited = 0.0
+                clock.seconds = waited = 0.0
             elif waited >= patience and not opening.done():
                 return False
         return True
@@ -157,12 +176,6 @@ class AnswerStream:
             kind="first_byte_timeout",
             next_step="The model is probably still being loaded. Wait a little and try again, or choose a smaller one.",
         )
-
-    @property
-    def content_type(self) -> str:
-        """The answer's media type in lower case, without parameters."""
-        assert self._response is not None
-        return str(self._response.headers.get("Content-Type", "")).split(";")[0].strip().lower()
 
     async def read(self) -> bytes:
         """Return the next piece of the body, b"" at its end.
@@ -249,18 +262,6 @@ class AnswerStream:
         """Allow only `seconds` of silence from now on: all that matters has come."""
         if self._watch is not None:
             self._watch.limit_to(seconds)
-
-    async def beginning(self, piece: bytes) -> bytes:
-        """Return `piece` and what follows it at once, up to 64 kB: enough to tell what a wrong answer is."""
-        gathered = bytearray(piece)
-
-        async def more() -> None:
-            while len(gathered) < 64 * 1024 and (rest := await self.read()):
-                gathered.extend(rest)
-
-        with contextlib.suppress(asyncio.TimeoutError, APIError):
-            await asyncio.wait_for(more(), 1.0)
-        return bytes(gathered)
 
     async def finish(self) -> None:
         """Read the little that may follow a complete answer, so that its connection can be used again.

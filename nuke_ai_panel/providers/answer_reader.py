@@ -60,13 +60,15 @@ class _Choice:
     details: list[JsonObject] = field(default_factory=list)
 
     def outcome(self) -> Outcome:
+        reason = self.reason or "unknown"
+        if not self.calls:
+            return Outcome(reason, (), tuple(self.details))
         calls = tuple(
             ToolCall(call.id or f"call_{index}", call.name, "".join(call.arguments) or "{}")
             for index, call in sorted(self.calls.items())
         )
-        reason = self.reason or "unknown"
         # Some servers end an answer that asks for calls with "stop".
-        return Outcome("tool_calls" if calls and reason == "stop" else reason, calls, tuple(self.details))
+        return Outcome("tool_calls" if reason == "stop" else reason, calls, tuple(self.details))
 
 
 class AnswerReader(ABC):
@@ -86,7 +88,6 @@ class AnswerReader(ABC):
         self.progressed = False
         self.started = False
         self.failure: APIError | None = None
-        self.content_type = ""
         self._decoder: Decoder | None = None
         self._beginning = b""
         self._size = 0
@@ -166,10 +167,6 @@ class AnswerReader(ABC):
             if isinstance(decoder, WholeDecoder) or not isinstance(error, ProtocolError):
                 self.failure = error
         return events
-
-    def expect(self, content_type: str) -> None:
-        """Take note of the media type of the body to come. What the body is, only its first bytes tell."""
-        self.content_type = content_type
 
     def start(self, events: list[StreamEvent], model: str, identifier: str = "") -> None:
         """Append the event that opens the answer, the first time."""

@@ -7,9 +7,9 @@ of :class:`Provider` and one line in ``registry.py``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
-from typing import ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from nuke_ai_panel.errors import UnsupportedFeatureError
 from nuke_ai_panel.messages import (
@@ -20,6 +20,7 @@ from nuke_ai_panel.messages import (
     ImagePart,
     ModelInfo,
     Notice,
+    Outcome,
     ReasoningDelta,
     StreamEvent,
     StreamStarted,
@@ -44,7 +45,7 @@ from nuke_ai_panel.operations import (
 from nuke_ai_panel.providers.capabilities import Capabilities
 from nuke_ai_panel.validators import RequestLimits
 
-__all__ = ["Deadlines", "Provider", "Secret", "Server", "collect"]
+__all__ = ["Collector", "Deadlines", "Provider", "Secret", "Server", "collect"]
 
 
 @dataclass(frozen=True)
@@ -214,51 +215,57 @@ class Provider(ABC):
         )
 
 
+class Collector:
+    """Puts the events of one answer together."""
+
+    def __init__(self, model: str = "") -> None:
+        self._model = model
+        self._id = ""
+        self._texts: dict[int, list[str]] = {0: []}
+        self._reasonings: dict[int, list[str]] = {}
+        self._images: dict[int, list[ImagePart]] = {}
+        self._notices: list[Notice] = []
+        self._finished = Finished("unknown")
+
+    def take(self, events: Iterable[StreamEvent]) -> None:
+        """Add the next `events`."""
+        for event in events:
+            if isinstance(event, TextDelta):
+                self._texts.setdefault(event.choice, []).append(event.text)
+            elif isinstance(event, ReasoningDelta):
+                self._reasonings.setdefault(event.choice, []).append(event.text)
+            elif isinstance(event, StreamStarted):
+                self._model, self._id = event.model or self._model, event.id
+            elif isinstance(event, Finished):
+                self._finished = event
+            elif isinstance(event, ImageArrived):
+                self._images.setdefault(event.choice, []).append(event.image)
+            elif isinstance(event, Notice):
+                self._notices.append(event)
+
+    def completion(self) -> Completion:
+        """Return the answer as one value."""
+        finished = self._finished
+        others = [self._answer(choice, outcome) for choice, outcome in enumerate(finished.others, 1)]
+        return self._answer(0, finished, usage=finished.usage, notices=tuple(self._notices), others=tuple(others))
+
+    def _answer(self, choice: int, outcome: Outcome | Finished, **more: Any) -> Completion:
+        return Completion(
+            text="".join(self._texts.get(choice, ())),
+            model=self._finished.model or self._model,
+            finish_reason=outcome.reason,
+            reasoning="".join(self._reasonings.get(choice, ())),
+            tool_calls=outcome.tool_calls,
+            images=tuple(self._images.get(choice, ())),
+            reasoning_details=outcome.reasoning_details,
+            id=self._id,
+            **more,
+        )
+
+
 async def collect(events: AsyncIterator[StreamEvent], model: str = "") -> Completion:
     """Read `events` to their end and return the answer as one value."""
-    texts: dict[int, list[str]] = {0: []}
-    reasonings: dict[int, list[str]] = {}
-    images: dict[int, list[ImagePart]] = {}
-    notices: list[Notice] = []
-    finished = Finished("unknown")
-    identifier = ""
+    collector = Collector(model)
     async for event in events:
-        if isinstance(event, TextDelta):
-            texts.setdefault(event.choice, []).append(event.text)
-        elif isinstance(event, ReasoningDelta):
-            reasonings.setdefault(event.choice, []).append(event.text)
-        elif isinstance(event, StreamStarted):
-            model, identifier = event.model or model, event.id
-        elif isinstance(event, ImageArrived):
-            images.setdefault(event.choice, []).append(event.image)
-        elif isinstance(event, Notice):
-            notices.append(event)
-        elif isinstance(event, Finished):
-            finished = event
-    model = finished.model or model
-    others = tuple(
-        Completion(
-            text="".join(texts.get(choice, ())),
-            model=model,
-            finish_reason=outcome.reason,
-            reasoning="".join(reasonings.get(choice, ())),
-            tool_calls=outcome.tool_calls,
-            images=tuple(images.get(choice, ())),
-            reasoning_details=outcome.reasoning_details,
-            id=identifier,
-        )
-        for choice, outcome in enumerate(finished.others, 1)
-    )
-    return Completion(
-        text="".join(texts[0]),
-        model=model,
-        finish_reason=finished.reason,
-        usage=finished.usage,
-        reasoning="".join(reasonings.get(0, ())),
-        tool_calls=finished.tool_calls,
-        images=tuple(images.get(0, ())),
-        reasoning_details=finished.reasoning_details,
-        notices=tuple(notices),
-        id=identifier,
-        others=others,
-    )
+        collector.take((event,))
+    return collector.completion()

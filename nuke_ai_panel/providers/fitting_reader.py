@@ -80,10 +80,6 @@ class CarryingReader:
             return ""
         return "".join(first.text) + ("" if self._closed else first.splitter.undecided)
 
-    def expect(self, content_type: str) -> None:
-        """Take note of the media type of the body to come."""
-        self._reader.expect(content_type)
-
     def feed(self, piece: bytes) -> list[StreamEvent]:
         """Return the events that `piece` completes."""
         return self._carry(self._reader.feed(piece), at_end=False)

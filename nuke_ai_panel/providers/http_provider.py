@@ -23,19 +23,20 @@ from nuke_ai_panel.errors import (
 )
 from nuke_ai_panel.messages import (
     ChatRequest,
+    Completion,
     ModelLoading,
     Notice,
     StreamEvent,
 )
 from nuke_ai_panel.net.address import origin
 from nuke_ai_panel.net.clocks import within
-from nuke_ai_panel.net.deadlines import Deadlines
-from nuke_ai_panel.net.failures import Refusal, looks_like_html
+from nuke_ai_panel.net.deadlines import USUAL, Deadlines
+from nuke_ai_panel.net.failures import Refusal
 from nuke_ai_panel.net.secret import keep_out
 from nuke_ai_panel.net.session import Endpoint, ServerSession
 from nuke_ai_panel.net.streaming import AnswerStream
 from nuke_ai_panel.providers.answer_reader import AnswerReader
-from nuke_ai_panel.providers.base import Provider, Server
+from nuke_ai_panel.providers.base import Collector, Provider, Server
 from nuke_ai_panel.providers.capabilities import Capabilities, CapabilityCache
 from nuke_ai_panel.providers.fitting import Fitted, features_of, fit
 from nuke_ai_panel.providers.fitting_reader import CarryingReader
@@ -215,6 +216,14 @@ class HttpProvider(Provider):
         """Send `request` and yield its events; see :meth:`Provider.stream_answer`."""
         return self._answer(self.chat_path, request, self._body, deadlines, loading_every=math.inf)
 
+    async def complete(self, request: ChatRequest, *, deadlines: Deadlines | None = None) -> Completion:
+        """Send `request` and return the whole answer; see :meth:`Provider.complete`."""
+        collector = Collector(request.model)
+        events = self._answer(self.chat_path, request, self._body, deadlines, loading_every=math.inf, collector=collector)
+        async for event in events:
+            collector.take((event,))
+        return collector.completion()
+
     async def _answer(
         self,
         path: str,
@@ -223,9 +232,13 @@ class HttpProvider(Provider):
         deadlines: Deadlines | None,
         *,
         loading_every: float = _LOADING_EVERY,
+        collector: Collector | None = None,
     ) -> AsyncGenerator[StreamEvent, None]:
-        """Send the `body` of `request`, once that is ready to be sent, to `path` and yield the events of the answer."""
-        if deadlines is not None:
+        """Send the `body` of `request`, once that is ready to be sent, to `path` and yield the events of the answer.
+
+        What a `collector` is given instead, all that came together at once, is not yielded.
+        """
+        if deadlines is not None and deadlines is not USUAL:
             validate_deadlines(deadlines)
         allowed = deadlines or self.server.deadlines
         validate(request, self.limits)
@@ -245,8 +258,6 @@ class HttpProvider(Provider):
                 async with AnswerStream(self._session, path, body(fitted.request), self.accept, explain, left) as answer:
                     while (waited := await answer.opened(loading_every)) is not None:
                         yield ModelLoading(waited)
-                    reader.expect(answer.content_type)
-                    first = True
                     while not reader.terminated:
                         try:
                             piece = await answer.read()
@@ -255,15 +266,15 @@ class HttpProvider(Provider):
                                 raise
                             # It has said why it ended, so nothing of it is missing.
                             piece = b""
-                        if first and looks_like_html(answer.content_type, piece):
-                            raise self._session.web_page(await answer.beginning(piece), 200)
-                        first = False
                         events = reader.feed(piece) if piece else reader.close()
                         if reader.progressed:
                             answer.event_came()
                             reader.progressed = False
-                        for event in events:
-                            yield event
+                        if collector is not None:
+                            collector.take(events)
+                        else:
+                            for event in events:
+                                yield event
                         if reader.failure is not None:
                             raise reader.failure
                         if not piece:

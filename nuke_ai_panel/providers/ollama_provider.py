@@ -36,7 +36,7 @@ from nuke_ai_panel.messages import (
 )
 from nuke_ai_panel.net.address import OLLAMA_DEFAULT, heal_ollama
 from nuke_ai_panel.net.deadlines import Deadlines
-from nuke_ai_panel.net.failures import Refusal, looks_like_html
+from nuke_ai_panel.net.failures import Refusal
 from nuke_ai_panel.net.json_values import array, number, record, text
 from nuke_ai_panel.net.streaming import AnswerStream
 from nuke_ai_panel.operations import EmbeddingRequest, Embeddings
@@ -408,12 +408,8 @@ class OllamaProvider(HttpProvider):
             async with AnswerStream(self._session, "/api/pull", body, self.accept, explain, allowed) as answer:
                 while await answer.opened(_ASIDE) is not None:
                     pass
-                first = True
                 while not reader.is_done:
                     piece = await answer.read()
-                    if first and looks_like_html(answer.content_type, piece):
-                        raise self._session.web_page(await answer.beginning(piece), 200)
-                    first = False
                     found = reader.feed(piece) if piece else reader.close()
                     if found:
                         answer.event_came()

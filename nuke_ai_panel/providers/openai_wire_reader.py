@@ -76,30 +76,35 @@ class OpenaiReader(AnswerReader):
     def __init__(self, speaker: Speaker, model: str, choices: int = 1, fallbacks: tuple[str, ...] = ()) -> None:
         super().__init__(speaker, model, choices)
         self._fallbacks = fallbacks
-        self._calls = [_CallNumbers() for _ in range(choices)]
-        self._thoughts = [ReasoningDetails() for _ in range(choices)]
+        # By the number of the answer, for those that have any.
+        self._calls: dict[int, _CallNumbers] = {}
+        self._thoughts: dict[int, ReasoningDetails] = {}
         self._refused: set[int] = set()
 
     def decoder_for(self, piece: bytes) -> Decoder:
         """Return the decoder for events, or for one JSON text: a gateway that does not stream, or an error with status 200."""
+        if piece.startswith(b"data:"):
+            return SseDecoder(_LONGEST_LINE)
         is_whole = piece.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"["))
         return WholeDecoder(_LONGEST_LINE) if is_whole else SseDecoder(_LONGEST_LINE)
 
     def read_record(self, source: str, events: list[StreamEvent]) -> None:
         """Append the events of one record; see :meth:`AnswerReader.read_record`."""
-        if source == "[DONE]" or source.strip() == "[DONE]":
-            # On its own it is the end of an answer that never began.
-            self.terminated = self.started
-            return
-        if not source or source.isspace():
-            return
+        if source[:1] != "{":
+            bare = source.strip()
+            if bare == "[DONE]":
+                # On its own it is the end of an answer that never began.
+                self.terminated = self.started
+                return
+            if not bare:
+                return
         chunk = parse(source, halves=True)
         if not isinstance(chunk, dict):
             raise not_an_object()
         if chunk.get("error"):
             raise failure_in_answer(chunk, self.speaker, model=self.asked_model)
         usage = chunk.get("usage")
-        if isinstance(usage, dict):
+        if usage is not None and isinstance(usage, dict):
             self.usage = usage_of(usage, chunk.get("timings"))
         choices = chunk.get("choices")
         if not isinstance(choices, list):
@@ -141,10 +146,12 @@ class OpenaiReader(AnswerReader):
     def _read_delta(self, delta: dict[str, object], place: int, events: list[StreamEvent]) -> None:
         details = array(delta.get("reasoning_details"))
         thought = text(delta.get("reasoning")) or text(delta.get("reasoning_content"))
-        spelled = "".join([self._thoughts[place].take(record(detail)) for detail in details if isinstance(detail, dict)])
-        self.think(events, thought or spelled, place)
+        spelled = ""
         if details:
             self.progressed = True
+            thoughts = self._thoughts.setdefault(place, ReasoningDetails())
+            spelled = "".join([thoughts.take(detail) for detail in details if isinstance(detail, dict)])
+        self.think(events, thought or spelled, place)
         content = delta.get("content")
         if isinstance(content, list):
             for part in content:
@@ -175,12 +182,12 @@ class OpenaiReader(AnswerReader):
             arguments = json.dumps(arguments, ensure_ascii=False)
         if not (identifier or name or arguments):
             return
-        index = self._calls[place].of(integer(call.get("index")), identifier, name)
+        index = self._calls.setdefault(place, _CallNumbers()).of(integer(call.get("index")), identifier, name)
         self.call(events, index, identifier, name, text(arguments), place)
 
     def finished(self) -> Finished:
         """Return the event that closes a complete answer."""
-        for place, thoughts in enumerate(self._thoughts):
+        for place, thoughts in self._thoughts.items():
             for detail in thoughts.whole():
                 self.detail(detail, place)
         return super().finished()
@@ -212,12 +219,17 @@ def picture(url: str) -> ImagePart | None:
 
 def usage_of(fields: dict[str, object], timings: object = None) -> Usage:
     """Return what a ``usage`` object says; `timings` are llama.cpp's, which stand beside it."""
-    spent = number(record(timings).get("predicted_ms"))
+    spent = None if timings is None else number(record(timings).get("predicted_ms"))
     return Usage(
         integer(fields.get("prompt_tokens")) or integer(fields.get("input_tokens")) or 0,
         integer(fields.get("completion_tokens")) or integer(fields.get("output_tokens")) or 0,
         number(fields.get("cost")),
-        integer(record(fields.get("prompt_tokens_details")).get("cached_tokens")),
-        integer(record(fields.get("completion_tokens_details")).get("reasoning_tokens")),
+        _detail(fields, "prompt_tokens_details", "cached_tokens"),
+        _detail(fields, "completion_tokens_details", "reasoning_tokens"),
         answer_seconds=None if spent is None else spent / 1000,
     )
+
+
+def _detail(fields: dict[str, object], kind: str, name: str) -> int | None:
+    details = fields.get(kind)
+    return integer(details.get(name)) if isinstance(details, dict) else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import fields
+from operator import attrgetter, is_
 
 from nuke_ai_panel.messages import (
     AudioPart,
@@ -50,6 +52,14 @@ _DURATION = re.compile(r"-?(?:0|(?:\d{1,9}(?:\.\d{0,9})?(?:ns|us|µs|ms|s|m|h)){
 _RESERVED = ("messages", "model", "n", "stream")
 
 
+# Most requests hold little but a model and messages, and most messages little but a text. To see that what is left out is the
+# very default takes less than to check each of the defaults.
+_REST_OF_REQUEST = attrgetter(*(each.name for each in fields(ChatRequest) if each.name not in ("model", "messages", "extra")))
+_NO_REST_OF_REQUEST = _REST_OF_REQUEST(ChatRequest("", ()))
+_REST_OF_MESSAGE = attrgetter(*(each.name for each in fields(Message) if each.name not in ("role", "text")))
+_NO_REST_OF_MESSAGE = _REST_OF_MESSAGE(Message("user"))
+
+
 def validate(request: ChatRequest, limits: RequestLimits = DEFAULT_LIMITS) -> None:
     """Return if `request` can be sent to a server of these `limits`.
 
@@ -60,6 +70,8 @@ def validate(request: ChatRequest, limits: RequestLimits = DEFAULT_LIMITS) -> No
         refuse("request", request, "a ChatRequest", f"A ChatRequest is needed, not {type(request).__name__}.")
     check_model("model", request.model)
     _check_messages(request.messages, limits)
+    if all(map(is_, _REST_OF_REQUEST(request), _NO_REST_OF_REQUEST)) and type(request.extra) is dict and not request.extra:
+        return
     _check_sampling(request, limits)
     _check_tools(request, limits)
     _check_response_format(request.response_format)
@@ -80,6 +92,9 @@ def _check_messages(messages: object, limits: RequestLimits) -> None:
     called: set[str] = set()
     asks = False
     for place, message in enumerate(found):
+        if type(message) is Message and _is_plain(message, limits):
+            asks = asks or (message.role == "user" and not message.text.isspace())
+            continue
         field = f"messages[{place}]"
         if not isinstance(message, Message):
             refuse(field, message, "a Message", f"{field} is {shown(message)}, not a Message.")
@@ -96,6 +111,19 @@ def _check_messages(messages: object, limits: RequestLimits) -> None:
             "a conversation with a message of the user",
             "There is nothing to ask: messages must hold one of the user with a text, a picture, a recording or a document.",
         )
+
+
+def _is_plain(message: Message, limits: RequestLimits) -> bool:
+    """Return whether `message` is a text that nothing is wrong with. Where that takes a closer look, it says no."""
+    return (
+        type(message.role) is str
+        and message.role != "tool"
+        and message.role in limits.roles
+        and type(message.text) is str
+        and message.text.isascii()
+        and message.text != ""
+        and all(map(is_, _REST_OF_MESSAGE(message), _NO_REST_OF_MESSAGE))
+    )
 
 
 def _says_something(parts: Sequence[object]) -> bool:

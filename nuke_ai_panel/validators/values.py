@@ -151,7 +151,7 @@ def check_model(field: str, value: object) -> None:
     if not isinstance(value, str) or not value.strip():
         refuse(field, value, allowed, f"No model is chosen: {field} must be {allowed}, not {shown(value)}. Choose one first.")
     check_text(field, value, allowed=allowed)
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
+    if not value.isprintable() and any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
         refuse(field, value, allowed, f"{field} must be {allowed}, and {shown(value)} is none: it holds control characters.")
 
 

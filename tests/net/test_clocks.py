@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from nuke_ai_panel.net.clocks import AliveClock, SilenceWatch, within
+from nuke_ai_panel.net.clocks import AliveClock, Pulse, SilenceWatch, within
 
 
 async def test_within_returns_the_result_and_raises_what_the_work_raises():
@@ -85,7 +85,7 @@ async def test_alive_clock_counts_a_standstill_as_one_short_step():
 
 async def test_silence_watch_tells_bytes_from_events():
     fired = asyncio.Event()
-    watch = SilenceWatch(0.4, fired.set)
+    watch = SilenceWatch(Pulse(), 0.4, fired.set)
     watch.start()
     watch.waiting = True
 
@@ -100,7 +100,7 @@ async def test_silence_watch_tells_bytes_from_events():
     assert watch.silent == "events"
 
     fired = asyncio.Event()
-    silent = SilenceWatch(0.2, fired.set)
+    silent = SilenceWatch(Pulse(), 0.2, fired.set)
     silent.start()
     silent.waiting = True
     await fired.wait()
@@ -109,7 +109,7 @@ async def test_silence_watch_tells_bytes_from_events():
 
 async def test_silence_watch_counts_only_while_the_reader_waits():
     fired = []
-    watch = SilenceWatch(0.2, lambda: fired.append(True))
+    watch = SilenceWatch(Pulse(), 0.2, lambda: fired.append(True))
     watch.start()
     await asyncio.sleep(0.6)
     watch.stop()

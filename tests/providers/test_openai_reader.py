@@ -20,7 +20,6 @@ def read(*chunks, choices=1, fallbacks=(), whole=False):
     """Every event of an answer with these chunks, with ``Finished`` at its end where it is complete."""
     reader = OpenaiReader(SPEAKER, "a/asked", choices, fallbacks)
     if whole:
-        reader.expect("application/json")
         events = [*reader.feed(json.dumps(chunks[0]).encode()), *reader.close()]
     else:
         events = []
@@ -328,7 +327,6 @@ def test_recorded_calls_of_real_servers_are_read(shared):
             if exchange.get("path") != "/v1/chat/completions" or exchange.get("status") != 200 or '"tool_calls"' not in body:
                 continue
             reader = OpenaiReader(SPEAKER, "tiny-tools")
-            reader.expect(dict(exchange["headers"]).get("content-type", "").split(";")[0])
             events = [*reader.feed(body.encode()), *reader.close(), reader.finished()]
             assert isinstance(events[-1], Finished)
             calls = events[-1].tool_calls
