@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -12,7 +11,6 @@ from typing import TypeVar
 from nuke_ai_panel.aio.loop_thread import background
 from nuke_ai_panel.api.arguments import hide_key
 from nuke_ai_panel.api.attachments import parts_of, with_attachments
-from nuke_ai_panel.api.calling import on_server
 from nuke_ai_panel.api.chunks import ChatChunk, Head, chat_chunk, text_chunk
 from nuke_ai_panel.api.naming import name_in_messages
 from nuke_ai_panel.api.requests import ChatCall, read_chat, read_prompt
@@ -20,8 +18,6 @@ from nuke_ai_panel.api.responses import ChatResponse, TextChoice, TextResponse
 from nuke_ai_panel.api.servers import Pool, pool_of_this_loop
 from nuke_ai_panel.api.streams import AsyncStream, Shape, Stream, open_stream
 from nuke_ai_panel.errors import AuthenticationError, ValidationError
-from nuke_ai_panel.messages import Completion
-from nuke_ai_panel.providers.base import Provider
 from nuke_ai_panel.validators.values import refuse
 
 __all__ = ["chat", "chat_in_background", "text", "text_in_background"]
@@ -95,11 +91,12 @@ async def _asked(
 
 async def _answered(pool: Pool, call: ChatCall) -> ChatResponse:
     created = int(time.time())
-
-    def complete(provider: Provider) -> Awaitable[Completion]:
-        return provider.complete(call.request, deadlines=call.place.deadlines)
-
-    answer = await on_server(call.place, complete, pool)
+    lease = await pool.lease(call.place, after_settings=True)
+    try:
+        answer = await lease.provider.complete(call.request, deadlines=call.place.deadlines)
+    except AuthenticationError as error:
+        pool.key_refused(lease, error)
+        raise
     identifier = answer.id or _new_id()
     return ChatResponse.of(answer, id=identifier, created=created, provider=call.place.provider, notices=call.notices)
 

@@ -7,7 +7,6 @@ raised by the iteration, with ``partial_text``.
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, overload
 
@@ -62,7 +61,7 @@ class ChatCompletion:
         model: str = "", messages: Messages = (), *, stream: bool = False, **arguments: object
     ) -> ChatResponse | Stream[ChatChunk]:
         """Return the whole answer, or with `stream` an iterator over its pieces; it blocks, but never on a loop's thread."""
-        found: ChatResponse | Stream[ChatChunk] = _asking().chat_in_background(model, messages, stream, arguments)
+        found: ChatResponse | Stream[ChatChunk] = (_loaded or _asking()).chat_in_background(model, messages, stream, arguments)
         return found
 
     @overload
@@ -89,7 +88,7 @@ class ChatCompletion:
     ) -> ChatResponse | AsyncStream[ChatChunk]:
         """Return the whole answer, or with `stream` an async iterator over its pieces."""
         found: ChatResponse | AsyncStream[ChatChunk]
-        found = await (await _asking_soon()).chat(model, messages, stream, arguments)
+        found = await (_loaded or await _asking_soon()).chat(model, messages, stream, arguments)
         return found
 
 
@@ -124,7 +123,7 @@ class Completion:
         model: str = "", prompt: str = "", *, stream: bool = False, **arguments: object
     ) -> TextResponse | Stream[TextResponse]:
         """Return the whole text, or with `stream` an iterator over its pieces; it blocks, but never on a loop's thread."""
-        found: TextResponse | Stream[TextResponse] = _asking().text_in_background(model, prompt, stream, arguments)
+        found: TextResponse | Stream[TextResponse] = (_loaded or _asking()).text_in_background(model, prompt, stream, arguments)
         return found
 
     @overload
@@ -151,19 +150,21 @@ class Completion:
     ) -> TextResponse | AsyncStream[TextResponse]:
         """Return the whole text, or with `stream` an async iterator over its pieces."""
         found: TextResponse | AsyncStream[TextResponse]
-        found = await (await _asking_soon()).text(model, prompt, stream, arguments)
+        found = await (_loaded or await _asking_soon()).text(model, prompt, stream, arguments)
         return found
 
 
+_loaded: ModuleType | None = None
+"""The module that does the work, once it is there; loading it takes some 0.1 s."""
+
+
 def _asking() -> ModuleType:
-    """Return the module that does the work; loading it takes some 0.1 s the first time."""
-    return importlib.import_module("nuke_ai_panel.api.asking")
+    global _loaded
+    _loaded = importlib.import_module("nuke_ai_panel.api.asking")
+    return _loaded
 
 
 async def _asking_soon() -> ModuleType:
-    loaded = sys.modules.get("nuke_ai_panel.api.asking")
-    if loaded is not None and not getattr(loaded.__spec__, "_initializing", False):
-        return loaded
     from nuke_ai_panel.aio.daemon_work import in_worker
 
     # The loop may be that of a window.

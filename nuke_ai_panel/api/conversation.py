@@ -61,7 +61,10 @@ def read_messages(messages: object, notices: list[Notice]) -> tuple[Message, ...
     """
     if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable):
         _refuse("messages", 'must be a list such as [{"role": "user", "content": "…"}].', messages, "a list of messages")
-    return tuple(_message(each, f"messages[{place}]", notices) for place, each in enumerate(messages))
+    found: list[Message] = []
+    for place, each in enumerate(messages):
+        found.append(_message(each, f"messages[{place}]", notices))
+    return tuple(found)
 
 
 def _message(given: object, where: str, notices: list[Notice]) -> Message:

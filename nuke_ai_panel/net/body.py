@@ -55,7 +55,7 @@ class Body:
     """
 
     def __init__(self, response: aiohttp.ClientResponse, provider: str = "") -> None:
-        self._response = response
+        self.response = response
         self._content = response.content
         self._provider = provider
         encoding = response.headers.get("Content-Encoding", "").strip().lower()
@@ -125,7 +125,7 @@ class Body:
 
     def _is_foreign(self, error: Exception) -> bool:
         # A plain RuntimeError is how aiohttp 3.13 says that the connection was gone before the reader looked.
-        return isinstance(error, RuntimeError) and self._content.exception() is None and not is_lost(self._response)
+        return isinstance(error, RuntimeError) and self._content.exception() is None and not is_lost(self.response)
 
     def rescue(self) -> bytes:
         """Return what had arrived before the connection broke and was not read yet."""

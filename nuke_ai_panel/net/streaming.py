@@ -53,6 +53,7 @@ class AnswerStream:
         self._watch: SilenceWatch | None = None
         self._clock: AliveClock | None = None
         self._elapsed = 0.0
+        self._silence = deadlines.silence
         self.pieces = 0
 
     async def __aenter__(self) -> AnswerStream:
@@ -95,17 +96,20 @@ class AnswerStream:
             if not await self._is_open(self._opening, clock, patience):
                 return clock.seconds
             self._first = self._opening.result()
-        if self._response is not None and self._watch is None:
-            total = self._deadlines.total
-            left = None if total is None else total - self._elapsed
-            lost = partial(is_lost, self._response)
-            self._watch = SilenceWatch(
-                self._session.pulse, self._deadlines.silence, self._response.close, total=left, is_lost=lost
-            )
-            self._watch.start()
-            if looks_like_html(self._response.headers.get("Content-Type", ""), self._first):
-                raise self._session.web_page(await self._beginning(self._first), self._response.status)
+        assert self._response is not None
+        if self._deadlines.total is not None:
+            self._begin_to_watch(self._response)
+        if looks_like_html(self._response.headers.get("Content-Type", ""), self._first):
+            raise self._session.web_page(await self._beginning(self._first), self._response.status)
         return None
+
+    def _begin_to_watch(self, response: aiohttp.ClientResponse) -> SilenceWatch:
+        total = self._deadlines.total
+        left = None if total is None else total - self._elapsed
+        lost = partial(is_lost, response)
+        self._watch = SilenceWatch(self._session.pulse, self._silence, response.close, total=left, is_lost=lost)
+        self._watch.start()
+        return self._watch
 
     async def _beginning(self, piece: bytes) -> bytes:
         """Return `piece` and what follows it at once, up to 64 kB: enough to tell what a wrong answer is."""
@@ -187,9 +191,10 @@ class AnswerStream:
         if self._first is not None:
             first, self._first = self._first, None
             return first
-        watch, content = self._watch, self._content
-        assert watch is not None
+        content = self._content
         assert content is not None
+        # An answer that comes all at once needs none.
+        watch = self._watch or self._begin_to_watch(content.response)
         watch.waiting = True
         try:
             piece = await content.piece()
@@ -260,6 +265,7 @@ class AnswerStream:
 
     def limit_silence(self, seconds: float) -> None:
         """Allow only `seconds` of silence from now on: all that matters has come."""
+        self._silence = min(self._silence, seconds)
         if self._watch is not None:
             self._watch.limit_to(seconds)
 

@@ -76,7 +76,10 @@ def features_of(request: ChatRequest) -> set[str]:
 
     They are fields of :class:`Capabilities`, ``"idle tools"`` that may not be called, and a ``"history"`` of calls.
     """
-    wanted = {_OF_PART[type(part)] for message in request.messages for part in message.parts if type(part) in _OF_PART}
+    wanted: set[str] = set()
+    for message in request.messages:
+        if message.parts:
+            wanted.update(_OF_PART[type(part)] for part in message.parts if type(part) in _OF_PART)
     if request.tools:
         wanted.add("tools" if request.tool_choice != "none" else "idle tools")
     if request.reasoning and request.reasoning != "none":

@@ -52,13 +52,13 @@ class OpenaiProvider(OpenaiMedia):
         # OpenAI's reasoning models refuse the old name; the others know it best.
         self.limit_field = "max_completion_tokens" if self._is_openai else "max_tokens"
 
-    def _reasoning_fields(self, reasoning: bool | str | None) -> Mapping[str, object]:
+    def _reasoning_fields(self, reasoning: bool | str) -> Mapping[str, object]:
         """Return ``reasoning_effort`` for how much to reason, and for yes or no what the servers of one's own take.
 
         llama.cpp and vLLM switch a model's thinking with a variable of its chat template, Ollama and OpenAI with the effort
         ``none``. OpenAI refuses fields that it does not know, the others pass over them.
         """
-        if reasoning is None or isinstance(reasoning, str):
+        if isinstance(reasoning, str):
             return super()._reasoning_fields(reasoning)
         effort = {} if reasoning else {"reasoning_effort": "none"}
         if self._is_openai:

@@ -107,11 +107,12 @@ class OpenaiWire(HttpProvider):
 
     def _body(self, request: ChatRequest) -> dict[str, object]:
         body = chat_body(request, limit_field=self.limit_field)
-        body.update(self._reasoning_fields(request.reasoning))
+        if request.reasoning is not None:
+            body.update(self._reasoning_fields(request.reasoning))
         body.update(request.extra)
         return body
 
-    def _reasoning_fields(self, reasoning: bool | str | None) -> Mapping[str, object]:
+    def _reasoning_fields(self, reasoning: bool | str) -> Mapping[str, object]:
         """Return the fields of the body that tell the server whether and how much to reason."""
         return {} if not isinstance(reasoning, str) else {"reasoning_effort": reasoning}
 

@@ -80,9 +80,7 @@ class OpenrouterProvider(OpenaiMedia):
                     spelled["reasoning"] = message.reasoning
         return body
 
-    def _reasoning_fields(self, reasoning: bool | str | None) -> Mapping[str, object]:
-        if reasoning is None:
-            return {}
+    def _reasoning_fields(self, reasoning: bool | str) -> Mapping[str, object]:
         if reasoning is True:
             return {"reasoning": {"enabled": True}}
         effort = reasoning or "none"
