@@ -157,6 +157,12 @@ def network(bench: Bench) -> None:
             found["beyond"] = found["ms"] - 30
     columns = {"beyond": "ms beyond RTT", "ms": "ms a request", "cpu_ms": "CPU ms"}
     table("Short requests one after another, TLS, 30 ms round trip", rows, columns, against="aiohttp fresh")
+    shares = []
+    for name in ("aiohttp", "ours"):
+        pooled, fresh = rows.get(name), rows.get(f"{name} fresh")
+        if isinstance(pooled, dict) and isinstance(fresh, dict):
+            shares.append(f"{name} {pooled['cpu_ms'] / fresh['cpu_ms']:.2f}")
+    print(f"  CPU of a request on a pooled connection, as a part of one on a fresh connection: {', '.join(shares)}\n", flush=True)
 
 
 def together(bench: Bench) -> None:
