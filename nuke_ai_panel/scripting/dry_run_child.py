@@ -8,12 +8,14 @@ stdin ends, nobody is there any more, and the process ends too.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import faulthandler
 import gc
 import json
 import os
 import re
+import shutil
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from nuke_ai_panel.scripting.proposal import ScriptProposal
 
 _MISSING_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([^']+)'", re.MULTILINE)
+
+#: How the names of the folders begin that such a process is started in.
+PREFIX = "nuke-ai-panel-dry-run-"
 
 #: Seconds after which a process that was started ahead is given up.
 _IDLE = 900.0
@@ -40,6 +45,7 @@ def main() -> None:
     _get_ready()
     line = requests.readline()
     if not line:
+        _remove_folder()
         os._exit(0)
     request = json.loads(line)
     snapshot = requests.read(request["size"])
@@ -83,7 +89,18 @@ def _get_ready() -> None:
 
 def _end_with(requests: BinaryIO) -> None:
     requests.read(1)
+    # The guard may have a say in it.
+    with contextlib.suppress(Exception):
+        _remove_folder()
     os._exit(3)
+
+
+def _remove_folder() -> None:
+    """Remove the folder that this process was started in: a host that ends without a word leaves it behind."""
+    folder = os.getcwd()
+    if os.path.basename(folder).startswith(PREFIX):
+        os.chdir(os.path.dirname(folder))
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _serve(request: dict[str, Any], snapshot: bytes, answers: _Answers) -> None:

@@ -20,6 +20,7 @@ import threading
 import time
 from pathlib import Path
 
+from nuke_ai_panel.scripting.dry_run_child import PREFIX
 from nuke_ai_panel.scripting.interpreter import clean_environment, find_python
 
 __all__ = ["Trial", "prepare", "release", "take_prepared"]
@@ -50,7 +51,7 @@ class Trial:
         self._size = 0
         self._lock = threading.Lock()
         self._ended = False
-        self._scratch = tempfile.mkdtemp(prefix="nuke-ai-panel-dry-run-")
+        self._scratch = tempfile.mkdtemp(prefix=PREFIX)
         self._complaints = Path(self._scratch) / "stderr.txt"
         try:
             with self._complaints.open("wb") as stderr:

@@ -56,6 +56,25 @@ def test_release_ends_the_process_and_removes_its_folder(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@linux
+def test_a_host_that_ends_without_a_word_leaves_no_folder_behind(tmp_path):
+    host = (
+        "import os, sys\n"
+        "from nuke_ai_panel.scripting.trial import prepare, take_prepared\n"
+        "prepare()\n"
+        "print(take_prepared(sys.executable)._scratch, flush=True)\n"
+        "os._exit(0)\n"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    root = Path(__file__).resolve().parent.parent.parent
+    done = subprocess.run([sys.executable, "-c", host], cwd=root, env=environment, stdout=subprocess.PIPE, check=True, timeout=60)
+    assert done.stdout.startswith(os.fsencode(tmp_path))
+    limit = time.monotonic() + 20
+    while list(tmp_path.iterdir()):
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
 @posix
 def test_a_prepared_process_that_was_killed_is_not_used(reviewed):
     prepare()
@@ -81,7 +100,8 @@ def test_the_process_ends_when_nobody_is_there_any_more(tmp_path):
         "asyncio.run(review(proposal, b'version 15.1 v3\\nRoot {\\n inputs 0\\n}\\n', timeout=60))\n"
     )
     root = Path(__file__).resolve().parent.parent.parent
-    program = subprocess.Popen([sys.executable, "-c", code], cwd=root)
+    (folders := tmp_path / "folders").mkdir()
+    program = subprocess.Popen([sys.executable, "-c", code], cwd=root, env={**os.environ, "TMPDIR": str(folders)})
     handle = -1
     limit = time.monotonic() + 60
     try:
@@ -103,6 +123,7 @@ def test_the_process_ends_when_nobody_is_there_any_more(tmp_path):
                 break
             except BlockingIOError:
                 time.sleep(0.02)
+        assert list(folders.iterdir()) == []
     finally:
         if handle >= 0:
             os.close(handle)
