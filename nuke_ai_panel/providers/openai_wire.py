@@ -5,10 +5,10 @@ Source: https://platform.openai.com/docs/api-reference/chat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 
-from nuke_ai_panel.errors import APIError, ProtocolError
+from nuke_ai_panel.errors import APIError, BadRequestError, ProtocolError, UnsupportedFeatureError
 from nuke_ai_panel.messages import ChatRequest, ModelInfo
 from nuke_ai_panel.net.address import heal_openai
 from nuke_ai_panel.net.deadlines import Deadlines
@@ -32,6 +32,9 @@ __all__ = ["OpenaiReader", "OpenaiWire"]
 #: Stands for every model where the capabilities of one are looked up: no model has this name.
 _ANY = ""
 
+#: Field that says in which form vectors come.
+_VECTOR_FORM = "encoding_format"
+
 
 class OpenaiWire(HttpProvider):
     """What every server of this protocol shares: chat, the list of models and what it tells, and embeddings."""
@@ -45,6 +48,8 @@ class OpenaiWire(HttpProvider):
     def __init__(self, server: Server) -> None:
         super().__init__(server)
         self._listed: dict[str, Capabilities] = {}
+        # Models for which a server did not want to be told the form of vectors.
+        self._bare_vectors: set[str] = set()
 
     @classmethod
     def heal_address(cls, address: str) -> tuple[str, str]:
@@ -89,10 +94,14 @@ class OpenaiWire(HttpProvider):
             )
         if len(models) == 1 and models[0].owner == "llamacpp":
             models = [await self._with_template(models[0], deadlines)]
-        self._listed = {model.info.name: model.capabilities for model in models}
+        self._listed = {model.info.name: self._known_of(model) for model in models}
         for name, found in ((_ANY, Capabilities(source="/models")), *self._listed.items()):
             self._capabilities.put(name, found)
         return models
+
+    def _known_of(self, model: ListedModel) -> Capabilities:
+        """Return what an entry of the list says of a model on this kind of server."""
+        return model.capabilities
 
     async def _with_template(self, model: ListedModel, deadlines: Deadlines) -> ListedModel:
         """Return `model` with what llama.cpp knows of its template: it ignores tools that a template has no place for."""
@@ -124,12 +133,14 @@ class OpenaiWire(HttpProvider):
     async def embed(self, request: EmbeddingRequest, *, deadlines: Deadlines | None = None) -> Embeddings:
         """Turn texts into vectors; see :meth:`Provider.embed`."""
         validate_embedding(request, self.limits)
-        # Numbers as text are four times as long and take the loop as much longer to read.
-        body: dict[str, object] = {"model": request.model, "input": list(request.texts), "encoding_format": "base64"}
+        body: dict[str, object] = {"model": request.model, "input": list(request.texts)}
+        if request.model not in self._bare_vectors:
+            # Numbers as text are four times as long and take the loop as much longer to read.
+            body[_VECTOR_FORM] = "base64"
         if request.dimensions is not None:
             body["dimensions"] = request.dimensions
         body.update(request.extra)
-        answer = await self._answered("POST", "/embeddings", body, what="embed", model=request.model, deadlines=deadlines)
+        answer = await self._asked_for_vectors(request, body, deadlines)
         found = await embeddings_of(answer, request)
         if found is None:
             raise ProtocolError(
@@ -139,6 +150,23 @@ class OpenaiWire(HttpProvider):
                 next_step="Choose a model that is made for embeddings.",
             )
         return found
+
+    async def _asked_for_vectors(
+        self, request: EmbeddingRequest, body: dict[str, object], deadlines: Deadlines | None
+    ) -> dict[str, object]:
+        def send() -> Awaitable[dict[str, object]]:
+            return self._answered("POST", "/embeddings", body, what="embed", model=request.model, deadlines=deadlines)
+
+        try:
+            return await send()
+        except (BadRequestError, UnsupportedFeatureError) as error:
+            is_ours = _VECTOR_FORM in body and _VECTOR_FORM not in request.extra
+            if not is_ours or _VECTOR_FORM not in f"{error.message} {error.details}":
+                raise
+        # Gateways refuse what the model's own server has no word for; without it every server sends numbers.
+        self._bare_vectors.add(request.model)
+        del body[_VECTOR_FORM]
+        return await send()
 
     async def _fetch_typed(
         self,

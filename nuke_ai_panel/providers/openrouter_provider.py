@@ -6,6 +6,7 @@ Source: https://openrouter.ai/docs/api-reference/overview
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
 from nuke_ai_panel.errors import APIError, AuthenticationError, PermissionDeniedError, ProtocolError, UnsupportedFeatureError
@@ -16,8 +17,10 @@ from nuke_ai_panel.net.json_values import text
 from nuke_ai_panel.net.payload import Base64
 from nuke_ai_panel.operations import ImageRequest, Images, RemoteFile, Transcription, TranscriptionRequest, UploadRequest
 from nuke_ai_panel.providers.base import Server
+from nuke_ai_panel.providers.capabilities import Capabilities
 from nuke_ai_panel.providers.openai_wire_body import image_part
 from nuke_ai_panel.providers.openai_wire_media import OpenaiMedia
+from nuke_ai_panel.providers.openai_wire_models import ListedModel
 from nuke_ai_panel.providers.openrouter_account import Credits, KeyInfo, credits_of, key_info_of
 from nuke_ai_panel.validators import RequestLimits, validate_image, validate_transcription
 
@@ -61,6 +64,10 @@ class OpenrouterProvider(OpenaiMedia):
 
     def _listed_name(self, model: str) -> str:
         return _without_routing(model)
+
+    def _known_of(self, model: ListedModel) -> Capabilities:
+        # A document is read by OpenRouter for a model that cannot do so itself, which the list does not say.
+        return replace(model.capabilities, files=model.capabilities.files or None)
 
     # chat
 

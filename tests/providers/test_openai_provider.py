@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from nuke_ai_panel.errors import APIError, ProtocolError, UnsupportedFeatureError, ValidationError
+from nuke_ai_panel.errors import APIError, BadRequestError, ProtocolError, UnsupportedFeatureError, ValidationError
 from nuke_ai_panel.messages import ChatRequest, ImagePart, Message, ToolCall
 from nuke_ai_panel.operations import EmbeddingRequest, ImageRequest, SpeechRequest, TranscriptionRequest, UploadRequest
 from nuke_ai_panel.providers.base import Server
@@ -28,6 +28,10 @@ async def using(server, act, key="local-key"):
 
 def ask(**more):
     return ChatRequest("tiny", (Message("user", "Hello"),), **more)
+
+
+async def twice(act):
+    return [await act(), await act()]
 
 
 async def sent_for(request, scripted, reply):
@@ -176,6 +180,34 @@ async def test_vectors_are_asked_for_in_short_form_and_read_in_both(scripted, re
         found = await using(server, lambda provider: provider.embed(EmbeddingRequest("e", ("a", "b"))))
     assert server.received[-1].body == {"model": "e", "input": ["a", "b"], "encoding_format": "base64"}
     assert found.vectors == ((2.0, 0.25), (1.0, 0.5))
+
+
+REFUSED_FORM = (
+    "litellm.UnsupportedParamsError: bedrock does not support parameters: {'encoding_format': 'base64'}, for model=e.",
+    "Setting encoding_format is not allowed for this model.",
+)
+
+
+@pytest.mark.parametrize("words", REFUSED_FORM)
+async def test_vectors_come_from_a_gateway_that_refuses_to_hear_of_their_form(scripted, reply, words):
+    refusal = reply((json.dumps({"error": {"message": words, "code": "400"}}).encode(),), 400)
+    floats = reply((b'{"data":[{"embedding":[1,0.5],"index":0}]}',))
+    ask = EmbeddingRequest("e", ("a",))
+    async with scripted({"POST /v1/embeddings": [refusal, floats]}) as server:
+        found = await using(server, lambda provider: twice(lambda: provider.embed(ask)))
+    assert [each.vectors for each in found] == [((1.0, 0.5),), ((1.0, 0.5),)]
+    assert [request.body.get("encoding_format") for request in server.received] == ["base64", None, None]
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"), [({"encoding_format": "float"}, REFUSED_FORM[0]), ({}, "The input is too long.")], ids=["own", "other"]
+)
+async def test_refused_vectors_are_not_asked_for_again(scripted, reply, extra, words):
+    refusal = reply((json.dumps({"error": {"message": words, "code": "400"}}).encode(),), 400)
+    async with scripted({"POST /v1/embeddings": refusal}) as server:
+        with pytest.raises((BadRequestError, UnsupportedFeatureError)):
+            await using(server, lambda provider: provider.embed(EmbeddingRequest("e", ("a",), extra=extra)))
+    assert len(server.received) == 1
 
 
 @pytest.mark.parametrize("broken", ["AAA", "!", [], ["x"], None, [None], {}])

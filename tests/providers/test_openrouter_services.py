@@ -205,6 +205,25 @@ async def test_list_tells_what_a_model_takes_gives_and_costs(scripted, reply):
     assert (second.inputs, second.parameters, second.context_length, second.prompt_price) == (None, None, None, None)
 
 
+async def test_a_document_is_sent_for_a_model_that_takes_only_text(scripted, reply):
+    words = listed("a/b", architecture={"input_modalities": ["text"], "output_modalities": ["text"]})
+    routes = {
+        "GET /v1/models": reply((json.dumps({"data": [words]}).encode(),)),
+        CHAT: reply((DONE,), content_type="text/event-stream"),
+    }
+    parts = (FilePart("shots.pdf", b"%PDF-", "application/pdf"),)
+    ask = ChatRequest("a/b", (Message("user", "Which shots?", parts=parts),), extra={"plugins": [{"id": "file-parser"}]})
+    picture = ChatRequest("a/b", (Message("user", "Look", parts=(ImagePart(PNG, "image/png"),)),))
+    async with scripted(routes) as server:
+        answer = await using(server, lambda provider: provider.complete(ask))
+        with pytest.raises(UnsupportedFeatureError):
+            await using(server, lambda provider: provider.complete(picture))
+    assert answer.text == "ok"
+    sent = next(request.body for request in server.received if request.method == "POST")
+    assert sent["plugins"] == [{"id": "file-parser"}]
+    assert sent["messages"][0]["content"][1]["file"]["filename"] == "shots.pdf"
+
+
 async def test_capabilities_come_from_one_list_for_all_models(scripted, reply):
     router = listed("openrouter/auto", pricing={"prompt": "-1", "completion": "-1"})
     body = json.dumps({"data": [listed("a/b"), router, {"id": "plain"}]}).encode()
@@ -219,6 +238,7 @@ async def test_capabilities_come_from_one_list_for_all_models(scripted, reply):
     assert (known.tools, known.images, known.files, known.audio, known.json_schema) == (True, True, True, False, True)
     assert (known.reasoning, known.embeddings, known.max_output) == (False, False, 16384)
     assert routed == known
+    assert plain.files is None
     for unknown in (other, router, plain, nobody):
         assert (unknown.tools, unknown.images, unknown.reasoning) == (None, None, None)
 
