@@ -67,7 +67,9 @@ def test_a_host_that_ends_without_a_word_leaves_no_folder_behind(tmp_path):
     )
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     root = Path(__file__).resolve().parent.parent.parent
-    done = subprocess.run([sys.executable, "-c", host], cwd=root, env=environment, stdout=subprocess.PIPE, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", host], cwd=root, env=environment, stdout=subprocess.PIPE, check=True, timeout=60
+    )
     assert done.stdout.startswith(os.fsencode(tmp_path))
     limit = time.monotonic() + 20
     while list(tmp_path.iterdir()):
