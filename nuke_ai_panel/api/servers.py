@@ -102,7 +102,7 @@ class _StoredKey:
 def _environment() -> tuple[object, ...]:
     """Return the variables that decide about settings, so that a change of one is noticed at once. For comparison only."""
     # The dict within is asked where there is one: every call does this, and the mapping around it makes text of each value.
-    held = getattr(os.environ, "_data", None)
+    held = getattr(os.environ, "_data", None) if _ENCODED_VARIABLES else None
     return tuple(map(os.environ.get, _VARIABLES)) if held is None else tuple(map(held.get, _ENCODED_VARIABLES))
 
 
@@ -117,7 +117,8 @@ _VARIABLES = (
     "HOME",
     *(made.address_variable for made in registry.PROVIDERS.values() if made.address_variable),
 )
-_ENCODED_VARIABLES = tuple(map(os.environ.encodekey, _VARIABLES))
+# A host may have put a plain dict in its place.
+_ENCODED_VARIABLES = tuple(map(os.environ.encodekey, _VARIABLES)) if hasattr(os.environ, "encodekey") else ()
 
 
 class Pool:

@@ -283,9 +283,15 @@ class Stream(_Told, Generic[C]):
         """Return an ordinary iterator over `stream`; called on the loop that `stream` lives on. Coroutines await `twin`."""
         feed: _Feed[C] = _Feed()
         task = asyncio.ensure_future(_pump(stream, feed))
-        # What has come already is there when the caller's thread wakes up, and does not have to wake it once more.
-        await asyncio.sleep(0)
-        return cls(asyncio.get_running_loop(), task, feed, stream._progress, twin)
+        found = cls(asyncio.get_running_loop(), task, feed, stream._progress, twin)
+        try:
+            # What has come already is there when the caller's thread wakes up, and does not have to wake it once more.
+            await asyncio.sleep(0)
+        except BaseException:
+            # Nobody gets it, and the traceback may be kept for long.
+            found.close()
+            raise
+        return found
 
     def __iter__(self) -> Iterator[C]:
         return self

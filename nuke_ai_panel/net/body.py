@@ -85,7 +85,7 @@ class Body:
         if inflate is None:
             try:
                 return await self._content.readany()
-            except _breaks() as error:
+            except Exception as error:
                 if self._is_foreign(error):
                     raise
             # Raised here, because what the library raises must not hang on it.
@@ -118,14 +118,19 @@ class Body:
     async def _compressed(self) -> bytes:
         try:
             return await self._content.readany()
-        except _breaks() as error:
+        except Exception as error:
             if self._is_foreign(error):
                 raise
         raise ConnectionResetError("the connection is gone")
 
     def _is_foreign(self, error: Exception) -> bool:
+        """Return whether `error` is something else than what the library raises where the connection is gone."""
+        import aiohttp
+
+        if isinstance(error, (aiohttp.ClientError, OSError)):
+            return False
         # A plain RuntimeError is how aiohttp 3.13 says that the connection was gone before the reader looked.
-        return isinstance(error, RuntimeError) and self._content.exception() is None and not is_lost(self.response)
+        return not isinstance(error, RuntimeError) or (self._content.exception() is None and not is_lost(self.response))
 
     def rescue(self) -> bytes:
         """Return what had arrived before the connection broke and was not read yet."""
@@ -136,13 +141,6 @@ class Body:
             return self._inflate.feed(left)
         except zlib.error:
             return b""
-
-
-def _breaks() -> tuple[type[Exception], ...]:
-    """Return what the library raises where the connection is gone. An except clause asks only when something was raised."""
-    import aiohttp
-
-    return aiohttp.ClientError, OSError, RuntimeError
 
 
 def is_lost(response: aiohttp.ClientResponse) -> bool:

@@ -96,14 +96,14 @@ class Pulse:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         #: When each was called last, and in how many seconds it wants to be called.
-        self._looks: dict[Look, tuple[float, float]] = {}
+        self._looks: dict[Look, list[float]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._due = math.inf
 
     def begin(self, look: Look, soon: float = TICK) -> None:
         """Call `look` from now on, in at most `soon` seconds for the first time."""
         now = self._loop.time()
-        self._looks[look] = (now, soon)
+        self._looks[look] = [now, soon]
         if now + soon < self._due:
             self._arm(now + soon)
 
@@ -120,21 +120,22 @@ class Pulse:
     def _beat(self) -> None:
         self._timer, self._due = None, math.inf
         now = self._loop.time()
-        for look in tuple(self._looks):
-            # One before it may have ended it.
-            if look not in self._looks:
-                continue
-            last, _ = self._looks[look]
-            try:
-                soon = look(min(now - last, _LONGEST_STEP))
-            except Exception as error:  # noqa: BLE001 - the others are to be called all the same
-                self.end(look)
-                self._loop.call_exception_handler({"message": "A watch over a connection failed.", "exception": error})
-                continue
-            if look in self._looks:
-                self._looks[look] = (now, soon)
-        if self._looks:
-            self._arm(now + min(soon for _, soon in self._looks.values()))
+        try:
+            for look, times in tuple(self._looks.items()):
+                # One before it may have ended it, or the garbage collection in another thread.
+                if self._looks.get(look) is not times:
+                    continue
+                try:
+                    times[1] = look(min(now - times[0], _LONGEST_STEP))
+                    times[0] = now
+                except Exception as error:  # noqa: BLE001 - the others are to be called all the same
+                    self.end(look)
+                    self._loop.call_exception_handler({"message": "A watch over a connection failed.", "exception": error})
+        finally:
+            # Ctrl+C can come here too, and the others are watched over all the same.
+            soon = min((soon for _, soon in tuple(self._looks.values())), default=math.inf)
+            if soon < math.inf:
+                self._arm(now + soon)
 
 
 class SilenceWatch:

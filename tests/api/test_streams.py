@@ -14,7 +14,8 @@ import threading
 import pytest
 
 from nuke_ai_panel import ChatCompletion, Completion, StreamInterruptedError
-from nuke_ai_panel.api.streams import AHEAD
+from nuke_ai_panel.aio import background
+from nuke_ai_panel.api.streams import AHEAD, Stream
 
 
 def text_of(chunks):
@@ -208,6 +209,66 @@ def test_closing_an_async_stream_is_over_when_it_returns(server, hello):
         assert not left
 
     asyncio.run(main())
+
+
+async def test_a_stream_that_is_given_up_while_it_is_handed_over_closes_its_connection(server, hello):
+    answer = await ChatCompletion.acreate("ollama/endless", hello, stream=True)
+    handing = asyncio.ensure_future(Stream.over(answer))
+    await asyncio.sleep(0)
+    handing.cancel()
+    # The error is kept, as a shell does, and with it all that its traceback holds.
+    with pytest.raises(asyncio.CancelledError):
+        await handing
+    assert await asyncio.get_running_loop().run_in_executor(None, server.gone.wait, 20)
+
+
+def test_a_loop_that_ends_while_a_stream_is_handed_over_closes_its_connection(server, hello):
+    async def main():
+        answer = await ChatCompletion.acreate("ollama/endless", hello, stream=True)
+        handing.append(asyncio.ensure_future(Stream.over(answer)))
+
+    handing = []
+    asyncio.run(main())
+    assert handing[0].cancelled()
+    assert server.gone.wait(20)
+
+
+# what failed before anybody read
+
+
+def test_what_breaks_while_a_stream_is_handed_over_is_raised_after_the_pieces(server, hello, wait_until):
+    stream = ChatCompletion.create("openai/cut", hello, stream=True)
+    server.release.set()
+    wait_until(lambda: stream._feed.has_ended)
+    pieces = []
+    with pytest.raises(StreamInterruptedError) as caught:
+        pieces.extend(iter(lambda: next(stream), None))
+    assert caught.value.partial_text == stream.text == "half an "
+    assert list(stream) == []
+
+
+def test_what_the_first_turn_raises_is_raised_to_the_reader(server, hello):
+    class Broken:
+        """An answer that fails at its first piece."""
+
+        provider, text, _progress = "openai", "", None
+
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            raise ZeroDivisionError
+
+        async def aclose(self):
+            closed.append(True)
+
+    closed = []
+    stream = background().run(lambda: Stream.over(Broken()))
+    # It has failed already: the reader has not to wait for the loop.
+    assert closed
+    with pytest.raises(ZeroDivisionError):
+        next(stream)
+    assert list(stream) == []
 
 
 # a slow reader

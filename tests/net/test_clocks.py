@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 
 import pytest
@@ -114,6 +115,245 @@ async def test_silence_watch_counts_only_while_the_reader_waits():
     await asyncio.sleep(0.6)
     watch.stop()
     assert not fired
+
+
+class CountingLoop(asyncio.SelectorEventLoop):
+    """A loop that counts the timers it is asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.timers = 0
+
+    def call_at(self, *arguments, **options):
+        self.timers += 1
+        return super().call_at(*arguments, **options)
+
+
+def on_counting_loop(main):
+    """Run the coroutine function `main` with the loop as its argument; the loop must be left with nothing on it."""
+    loop = CountingLoop()
+    try:
+        loop.run_until_complete(main(loop))
+    finally:
+        loop.close()
+
+
+def test_pulse_serves_many_watches_with_one_timer_and_ends_with_the_last_of_them():
+    async def main(loop):
+        pulse = Pulse()
+        steps = {name: [] for name in range(50)}
+        enough = asyncio.Event()
+
+        def watch(name):
+            def look(step):
+                steps[name].append(step)
+                if all(len(taken) >= 3 for taken in steps.values()):
+                    enough.set()
+                return 0.02
+
+            return look
+
+        looks = [watch(name) for name in steps]
+        for look in looks:
+            pulse.begin(look, 0.02)
+        assert loop.timers == 1
+        await enough.wait()
+        most = max(map(len, steps.values()))
+        assert loop.timers <= most + 1
+        assert all(0 <= step <= 0.2 for taken in steps.values() for step in taken)
+        for look in looks:
+            pulse.end(look)
+        before = loop.timers
+        await asyncio.sleep(0.2)
+        # That is the timer of this very wait.
+        assert loop.timers == before + 1
+        assert not [timer for timer in loop._scheduled if not timer.cancelled()]
+
+    on_counting_loop(main)
+
+
+def test_pulse_needs_no_second_timer_for_what_comes_and_goes():
+    async def main(loop):
+        pulse = Pulse()
+        for _ in range(1000):
+            look = lambda step: 0.1  # noqa: E731
+            pulse.begin(look)
+            pulse.end(look)
+        assert loop.timers == 1
+
+    on_counting_loop(main)
+
+
+async def test_pulse_looks_sooner_where_one_wants_it_sooner():
+    pulse = Pulse()
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    called = {"late": [], "soon": []}
+    done = asyncio.Event()
+
+    def look(name):
+        def note(step):
+            called[name].append((loop.time() - begun, step))
+            if name == "soon" and len(called["soon"]) >= 3:
+                done.set()
+            return 30.0 if name == "late" else 0.01
+
+        return note
+
+    late, soon = look("late"), look("soon")
+    pulse.begin(late, 30.0)
+    pulse.begin(soon, 0.01)
+    await done.wait()
+    pulse.end(soon)
+    pulse.end(late)
+    # All are called at each beat, with the seconds since the last one.
+    assert len(called["late"]) == len(called["soon"])
+    assert sum(step for _, step in called["soon"]) == pytest.approx(called["soon"][-1][0], abs=0.01)
+
+
+async def test_watch_that_fails_takes_no_other_with_it():
+    complaints = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["exception"]))
+    pulse = Pulse()
+    seen = []
+    enough = asyncio.Event()
+
+    def fails(step):
+        raise KeyError("watch")
+
+    def works(step):
+        seen.append(step)
+        if len(seen) >= 3:
+            enough.set()
+        return 0.01
+
+    pulse.begin(fails, 0.01)
+    pulse.begin(works, 0.01)
+    await enough.wait()
+    pulse.end(works)
+    # It is not called again.
+    assert [type(error) for error in complaints] == [KeyError]
+
+
+def test_ctrl_c_in_a_watch_leaves_the_others_their_timer():
+    loop = asyncio.new_event_loop()
+    seen = []
+
+    def interrupted(step):
+        pulse.end(interrupted)
+        raise KeyboardInterrupt
+
+    def works(step):
+        seen.append(step)
+        if len(seen) == 3:
+            pulse.end(works)
+            enough.set_result(None)
+        return 0.01
+
+    async def begin():
+        made = Pulse()
+        made.begin(interrupted, 0.01)
+        made.begin(works, 0.01)
+        return made
+
+    enough = loop.create_future()
+    pulse = loop.run_until_complete(begin())
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(asyncio.sleep(30))
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    # A shell goes on with the same loop.
+    loop.run_until_complete(asyncio.wait_for(enough, 30))
+    loop.close()
+
+
+async def test_watches_may_end_and_begin_others_while_they_are_looked_at():
+    pulse = Pulse()
+    calls = []
+    done = asyncio.Event()
+
+    def first(step):
+        calls.append("first")
+        pulse.end(second)
+        pulse.end(first)
+        pulse.begin(third, 0.01)
+        # What begins once more counts from now on.
+        pulse.begin(fourth, 0.01)
+        return 0.01
+
+    def second(step):
+        calls.append("second")
+        return 0.01
+
+    def third(step):
+        calls.append("third")
+        pulse.end(third)
+        return 0.01
+
+    def fourth(step):
+        calls.append("fourth")
+        pulse.end(fourth)
+        done.set()
+        return 0.01
+
+    pulse.begin(first, 0.01)
+    pulse.begin(second, 0.01)
+    pulse.begin(fourth, 0.01)
+    await done.wait()
+    assert sorted(calls) == ["first", "fourth", "third"]
+
+
+async def test_watch_that_another_thread_throws_away_is_not_called_any_more():
+    # The garbage collector can end a forgotten stream in any thread, in the middle of a beat.
+    pulse = Pulse()
+    calls = []
+    done = asyncio.Event()
+
+    def doomed(step):
+        calls.append("doomed")
+        thread = threading.Thread(target=pulse.end, args=(doomed,))
+        thread.start()
+        thread.join()
+        return 0.01
+
+    def other(step):
+        calls.append("other")
+        if calls.count("other") >= 3:
+            pulse.end(other)
+            done.set()
+        return 0.01
+
+    pulse.begin(doomed, 0.01)
+    pulse.begin(other, 0.01)
+    await done.wait()
+    assert calls.count("doomed") == 1
+
+
+def test_pulse_goes_on_where_its_loop_rested():
+    loop = asyncio.new_event_loop()
+    seen = []
+
+    def look(step):
+        seen.append(step)
+        if len(seen) == 3:
+            pulse.end(look)
+            enough.set_result(None)
+        return 0.02
+
+    async def begin():
+        made = Pulse()
+        made.begin(look, 0.02)
+        return made
+
+    enough = loop.create_future()
+    pulse = loop.run_until_complete(begin())
+    time.sleep(0.5)
+    loop.run_until_complete(asyncio.wait_for(enough, 30))
+    # The rest was a standstill.
+    assert seen[0] == pytest.approx(0.2)
+    loop.close()
 
 
 def test_within_can_be_thrown_away_after_its_loop_was_closed():
