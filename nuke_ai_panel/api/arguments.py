@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 from nuke_ai_panel.api.servers import Place
 from nuke_ai_panel.errors import ValidationError
 from nuke_ai_panel.messages import JsonObject, JsonSchema, Tool
-from nuke_ai_panel.net.deadlines import USUAL
-from nuke_ai_panel.providers.base import Deadlines, Secret
+from nuke_ai_panel.providers.base import USUAL, Deadlines, Secret
 from nuke_ai_panel.providers.registry import PROVIDERS
 from nuke_ai_panel.validators.values import check_seconds, refuse, shown
 

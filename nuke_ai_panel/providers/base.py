@@ -27,7 +27,7 @@ from nuke_ai_panel.messages import (
     TextDelta,
 )
 from nuke_ai_panel.net.address import shown_address
-from nuke_ai_panel.net.deadlines import Deadlines
+from nuke_ai_panel.net.deadlines import USUAL, Deadlines
 from nuke_ai_panel.net.secret import Secret
 from nuke_ai_panel.operations import (
     OPERATIONS,
@@ -45,7 +45,7 @@ from nuke_ai_panel.operations import (
 from nuke_ai_panel.providers.capabilities import Capabilities
 from nuke_ai_panel.validators import RequestLimits
 
-__all__ = ["Collector", "Deadlines", "Provider", "Secret", "Server", "collect"]
+__all__ = ["USUAL", "Collector", "Deadlines", "Provider", "Secret", "Server", "collect"]
 
 
 @dataclass(frozen=True)
