@@ -6,7 +6,15 @@ import json
 import re
 from urllib.parse import urlsplit
 
-from nuke_ai_panel.errors import APIError, AuthenticationError, ModelNotFoundError, PermissionDeniedError, ServerError
+from nuke_ai_panel.errors import (
+    APIError,
+    AuthenticationError,
+    ModelNotFoundError,
+    PaymentRequiredError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+)
 from nuke_ai_panel.net.failures import Refusal, redact
 from nuke_ai_panel.net.json_values import record, text
 from nuke_ai_panel.providers.refusals import Speaker, error_words, explain_refusal, failure_in_answer
@@ -16,6 +24,9 @@ __all__ = ["explain_answer", "explain_line", "is_ollama_com"]
 _CLOUD_OFF = re.compile(r"cloud is disabled", re.IGNORECASE)
 _BROKEN_CALL = re.compile(r"invalid tool call arguments", re.IGNORECASE)
 _NO_MEMORY = re.compile(r"more (system |GPU )?memory|out of memory|unable to allocate|cudaMalloc failed", re.IGNORECASE)
+_OLD_SERVER = re.compile(r"requires a newer version of ollama", re.IGNORECASE)
+_PAID_PLAN = re.compile(r"requires a subscription|upgrade for access", re.IGNORECASE)
+_USAGE_LIMIT = re.compile(r"\b(hourly|session|daily|weekly|monthly) usage limit", re.IGNORECASE)
 _NOT_IN_REGISTRY = re.compile(r"pull model manifest:.*(file does not exist|not found|404)", re.IGNORECASE)
 _NO_REGISTRY = re.compile(r"pull model manifest:|max retries exceeded", re.IGNORECASE)
 
@@ -78,6 +89,28 @@ def _sharpened(error: APIError, fields: dict[str, object], speaker: Speaker) -> 
             "Cloud models are switched off on this Ollama server, so that no prompt leaves it.",
             "Choose a model that is pulled. Whoever runs the server can allow them again (OLLAMA_NO_CLOUD).",
             "cloud_disabled",
+        )
+    if _PAID_PLAN.search(said):
+        return build(
+            PaymentRequiredError,
+            "This cloud model is part of a paid plan of Ollama.",
+            "Choose another model, or upgrade at https://ollama.com/upgrade.",
+            "paid_plan",
+        )
+    limit = _USAGE_LIMIT.search(said) if isinstance(error, RateLimitError) else None
+    if limit:
+        return build(
+            RateLimitError,
+            f"The account at Ollama has reached its {limit.group(1).lower()} limit for cloud models.",
+            "Choose a model that is pulled, wait, or upgrade at https://ollama.com/upgrade.",
+            "usage_limit",
+        )
+    if _OLD_SERVER.search(said):
+        return build(
+            ServerError,
+            "This model needs a newer Ollama than the server's.",
+            "Update Ollama on the server's machine (https://ollama.com/download), then pull again.",
+            "old_server",
         )
     if _BROKEN_CALL.search(said):
         return build(

@@ -38,7 +38,8 @@ _KEY_LIMIT = re.compile(r"key limit|limit of (this|the) key|spending limit", re.
 _CANNOT_AFFORD = re.compile(r"can only afford|fewer max_tokens", re.IGNORECASE)
 _FREE_PER_DAY = re.compile(r"free-models-per-day", re.IGNORECASE)
 _PRIVACY = re.compile(r"no endpoints.{0,60}(data policy|privacy)", re.IGNORECASE)
-_NO_ENDPOINT_FOR_FEATURE = re.compile(r"no endpoints found that support", re.IGNORECASE)
+_NO_ENDPOINT_FOR_FEATURE = re.compile(r"no endpoints found that (?:support|can handle)", re.IGNORECASE)
+_NO_ALLOWED_PROVIDER = re.compile(r"no allowed providers|all providers have been ignored", re.IGNORECASE)
 #: Names of exceptions that a LiteLLM gateway puts before what the model's own server said.
 _GATEWAY_PREFIX = re.compile(r"^(?:(?:litellm\.)?\w+(?:Error|Exception)(?:: | - ))+(?=\S)")
 #: What of an error object is the user's own words, sent back; they belong in no error.
@@ -49,9 +50,26 @@ _NO_MODEL = re.compile(
     re.IGNORECASE,
 )
 _TOO_LONG = re.compile(
-    r"exceed\w*.{0,40}context|context.{0,20}(length|window|size).{0,60}exceed|maximum context", re.IGNORECASE
+    r"exceed\w*.{0,40}context|context.{0,20}(length|window|size).{0,60}exceed|maximum context"
+    # LM Studio, SGLang, Anthropic, Bedrock and Gemini, the last three as gateways pass them on
+    r"|loaded with context length of only|longer than the model's context|(prompt|input) is too long"
+    r"|input (length|token count).{0,40}exceeds",
+    re.IGNORECASE,
 )
-_LACKS = re.compile(r"does not support|is not supported|not supported by", re.IGNORECASE)
+_LACKS = re.compile(
+    r"does not support|is not supported|not supported by|cannot be disabled|invalid tool_choice type", re.IGNORECASE
+)
+#: vLLM and llama.cpp name the option that they were started without.
+_NOT_SET_UP = re.compile(r"requires --[a-z]", re.IGNORECASE)
+#: Kinds of errors, in OpenRouter's words of ``error_type`` first.
+_TOO_LONG_KINDS = frozenset({"context_length_exceeded", "token_limit_exceeded", "string_too_long", "exceed_context_size_error"})
+_PICTURE_KINDS = frozenset(
+    {
+        *("invalid_image", "image_too_large", "image_too_small", "unsupported_image_format"),
+        *("image_not_found", "image_download_failed"),
+    }
+)
+_REQUEST_KINDS = frozenset({"invalid_request", "invalid_prompt", "precondition_failed", "unprocessable", "max_tokens_exceeded"})
 
 
 @dataclass(frozen=True)
@@ -75,7 +93,8 @@ class Speaker:
 class ErrorWords:
     """What an error object holds. ``kind`` is the server's own stable word, "" where it has none.
 
-    ``reasons`` is why a moderator objects; ``alternatives`` are models that the server names in place of the one asked for.
+    ``reasons`` is why a moderator objects; ``alternatives`` are models that the server names in place of the one asked for;
+    ``upstream`` is who runs the model for the server that answers.
     """
 
     message: str = ""
@@ -84,6 +103,7 @@ class ErrorWords:
     retry_after: float | None = None
     reasons: tuple[str, ...] = ()
     alternatives: tuple[str, ...] = ()
+    upstream: str = ""
 
 
 def error_words(value: object, depth: int = 0) -> ErrorWords:
@@ -134,6 +154,7 @@ def error_words(value: object, depth: int = 0) -> ErrorWords:
         number(availability.get("retry_after")) or number(metadata.get("retry_after")),
         _texts(metadata.get("reasons")),
         _texts(availability.get("fallback_models")),
+        text(metadata.get("provider_name")),
     )
 
 
@@ -243,8 +264,9 @@ def _build(words: ErrorWords, speaker: Speaker, model: str, *, details: str, in_
                 "Go on tomorrow, add credit, or choose a local model.",
                 "free_requests",
             )
-        return build(RateLimitError, f"{title} takes no more requests for now.", _when(words.retry_after))
-    if _TOO_LONG.search(message) or kind in ("context_length_exceeded", "exceed_context_size_error"):
+        busy = f"{_shown(words.upstream, speaker)}, which runs this model for {title}," if words.upstream else title
+        return build(RateLimitError, f"{busy} takes no more requests for now.", _when(words.retry_after))
+    if _TOO_LONG.search(message) or kind in _TOO_LONG_KINDS:
         return build(
             BadRequestError,
             f"The conversation is longer than the model can read.{quoted}",
@@ -265,7 +287,7 @@ def _build(words: ErrorWords, speaker: Speaker, model: str, *, details: str, in_
             "Attach fewer or smaller pictures and files, or send less of the script.",
             "too_large",
         )
-    if words.reasons or kind in ("content_policy_violation", "moderation"):
+    if words.reasons or kind in ("content_policy_violation", "moderation", "refusal"):
         why = f" ({', '.join(words.reasons)})" if words.reasons else ""
         return build(
             PermissionDeniedError,
@@ -280,6 +302,14 @@ def _build(words: ErrorWords, speaker: Speaker, model: str, *, details: str, in_
             "Choose another model, or relax the rules in the account's settings.",
             "privacy",
         )
+    if kind.endswith("model_access_denied"):
+        # A LiteLLM gateway says so with the status of a wrong key.
+        return build(
+            PermissionDeniedError,
+            f"The key works, but may not use {model!r}." if model else "The key works, but may not use this model.",
+            "Choose a model that it may use, or ask whoever runs the gateway.",
+            "model_denied",
+        )
     if status == 401 or kind == "authentication" or (status in (400, 403) and _KEY_WORDS.search(message)):
         sent = bool(speaker.key)
         return build(
@@ -291,15 +321,42 @@ def _build(words: ErrorWords, speaker: Speaker, model: str, *, details: str, in_
         return build(
             UnsupportedFeatureError, f"Nobody who runs this model can do what was asked.{quoted}", "Choose another model."
         )
+    if _NO_ALLOWED_PROVIDER.search(message):
+        return build(
+            BadRequestError,
+            "Nobody whom the request's rules for providers allow runs this model.",
+            "Relax those rules, or choose another model.",
+            "no_provider",
+        )
+    if kind == "no_endpoints" and status == 404:
+        return build(
+            ModelNotFoundError,
+            f"Nobody runs {model!r} for {title} at the moment." if model else f"Nobody runs this model.{quoted}",
+            "Choose another model.",
+            "no_endpoints",
+        )
     if kind in ("model_not_found", "model_not_found_error") or (status in (400, 404, None) and _NO_MODEL.search(message)):
         return build(
             ModelNotFoundError,
             f"{model!r} is not on this server." if model else f"No such model.{quoted}",
             speaker.get_model_hint,
         )
+    if _NOT_SET_UP.search(message):
+        return build(
+            UnsupportedFeatureError,
+            f"The server is not set up for what was asked.{quoted}",
+            "Whoever runs it can start it with that option; or choose another model or server.",
+        )
     if _LACKS.search(message) and (status is None or status in (400, 404, 500, 501)):
         return build(UnsupportedFeatureError, f"This model cannot do what was asked.{quoted}", "Choose another model.")
-    if status == 403:
+    if kind in _PICTURE_KINDS:
+        return build(
+            BadRequestError,
+            f"{title} cannot use one of the pictures.{quoted}",
+            "Send it smaller, or in another format such as PNG or JPEG.",
+            "picture",
+        )
+    if status == 403 or (status is None and kind == "permission_denied"):
         return build(
             PermissionDeniedError,
             f"The server refused this request.{quoted}",
@@ -312,6 +369,8 @@ def _build(words: ErrorWords, speaker: Speaker, model: str, *, details: str, in_
             "Try again, or choose another model.",
             "gateway_timeout",
         )
+    if kind in _REQUEST_KINDS and (status is None or status < 500):
+        return build(BadRequestError, f"{title} refused the request ({status or kind}).{quoted}", "See the details.")
     if in_answer or status is None or status >= 500:
         return build(ServerError, *_trouble(status, kind, said, speaker, words.retry_after, in_answer=in_answer))
     # No word of a model: then it is the path that the server does not know.

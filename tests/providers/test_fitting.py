@@ -187,8 +187,13 @@ REFUSED = {
 }
 
 
-@BOTH
-@pytest.mark.parametrize("feature", REFUSED)
+# OpenRouter reads documents for models that cannot.
+REFUSING = [
+    (Wire(name), feature) for feature in REFUSED for name in ("ollama", "openai" if feature == "files" else "openrouter")
+]
+
+
+@pytest.mark.parametrize(("wire", "feature"), REFUSING, ids=lambda each: getattr(each, "name", each))
 async def test_feature_that_the_model_lacks_is_refused_before_it_is_sent(scripted, reply, wire, feature):
     async with serve(wire, scripted, reply, wire.about("chat"), wire.says("x")) as server:
         with pytest.raises(UnsupportedFeatureError) as caught:
@@ -563,6 +568,24 @@ async def test_refusal_at_run_time_goes_down_the_ladder_and_is_remembered(script
             check_call([event async for event in provider.stream(request)])
         await provider.aclose()
         assert ["tools" in body for body in chats(wire, server)] == [True, False, False]
+
+
+@ALL
+@pytest.mark.parametrize(
+    "words",
+    [
+        '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
+        "tools param requires --jinja flag",
+        "Invalid tool_choice type: 'object'. Supported string values: none, auto, required",
+    ],
+    ids=["vllm", "llamacpp", "lmstudio"],
+)
+async def test_server_that_was_started_without_tools_is_told_of_them_in_words(scripted, reply, wire, words):
+    unknown = reply((b"404 page not found",), status=404, content_type="text/plain")
+    answers = (refusal(wire, reply, words), wire.says(CALL.replace("name", "tool")))
+    async with serve(wire, scripted, reply, unknown, *answers) as server:
+        check_call(await events_of(wire, server, ask(tools=(TOOL,), carry_features=True)))
+        assert ["tools" in body for body in chats(wire, server)] == [True, False]
 
 
 @ALL

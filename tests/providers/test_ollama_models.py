@@ -13,6 +13,7 @@ from nuke_ai_panel.errors import (
     ModelNotFoundError,
     PermissionDeniedError,
     ProtocolError,
+    RateLimitError,
     RequestTimeoutError,
     ServerError,
     UnsupportedFeatureError,
@@ -314,6 +315,16 @@ async def test_delete_names_the_model(scripted, reply):
 
 
 # Cloud.
+
+
+async def test_used_up_cloud_is_not_asked_again_in_a_minute(scripted, reply):
+    said = "you (ws01) have reached your weekly usage limit, upgrade for higher limits: https://ollama.com/upgrade"
+    async with scripted({SHOW: reply((json.dumps({"error": said}).encode(),), 429, {"Retry-After": "3600"})}) as server:
+        with pytest.raises(RateLimitError) as caught:
+            await using(server, lambda provider: provider.show_model("big:cloud"))
+    assert caught.value.kind == "usage_limit"
+    assert "weekly limit" in caught.value.message
+    assert "a model that is pulled" in caught.value.next_step
 
 
 async def test_signed_out_server_says_how_to_sign_in(scripted, reply):

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nuke_ai_panel.errors import APIError, PermissionDeniedError, ServerError, UnsupportedFeatureError, ValidationError
+from nuke_ai_panel.errors import (
+    APIError,
+    PaymentRequiredError,
+    PermissionDeniedError,
+    ServerError,
+    UnsupportedFeatureError,
+    ValidationError,
+)
 from nuke_ai_panel.messages import (
     AudioPart,
     ChatRequest,
@@ -283,6 +290,12 @@ def test_notices_at_the_end_come_before_finished():
         ("model requires more system memory (9.3 GiB) than is available (3.1 GiB)", ServerError, "out_of_memory"),
         ("ollama cloud is disabled: remote model is unavailable", PermissionDeniedError, "cloud_disabled"),
         ("registry.ollama.ai/library/tiny:latest does not support tools", UnsupportedFeatureError, "unsupported"),
+        ("this model requires a subscription, upgrade for access: https://x", PaymentRequiredError, "paid_plan"),
+        (
+            "pull model manifest: 412: \n\nThe model you are attempting to pull requires a newer version of Ollama.\n",
+            ServerError,
+            "old_server",
+        ),
     ],
 )
 def test_errors_in_the_stream_say_what_to_do(said, error, kind):

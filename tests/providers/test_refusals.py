@@ -149,6 +149,108 @@ CASES = [
         "cannot do what was asked",
         "another model",
     ),
+    (
+        429,
+        said("Provider returned error", metadata={"provider_name": "Acme", "raw": "a/b:free is temporarily rate-limited"}),
+        RateLimitError,
+        "",
+        "Acme, which runs this model for OpenRouter, takes no more requests",
+        "Try again in a minute",
+    ),
+    (
+        404,
+        said("No allowed providers are available for the selected model."),
+        BadRequestError,
+        "no_provider",
+        "rules for providers",
+        "Relax those rules",
+    ),
+    (
+        404,
+        said("No endpoints found that can handle the requested parameters."),
+        UnsupportedFeatureError,
+        "",
+        "Nobody who runs this model can",
+        "another model",
+    ),
+    (
+        404,
+        said("Model a/b has no endpoints", availability={"code": "no_endpoints", "fallback_models": ["a/c"]}),
+        ModelNotFoundError,
+        "no_endpoints",
+        "Nobody runs 'a/b'",
+        "suggests a/c",
+    ),
+    (
+        400,
+        said("Reasoning is mandatory for this endpoint and cannot be disabled."),
+        UnsupportedFeatureError,
+        "",
+        "Reasoning is mandatory",
+        "another model",
+    ),
+    (
+        400,
+        said("x", metadata={"error_type": "token_limit_exceeded"}),
+        BadRequestError,
+        "context_length",
+        "longer than the model can read",
+        "new conversation",
+    ),
+    (
+        400,
+        said("Could not download", metadata={"error_type": "image_download_failed"}),
+        BadRequestError,
+        "picture",
+        "one of the pictures",
+        "PNG or JPEG",
+    ),
+    (
+        400,
+        said('"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set', type="BadRequestError"),
+        UnsupportedFeatureError,
+        "",
+        "not set up for what was asked",
+        "start it with that option",
+    ),
+    (
+        500,
+        said("tools param requires --jinja flag", type="server_error"),
+        UnsupportedFeatureError,
+        "",
+        "not set up for what was asked",
+        "start it with that option",
+    ),
+    (
+        400,
+        {"error": "Invalid tool_choice type: 'object'. Supported string values: none, auto, required"},
+        UnsupportedFeatureError,
+        "",
+        "Invalid tool_choice type",
+        "another model",
+    ),
+    *(
+        (400, said(words), BadRequestError, "context_length", "longer than the model can read", "new conversation")
+        for words in (
+            "Trying to keep the first 5000 tokens when context the overflows. However, the model is loaded with context length"
+            " of only 4096 tokens, which is not enough.",
+            "The input (5000 tokens) is longer than the model's context length (4096 tokens).",
+            "litellm.BadRequestError: prompt is too long: 210000 tokens > 200000 maximum",
+            "Input is too long for requested model.",
+            "The input token count (40000) exceeds the maximum number of tokens allowed (32768).",
+        )
+    ),
+    *(
+        (
+            status,
+            said("key not allowed to access model. This key can only access models=['c']", type=kind, code=str(status)),
+            PermissionDeniedError,
+            "model_denied",
+            "may not use 'a/b'",
+            "runs the gateway",
+        )
+        for status, kind in ((401, "key_model_access_denied"), (403, "team_model_access_denied"))
+    ),
 ]
 
 
