@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Collection, Mapping
@@ -253,7 +254,7 @@ class SettingsStore:
         if not name:
             return {}, frozenset()
         path = Path(name)
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise SettingsError(f"The studio settings file {name!r} does not exist. Check NUKE_AI_PANEL_STUDIO_SETTINGS.")
         data = _json_object(path)
         locked = data.pop("locked", [])
@@ -265,7 +266,17 @@ class SettingsStore:
         return {key: _checked(key, value, name) for key, value in data.items()}, frozenset(locked)
 
     def _file_layer(self, path: Path) -> dict[str, Value]:
-        if not path.is_file():
+        try:
+            is_there = stat.S_ISREG(os.stat(path).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            is_there = False
+        except OSError as error:
+            # Left out of account, what they forbid would be allowed.
+            raise SettingsError(
+                f"Cannot read {str(path)!r}: {error.strerror}. Check the folder's permissions, or name another folder in"
+                " NUKE_AI_PANEL_CONFIG_DIR."
+            ) from error
+        if not is_there:
             return {}
         return {key: _checked(key, value, str(path)) for key, value in _json_object(path).items()}
 

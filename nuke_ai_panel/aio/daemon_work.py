@@ -30,6 +30,9 @@ async def in_daemon_thread(work: Callable[[], T], name: str = "nuke-ai-panel-rea
 
     A loop waits for its executor's threads before it is closed, and the interpreter before it ends; a keyring or a network
     drive that hangs would keep both. Cancelling leaves `work` to itself.
+
+    Raises:
+        RuntimeError: `work` ended with what is no error (``SystemExit``, a panic of a compiled library), which is its cause.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
@@ -47,11 +50,18 @@ async def in_daemon_thread(work: Callable[[], T], name: str = "nuke-ai-panel-rea
         failure: BaseException | None = None
         try:
             result = work()
-        except Exception as error:  # noqa: BLE001 (it is raised again where it is awaited)
-            failure = error
+        except BaseException as error:  # noqa: BLE001 (it is raised again where it is awaited)
+            failure = error if isinstance(error, Exception) and not isinstance(error, StopIteration) else _ended_with(error)
         # Nobody waits where the loop was closed meanwhile.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, result, failure)
 
     threading.Thread(target=run, name=name, daemon=True).start()
     return await future
+
+
+def _ended_with(error: BaseException) -> RuntimeError:
+    """Return what can be raised in a coroutine, where `error` would end the loop, or pass for the end of an iterator."""
+    wrapped = RuntimeError(f"The work in a thread ended with {type(error).__name__}.")
+    wrapped.__cause__ = error
+    return wrapped

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
@@ -65,7 +66,8 @@ def installation_known() -> Iterator[None]:
     """Let checks know the gizmos on this machine's plug-in path, and what Nuke itself was indexed to have."""
     before = index_folder(), gizmo_folders()
     use_index_folder(config_folder() / "catalogue")
-    use_gizmo_folders(folder for folder in plugin_path() if folder.is_dir())
+    # Path.is_dir raises for a folder that may not be looked into, such as another user's home on a farm.
+    use_gizmo_folders(folder for folder in plugin_path() if os.path.isdir(folder))
     try:
         yield
     finally:

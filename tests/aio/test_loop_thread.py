@@ -265,6 +265,23 @@ def test_work_in_a_daemon_thread_returns_raises_and_can_be_left():
     release.set()
 
 
+class _Panic(BaseException):
+    """What compiled libraries raise when they meet a defect of their own."""
+
+
+@pytest.mark.parametrize("ending", [SystemExit, _Panic, StopIteration, GeneratorExit])
+def test_work_in_a_daemon_thread_that_ends_oddly_keeps_nobody_waiting(ending):
+    def end():
+        raise ending
+
+    async def main():
+        with pytest.raises(RuntimeError, match=f"ended with {ending.__name__}") as caught:
+            await asyncio.wait_for(in_daemon_thread(end), 20)
+        assert isinstance(caught.value.__cause__, ending)
+
+    asyncio.run(main())
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl+C there")
 def test_ctrl_c_cancels_the_work():
     import subprocess

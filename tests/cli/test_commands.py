@@ -209,6 +209,13 @@ def test_generate_refuses_a_damaged_script(asks, tmp_path, capsys):
 # models, test-connection
 
 
+def test_plug_in_folder_that_cannot_be_looked_into_is_in_nobodys_way(server, tmp_path, monkeypatch, capsys):
+    # Another user's home on a farm gives the same; root may look into everything.
+    monkeypatch.setenv("NUKE_PATH", os.pathsep.join(["x" * 300, str(tmp_path)]))
+    assert main(["models", "--provider", "ollama", "--base-url", server.url]) == ExitCode.OK
+    assert "demo" in capsys.readouterr().out
+
+
 def test_models_lists_what_answers(server, capsys):
     assert main(["models", "--provider", "ollama", "--base-url", server.url]) == ExitCode.OK
     assert capsys.readouterr().out.split()[:2] == ["ollama", "demo"]

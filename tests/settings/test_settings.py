@@ -115,6 +115,15 @@ def test_a_missing_studio_file_is_an_error_not_silence(tmp_path):
         store(tmp_path, NUKE_AI_PANEL_STUDIO_SETTINGS=str(tmp_path / "none.json")).load()
 
 
+def test_a_folder_that_cannot_be_looked_into_is_a_settings_error(tmp_path):
+    # Another user's home on a farm gives the same; root may look into everything.
+    hidden = tmp_path / ("x" * 300) / "settings.json"
+    with pytest.raises(SettingsError, match="Cannot read .* NUKE_AI_PANEL_CONFIG_DIR"):
+        SettingsStore(hidden, environ={}).load()
+    with pytest.raises(SettingsError, match="NUKE_AI_PANEL_STUDIO_SETTINGS"):
+        SettingsStore(tmp_path / "settings.json", environ={"NUKE_AI_PANEL_STUDIO_SETTINGS": str(hidden)}).load()
+
+
 def test_config_folder_follows_the_environment(tmp_path):
     assert config_folder({"NUKE_AI_PANEL_CONFIG_DIR": str(tmp_path)}) == tmp_path
 
