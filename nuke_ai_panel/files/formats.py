@@ -83,6 +83,20 @@ def _is_mxf(head: bytes) -> bool:
     return b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02" in head
 
 
+def _is_targa(head: bytes) -> bool:
+    # It has no signature: a picture without a colour map, of a depth that exists, and with the unused bits empty.
+    return (
+        len(head) > 18
+        and head[1] == 0
+        and head[2] in (2, 3, 10, 11)
+        and head[3:8] == bytes(5)
+        and head[12:14] != b"\0\0" != head[14:16]
+        and head[16] in (8, 15, 16, 24, 32)
+        and head[17] & 0xC0 == 0
+        and head[17] & 0x0F <= 8
+    )
+
+
 def _is_transport_stream(head: bytes) -> bool:
     return len(head) > 376 and head[0] == head[188] == head[376] == 0x47
 
@@ -105,6 +119,20 @@ _BINARY: tuple[tuple[FileFormat, Callable[[bytes], bool]], ...] = (
     (FileFormat("DPX", "image/x-dpx", "frame", ("dpx",), _FRAME), _begins(b"SDPX", b"XPDS")),
     (FileFormat("Cineon", "image/x-cineon", "frame", ("cin",), _FRAME), _begins(b"\x80\x2a\x5f\xd7", b"\xd7\x5f\x2a\x80")),
     (FileFormat("Radiance HDR", "image/vnd.radiance", "frame", ("hdr", "pic"), _FRAME), _begins(b"#?RADIANCE", b"#?RGBE")),
+    (FileFormat("ARRIRAW", "image/x-arriraw", "frame", ("ari",), _FRAME), _begins(b"ARRI")),
+    (
+        FileFormat("SGI", "image/x-sgi", "frame", ("sgi", "rgb", "rgba", "bw"), _FRAME),
+        _begins(b"\x01\xda\x00", b"\x01\xda\x01"),
+    ),
+    (
+        FileFormat("Maya IFF", "image/x-maya-iff", "frame", ("iff",), _FRAME),
+        lambda head: head[:4] == b"FOR4" and head[8:12] == b"CIMG",
+    ),
+    (FileFormat("Targa", "image/x-tga", "frame", ("tga", "targa"), _FRAME), _is_targa),
+    (
+        FileFormat("JPEG 2000", "image/jp2", "frame", ("jp2", "j2k", "j2c"), _FRAME),
+        _begins(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
+    ),
     (FileFormat("PDF", "application/pdf", "pdf", ("pdf",)), _begins(b"%PDF-")),
     (FileFormat("WAV", "audio/wav", "audio", ("wav", "wave", "bwf")), _riff(b"WAVE")),
     (FileFormat("FLAC", "audio/flac", "audio", ("flac",)), _begins(b"fLaC")),

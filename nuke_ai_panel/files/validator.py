@@ -185,6 +185,11 @@ class FileValidator:
         if not by_name:
             # No ending, or one that nobody knows (a log.1, a .nk~): nothing contradicts what the bytes say.
             return real
+        if real.preview and not self._takes(real):
+            # With the ending that belongs to it, it would be refused again.
+            raise refused(
+                path, f"is named like {by_name[0].title}, but its content is {real.title}, which cannot be sent. {real.preview}"
+            )
         raise refused(
             path,
             f"is named like {by_name[0].title}, but its content is {real.title}. Give it the ending that belongs to it"

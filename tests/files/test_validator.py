@@ -40,6 +40,9 @@ def jpeg(width, height, *, before=b""):
     return b"\xff\xd8" + before + frame + b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + b"\x00" * 20 + b"\xff\xd9"
 
 
+TARGA = bytes((0, 0, 2)) + bytes(9) + struct.pack("<HHBB", 16, 16, 32, 8) + b"\0\x80\xff\1" * 256
+
+
 def wav():
     return b"RIFF" + struct.pack("<I", 36) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 8000, 8000, 1, 8) + b"data\0\0\0\0"
 
@@ -470,6 +473,11 @@ def test_file_that_is_not_what_it_is_called_is_refused(show, name, content, said
     [
         ("plate.1001.exr", b"\x76\x2f\x31\x01\2\0\0\0" + b"\0" * 40, "Write a JPEG or PNG of this frame with a Write node"),
         ("plate.1001.dpx", b"SDPX" + b"\0" * 60, "Write a JPEG or PNG of this frame with a Write node"),
+        ("plate.ari", b"ARRI\x12\x34\x56\x78" + b"\0" * 60, "Write a JPEG or PNG of this frame with a Write node"),
+        ("plate.tga", TARGA, "Write a JPEG or PNG of this frame with a Write node"),
+        ("plate.rgb", b"\x01\xda\x01\x01\0\x03" + b"\0" * 60, "Write a JPEG or PNG of this frame with a Write node"),
+        ("plate.iff", b"FOR4\0\0\1\0CIMG" + b"\0" * 60, "Write a JPEG or PNG of this frame with a Write node"),
+        ("plate.jp2", b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0" * 60, "Write a JPEG or PNG of this frame with a Write node"),
         ("plate.mov", b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "Write node"),
         ("plate.mp4", b"\0\0\0\x18ftypisom\0\0\0\0isommp42", "Write node"),
         ("plate.mxf", b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01\x02" + b"\0" * 40, "Write node"),
@@ -482,6 +490,24 @@ def test_file_that_is_not_what_it_is_called_is_refused(show, name, content, said
 def test_what_no_model_takes_is_refused_with_the_way_on(show, name, content, way_on):
     (show / name).write_bytes(content)
     assert way_on in refusal(FileValidator(), show / name)
+
+
+@pytest.mark.parametrize("name", ["plate.png", "plate.txt", "plate", "plate.v2"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x76\x2f\x31\x01\2\0\0\0" + b"\0" * 40,
+        b"\0\0\0\x14ftypqt  \0\0\0\0qt  ",
+        b"\x01\xda\x01\x01\0\x03" + b"\0" * 60,
+        TARGA,
+    ],
+)
+def test_frame_under_another_name_is_told_the_way_on_and_not_its_ending(show, name, content):
+    (show / name).write_bytes(content)
+    message = refusal(FileValidator(), show / name)
+    assert "cannot be sent" in message
+    assert "Write node" in message
+    assert "ending" not in message
 
 
 def test_large_frame_is_refused_for_its_format_and_not_for_its_size(show):

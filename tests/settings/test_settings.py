@@ -118,7 +118,7 @@ def test_a_missing_studio_file_is_an_error_not_silence(tmp_path):
 def test_a_folder_that_cannot_be_looked_into_is_a_settings_error(tmp_path):
     # Another user's home on a farm gives the same; root may look into everything.
     hidden = tmp_path / ("x" * 300) / "settings.json"
-    with pytest.raises(SettingsError, match="Cannot read .* NUKE_AI_PANEL_CONFIG_DIR"):
+    with pytest.raises(SettingsError, match=r"Cannot read .* NUKE_AI_PANEL_CONFIG_DIR"):
         SettingsStore(hidden, environ={}).load()
     with pytest.raises(SettingsError, match="NUKE_AI_PANEL_STUDIO_SETTINGS"):
         SettingsStore(tmp_path / "settings.json", environ={"NUKE_AI_PANEL_STUDIO_SETTINGS": str(hidden)}).load()
