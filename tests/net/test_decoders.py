@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nuke_ai_panel.errors import ProtocolError
 from nuke_ai_panel.net.decoders import NdjsonDecoder, SseDecoder, WholeDecoder
@@ -42,6 +44,64 @@ def test_event_stream_may_end_its_lines_in_any_way_at_every_split_point(end):
     for at in range(len(body) + 1):
         made = SseDecoder()
         assert made.feed(body[:at]) + made.feed(body[at:]) + made.close() == SSE_EVENTS, at
+
+
+def events_of(body):
+    """The data of the events of a whole body, read word for word as the standard says, and the one at its end too."""
+    text = body.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    events, data = [], []
+    for line in [*text.split("\n"), ""]:
+        field, _, value = line.partition(":")
+        if not line and data:
+            events.append("\n".join(data))
+            data = []
+        elif field == "data":
+            data.append(value[1:] if value.startswith(" ") else value)
+    return events
+
+
+BITS = st.sampled_from(
+    [
+        *(b"data: x\n", b"data: x\n\n", b"data: y\n\ndata: [DONE]\n\n", b"data: ", b"data:", b"data", b"data : x"),
+        *(b" ", b"x", b"\x00", b"\n", b"\n\n", b"\r", b"\r\n", b"\r\n\r\n"),
+        *(b": sign of life", b"id: 1", b"event: e", b"retry"),
+        *(b"\xef\xbb\xbf", b"\xe2\x82", b"\xac", b"\xff", "\u2028\u0085".encode()),
+    ]
+)
+
+
+@settings(max_examples=1000, deadline=None, derandomize=True, database=None)
+@given(pieces=st.lists(st.lists(BITS, max_size=4).map(b"".join), max_size=6), cuts=st.lists(st.integers(0, 120), max_size=4))
+def test_event_stream_means_the_same_in_whatever_pieces_it_comes(pieces, cuts):
+    body = b"".join(pieces)
+    places = sorted({min(cut, len(body)) for cut in cuts} | {0, len(body)})
+    elsewhere = [body[at:end] for at, end in zip(places, places[1:])]
+    for cut in (pieces, elsewhere, [body[at : at + 1] for at in range(len(body))]):
+        made = SseDecoder()
+        assert [event for piece in cut for event in made.feed(piece)] + made.close() == events_of(body)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@given(lengths=st.lists(st.integers(0, 60), min_size=1, max_size=6), cuts=st.lists(st.integers(0, 300), max_size=5))
+def test_event_that_is_too_long_is_refused_in_whatever_pieces_it_comes(lengths, cuts):
+    body = b"".join(b"data: " + b"x" * length + b"\n\n" for length in lengths)
+    places = sorted({min(cut, len(body)) for cut in cuts} | {0, len(body)})
+    made = SseDecoder(longest_line=40)
+
+    def read():
+        for at, end in zip(places, places[1:]):
+            found.extend(made.feed(body[at:end]))
+        found.extend(made.close())
+
+    found = []
+    if max(lengths) + len(b"data: ") > 40:
+        with pytest.raises(ProtocolError):
+            read()
+        fitting = next(place for place, length in enumerate(lengths) if length + len(b"data: ") > 40)
+        assert found == ["x" * length for length in lengths[:fitting]]
+    else:
+        read()
+        assert found == ["x" * length for length in lengths]
 
 
 @pytest.mark.parametrize("size", [1, 4, 1000])
