@@ -257,7 +257,7 @@ class ChatResponse(FieldShape):
             id,
             answer.model,
             created,
-            tuple(_choice(number, each) for number, each in enumerate((answer, *answer.others))),
+            tuple([_choice(number, each) for number, each in enumerate((answer, *answer.others))]),
             token_usage(answer.usage),
             provider,
             (*notices, *answer.notices),

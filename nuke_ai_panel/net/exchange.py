@@ -194,7 +194,8 @@ async def exchange(
     attempt = _Attempt(data, progress, deadlines, pulse)
     before = _current.set(attempt)
     try:
-        response = await session.request(
+        # Without the wrapper that makes an ``async with`` of it.
+        response = await session._request(
             method,
             url,
             data=data.pieces() if isinstance(data, StreamedBody) else data,

@@ -150,6 +150,11 @@ def encode_json(value: object) -> bytes:
 
 
 def _json(value: object) -> Body:
+    try:
+        return _PLAIN.encode(value).encode("utf-8")
+    except TypeError:
+        # There is more in it than text and numbers.
+        pass
     marker = ""
     streamed: list[_Encoded] = []
 
@@ -171,6 +176,9 @@ def _json(value: object) -> Body:
     for content, after in zip(streamed, fixed[1:]):
         segments += (content, after)
     return StreamedBody(segments)
+
+
+_PLAIN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def _dumps(value: object, spelled: object) -> bytes:

@@ -244,12 +244,12 @@ class AnswerReader(ABC):
 
     def finished(self) -> Finished:
         """Return the event that closes a complete answer."""
-        first, *others = (choice.outcome() for choice in self._choices)
+        first = self._choices[0].outcome()
         return Finished(
             first.reason,
             self.usage,
             self.model or self.asked_model,
             tool_calls=first.tool_calls,
             reasoning_details=first.reasoning_details,
-            others=tuple(others),
+            others=tuple([choice.outcome() for choice in self._choices[1:]]),
         )

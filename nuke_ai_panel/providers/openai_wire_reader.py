@@ -126,7 +126,8 @@ class OpenaiReader(AnswerReader):
         place = choice.get("index")
         if type(place) is not int:
             place = integer(place) or 0
-        if not self.is_open(place):
+        # As is_open() does; this is done for every piece of an answer.
+        if not 0 <= place < len(self._choices) or self._choices[place].reason is not None:
             return
         # An answer that is not streamed has a message where a streamed one has a delta.
         delta = choice.get("delta") or choice.get("message")

@@ -147,11 +147,13 @@ def check_sequence(field: str, value: object, of: str) -> tuple[object, ...]:
 
 def check_model(field: str, value: object) -> None:
     """Return if `value` can be the name of a model."""
+    if type(value) is str and value.isascii() and value.isprintable() and not value.isspace() and value:
+        return
     allowed = "the name of a model"
     if not isinstance(value, str) or not value.strip():
         refuse(field, value, allowed, f"No model is chosen: {field} must be {allowed}, not {shown(value)}. Choose one first.")
     check_text(field, value, allowed=allowed)
-    if not value.isprintable() and any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
         refuse(field, value, allowed, f"{field} must be {allowed}, and {shown(value)} is none: it holds control characters.")
 
 
