@@ -1,7 +1,7 @@
 """The file that a batch writes: a record a line, appended as they finish, put into the input's order at the end.
 
 Whatever ends the process, every record that was written before stays: lines are only ever appended, and the ordered file
-replaces the other in one step. Of each record 17 bytes are kept in memory, however long its answer is.
+replaces the other in one step. Of each record 25 bytes are kept in memory, however long its answer is.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import stat
 from array import array
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
@@ -45,8 +46,11 @@ class ResultFile:
         self.torn = False
         self._offsets = array("q")
         self._digests = array("Q")
+        #: Of the identifiers only whether they are the same is asked.
+        self._names = array("q")
         self._states = bytearray()
-        self._superseded: list[int] = []
+        #: Where the answers lie that have no place any more, by the digest of what was asked.
+        self._superseded: dict[int, deque[int]] = {}
         self._in_order = True
         self._highest = -1
         self._lock = FileLock(self.path.with_name(self.path.name + ".lock"))
@@ -101,17 +105,22 @@ class ResultFile:
                 end += len(line)
         return end
 
-    def _note(self, index: int, digest: int, is_ok: bool, offset: int) -> None:
+    def _note(self, index: int, digest: int, name: str, is_ok: bool, offset: int) -> None:
         missing = index + 1 - len(self._states)
         if missing > 0:
             self._offsets.extend([-1] * missing)
             self._digests.extend([0] * missing)
+            self._names.extend([0] * missing)
             self._states.extend(bytes(missing))
         if index <= self._highest:
             self._in_order = False
+        if self._states[index] == _OK and self._digests[index] != digest:
+            # An earlier run has asked another question in its place, and did not come to its end.
+            self._set_aside(index)
         self._highest = max(self._highest, index)
         self._offsets[index] = offset
         self._digests[index] = digest
+        self._names[index] = hash(name)
         self._states[index] = _OK if is_ok else _FAILED
 
     def __len__(self) -> int:
@@ -121,28 +130,69 @@ class ResultFile:
     @property
     def set_aside(self) -> int:
         """How many answers belong to no request any more; they go into the file that ends in ``.superseded``."""
-        return len(self._superseded)
+        return sum(1 for _ in self._orphans())
 
     @property
     def finished(self) -> int:
         """How many requests have an answer."""
         return self._states.count(_OK)
 
-    def holds(self, index: int, digest: int) -> str:
-        """Return ``"ok"`` or ``"failed"`` where there is a record of just this request, ``"changed"`` of another, or ""."""
+    def holds(self, index: int, digest: int, name: str | None = None) -> str:
+        """Return ``"ok"`` or ``"failed"`` where there is a record of just this request, ``"changed"`` of another, or "".
+
+        An answer whose identifier is another one than `name` belongs to another request too.
+        """
         if index >= len(self._states) or self._states[index] == _NONE:
             return ""
         if self._digests[index] != digest:
             return "changed"
-        return "ok" if self._states[index] == _OK else "failed"
+        if self._states[index] == _FAILED:
+            return "failed"
+        return "ok" if name is None or self._names[index] == hash(name) else "changed"
 
     def forget(self, index: int) -> None:
-        """Take no notice of the record at `index` any more; where it is an answer, it is moved aside at the end."""
+        """Take no notice of the record at `index` any more; an answer is moved aside at the end, or used again."""
         if self._states[index] == _OK:
-            self._superseded.append(self._offsets[index])
+            self._set_aside(index)
         self._states[index] = _NONE
         self._offsets[index] = -1
         self._in_order = False
+
+    def _set_aside(self, index: int) -> None:
+        self._superseded.setdefault(self._digests[index], deque()).append(self._offsets[index])
+
+    def _orphans(self) -> Iterator[int]:
+        """Yield where the answers lie whose question nobody asks any more, in the order in which they came."""
+        if not self._superseded:
+            return iter(())
+        living = {digest for index, digest in enumerate(self._digests) if digest in self._superseded and self._states[index]}
+        return iter(sorted(place for digest, places in self._superseded.items() if digest not in living for place in places))
+
+    def reuse(self, wanted: Iterable[tuple[int, int, str, int]]) -> int:
+        """Give answers that have no place any more to requests that ask the same elsewhere; return how many.
+
+        `wanted` are requests by index, digest, identifier and line. One that has a record already is passed over.
+
+        Raises:
+            OSError: a record could not be read or written.
+        """
+        count = 0
+        if not self._superseded:
+            return count
+        with self.path.open("rb") as source:
+            for index, digest, name, number in wanted:
+                places = self._superseded.get(digest)
+                if not places or self.holds(index, digest):
+                    continue
+                source.seek(places.popleft())
+                record = json.loads(source.readline())
+                record.update(index=index, id=name, line=number)
+                del record["request"]
+                self.append(record, digest)
+                count += 1
+                if not places:
+                    del self._superseded[digest]
+        return count
 
     def indexes(self, start: int = 0) -> Iterator[int]:
         """Yield the indexes from `start` on that have a record."""
@@ -167,7 +217,7 @@ class ResultFile:
             raise
         index = told["index"]
         assert isinstance(index, int)
-        self._note(index, digest, "error" not in record, self._end)
+        self._note(index, digest, str(record.get("id", "")), "error" not in record, self._end)
         self._end += len(line)
 
     def sync(self) -> None:
@@ -185,9 +235,10 @@ class ResultFile:
         self.sync()
         if self._in_order:
             return
-        if self._superseded:
+        orphans = list(self._orphans())
+        if orphans:
             with self.path.with_name(self.path.name + ".superseded").open("ab") as aside:
-                self._copy(self._superseded, aside)
+                self._copy(orphans, aside)
         new = self.path.with_name(self.path.name + ".ordering")
         try:
             with new.open("wb") as file:
@@ -236,8 +287,8 @@ def _spelled(told: Mapping[str, object]) -> bytes:
         return json.dumps(told, separators=(",", ":")).encode("ascii")
 
 
-def _record(line: bytes) -> tuple[int, int, bool] | None:
-    """Return index, digest and success of a record, or None where `line` is none."""
+def _record(line: bytes) -> tuple[int, int, str, bool] | None:
+    """Return index, digest, identifier and success of a record, or None where `line` is none."""
     try:
         record = json.loads(line)
         index, digest = record["index"], int(record["request"], 16)
@@ -246,7 +297,7 @@ def _record(line: bytes) -> tuple[int, int, bool] | None:
         return None
     if not is_whole or isinstance(index, bool) or not isinstance(index, int) or index < 0 or not 0 <= digest < 1 << 64:
         return None
-    return index, digest, "error" not in record
+    return index, digest, str(record.get("id", "")), "error" not in record
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
 import os
 import shlex
@@ -35,8 +36,7 @@ _SYNC_EVERY = 1.0
 def batch(arguments: Namespace) -> int:
     """Send every request of a file and write its record to another, each as soon as it is finished."""
     source, out = Path(arguments.input), Path(arguments.out)
-    if not source.is_file():
-        raise ValidationError(f"There is no file {str(source)!r}.", field="input")
+    _check_source(source)
     if out.exists() and os.path.samefile(source, out):
         raise ValidationError("The results cannot be written to the file that the requests come from.", field="out")
     if arguments.provider and arguments.provider not in PROVIDERS:
@@ -62,6 +62,30 @@ def batch(arguments: Namespace) -> int:
         return run.exit_code()
 
 
+def _check_source(source: Path) -> None:
+    """Return if requests can be read from `source`, before anything is written.
+
+    Raises:
+        ValidationError: it is no file, or one in an encoding that is not read.
+        OSError: it cannot be read.
+    """
+    if source.exists() and not source.is_file():
+        raise ValidationError(
+            f"{str(source)!r} is no file. Requests are read more than once: write them to one first.", field="input"
+        )
+    try:
+        with source.open("rb") as file:
+            beginning = file.read(2)
+    except FileNotFoundError:
+        raise ValidationError(f"There is no file {str(source)!r}.", field="input") from None
+    if beginning in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise ValidationError(
+            f"{str(source)!r} is in UTF-16, as Windows PowerShell writes it with '>'. Save it as UTF-8.",
+            field="input",
+            allowed="UTF-8",
+        )
+
+
 class _Run:
     """One run of the command, on one loop. Files are read and written in one worker thread, one thing after the other."""
 
@@ -72,7 +96,7 @@ class _Run:
         self._gates = gates
         self._screen = screen
         self._state = BatchProgress()
-        self._total = self._skipped = self._changed = 0
+        self._total = self._skipped = self._changed = self._moved = 0
         #: The lines that are on their way.
         self._asked: dict[int, Line] = {}
         self._unreachable = self._without_cost = 0
@@ -121,21 +145,22 @@ class _Run:
 
     def _survey(self) -> None:
         """Count the requests, and compare those that have a record already with what the file holds now."""
-        known = len(self._results)
-        if not known:
+        results = self._results
+        if not len(results):
             self._total = self._lines.count()
             return
         for line in self._lines:
             self._total += 1
-            held = self._results.holds(line.item.index, line.digest)
-            if held == "changed":
+            if results.holds(line.item.index, line.digest, line.item.id) == "changed":
                 self._changed += 1
-                self._results.forget(line.item.index)
-            elif held == "ok" or (held == "failed" and self._arguments.keep_failures):
-                self._skipped += 1
-        for index in list(self._results.indexes(self._total)):
+                results.forget(line.item.index)
+        for index in list(results.indexes(self._total)):
             self._changed += 1
-            self._results.forget(index)
+            results.forget(index)
+        # A request that was added or taken out in the middle moves all that follow.
+        self._moved = results.reuse((line.item.index, line.digest, line.item.id, line.number) for line in self._lines)
+        self._changed = max(0, self._changed - self._moved)
+        self._skipped = len(results) if self._arguments.keep_failures else results.finished
 
     async def _items(self) -> AsyncGenerator[BatchItem, None]:
         lines = iter(self._lines)
@@ -190,6 +215,8 @@ class _Run:
             note("This file system has no locks: make sure that no other run writes the same results.")
         if self._results.torn:
             note("The results end in the middle of a line; that request is asked again.")
+        if self._moved:
+            note(f"Requests that have moved, or have another id: {self._moved}. Their answers go with them.")
         if self._changed:
             kept = ""
             if self._results.set_aside:
@@ -245,6 +272,7 @@ class _Run:
             "ok": state.ok,
             "failed": state.failed,
             "changed": self._changed,
+            "moved": self._moved,
             "torn_line": self._results.torn,
             "seconds": round(state.seconds, 3),
             "requests_per_second": round(state.rate, 3),

@@ -167,6 +167,68 @@ def test_resume_says_what_has_changed_asks_for_it_and_keeps_what_was_paid_for(se
     assert json.loads(printed)["changed"] == 2
 
 
+@pytest.mark.parametrize("keep", [(), ("--keep-failures",)])
+@pytest.mark.parametrize(
+    ("change", "asked", "moved", "changed"),
+    [
+        (lambda old, new: [new, *old], ["brand new"], 5, 0),
+        (lambda old, new: [*old[:2], new, *old[2:]], ["brand new"], 3, 0),
+        (lambda old, new: old[1:], [], 4, 1),
+        (lambda old, new: old[::-1], [], 4, 0),
+        (lambda old, new: [{**old[0], "id": "renamed"}, *old[1:]], [], 1, 0),
+        (lambda old, new: [new, old[4], old[4]], ["brand new", "number 4"], 1, 4),
+        (lambda old, new: ["", new, "", old[4], ""], ["brand new"], 1, 4),
+    ],
+)
+def test_answers_go_with_their_requests_where_the_file_has_changed(
+    server, ask, source, out, batch, keep, change, asked, moved, changed
+):
+    requests = numbered(ask, 5)
+    write(source, *requests)
+    assert batch()[0] == 0
+    wanted = change(requests, ask("openai/toy", "brand new", id="new"))
+    write(source, *wanted)
+    server.asked.clear()
+    code, printed, told = batch("--resume", "--json", *keep)
+    assert code == 0
+    assert sorted(server.prompts) == sorted(asked)
+    assert f"have moved, or have another id: {moved}." in told
+    assert (json.loads(printed)["moved"], json.loads(printed)["changed"]) == (moved, changed)
+    numbers = [number for number, each in enumerate(wanted, 1) if each]
+    kept = [each for each in wanted if each]
+    found = lines(out)
+    assert [record["index"] for record in found] == list(range(len(kept)))
+    assert [record["id"] for record in found] == [each["id"] for each in kept]
+    assert [each["response"]["choices"][0]["message"]["content"].split() for each in found] == [
+        each["messages"][0]["content"].split()[::-1] for each in kept
+    ]
+    if "" in wanted:
+        assert [record["line"] for record in found] == numbers
+    gone = {each["messages"][0]["content"] for each in requests} - {each["messages"][0]["content"] for each in kept}
+    aside = out.with_name("out.jsonl.superseded")
+    assert (len(lines(aside)) if aside.exists() else 0) == len(gone)
+
+
+def test_answers_that_have_moved_survive_a_stop_in_the_middle(server, ask, source, out, batch, started):
+    requests = numbered(ask, 5)
+    write(source, *requests)
+    assert batch()[0] == 0
+    write(source, ask("openai/toy", "hold first"), *requests[:4], ask("openai/toy", "hold last"))
+    server.asked.clear()
+    process = started("--resume")
+    server.wait_until(lambda asked: len(asked) == 2)
+    process.kill()
+    process.communicate()
+    server.held.set()
+    server.asked.clear()
+    code, _, told = batch("--resume")
+    assert code == 0
+    assert sorted(server.prompts) == ["hold first", "hold last"]
+    assert "4 of 6 requests are finished already" in told
+    assert [record["id"] for record in lines(out)] == ["", "r0", "r1", "r2", "r3", ""]
+    assert [record["id"] for record in lines(out.with_name("out.jsonl.superseded"))] == ["r4"]
+
+
 def test_resume_with_other_requests_for_what_failed_speaks_of_no_answers(server, ask, source, out, batch):
     write(source, ask("openai/toy", "status=403 one"))
     assert batch("--max-wait", "5", "--json")[0] == 6
@@ -201,6 +263,8 @@ def test_finished_batch_resumed_asks_nothing_and_changes_nothing(server, ask, so
         (lambda source, out: out.write_text("mine\n"), ("--resume",), "is no record"),
         (lambda source, out: out.symlink_to(source), ("--resume",), "the file that the requests come from"),
         (lambda source, out: source.unlink(), (), "There is no file"),
+        (lambda source, out: (source.unlink(), source.mkdir()), (), "is no file"),
+        (lambda source, out: source.write_bytes("{}\n".encode("utf-16")), (), "Save it as UTF-8"),
         (lambda source, out: None, ("--concurrency", "0"), "concurrency is 0"),
         (lambda source, out: None, ("--rate", "fast"), "'fast' is no number"),
         (lambda source, out: None, ("--rate", "5", "--rate", "ollama=6"), "either one number"),

@@ -57,6 +57,7 @@ def test_line_separators_inside_a_text_do_not_end_the_line(read):
     ("line", "said"),
     [
         ("{", "Line 2: It is no JSON"),
+        ('{"messages"', "Line 2: It is no JSON: Expecting ':' delimiter at column 12"),
         ("[1]", "Line 2: It must be an object"),
         (b'{"model": "\xff"}', "Line 2: It is not UTF-8: byte 12"),
         ('{"temperature": NaN}', "Line 2: It is no JSON that can be read"),
@@ -66,7 +67,7 @@ def test_line_separators_inside_a_text_do_not_end_the_line(read):
         ({"custom_id": "x", "body": ASKED, "model": "ollama/toy"}, "Line 2: A request with a body has no field 'model'"),
         ({**ASKED, "user": "x" * 500}, "Line 2 is longer"),
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_bad_line_is_an_item_with_its_number_and_the_others_stay(read, line, said):
     found = read(ASKED, line, ASKED, longest=150_000 if isinstance(line, str) else 300)

@@ -139,6 +139,19 @@ def test_answer_that_is_forgotten_is_kept_beside_the_results(out, opened):
     assert [line["index"] for line in lines(out.with_name("out.jsonl.superseded"))] == [1]
 
 
+def test_answer_that_an_interrupted_run_replaced_is_kept_beside_the_results(out, opened):
+    with contextlib.closing(ResultFile(out)) as results:
+        results.append(record(0), 5)
+    with contextlib.closing(ResultFile(out, resume=True)) as results:
+        results.forget(0)
+        results.append(record(0, "new"), 6)
+    results = opened(out, resume=True)
+    assert results.set_aside == 1
+    results.put_in_order()
+    assert [line["response"]["text"] for line in lines(out)] == ["new"]
+    assert [line["response"]["text"] for line in lines(out.with_name("out.jsonl.superseded"))] == ["said"]
+
+
 def test_append_that_fails_leaves_whole_lines_only(out, root):
     # A limit on the size of files fails a write in the middle, as a full disk does.
     if sys.platform == "win32":
