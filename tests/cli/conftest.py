@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,3 +27,11 @@ def asks(server) -> list[str]:
 def script(tmp_path) -> Path:
     """A script of the test's own."""
     return Path(shutil.copyfile(DEMO_SCRIPT, tmp_path / "in.nk"))
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port of loopback where nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
