@@ -27,7 +27,14 @@ _BY_NAME = ("properties", "patternProperties", "$defs", "definitions", "dependen
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _SINGLE = ("not", "if", "then", "else", "contains", "propertyNames", "additionalProperties", "additionalItems")
 _COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
-_BOUNDS = ("minimum", "maximum", "multipleOf")
+_BOUNDS = ("minimum", "maximum")
+_OPEN_BOUNDS = ("exclusiveMinimum", "exclusiveMaximum")
+_PAIRS = (
+    *(("min" + word, "max" + word) for word in ("Length", "Items", "Properties")),
+    _BOUNDS,
+)
+#: What of a schema judges the same value as the schema itself.
+_SAME_VALUE = ("not", "if", "then", "else")
 _WORDS = ("title", "description", "pattern", "format", "$schema", "$id", "$comment")
 
 
@@ -114,6 +121,17 @@ def _check_words(field: str, schema: Mapping[str, object], root: object) -> None
     for word in _BOUNDS:
         if word in schema:
             check_number(f"{field}.{word}", schema[word], -math.inf, math.inf)
+    for word in _OPEN_BOUNDS:
+        # True or False in older drafts.
+        if not isinstance(schema.get(word, False), bool):
+            check_number(f"{field}.{word}", schema[word], -math.inf, math.inf)
+    if "multipleOf" in schema:
+        check_number(f"{field}.multipleOf", schema["multipleOf"], -math.inf, math.inf)
+        if cast(float, schema["multipleOf"]) <= 0:
+            refuse(f"{field}.multipleOf", schema["multipleOf"], "a number above 0")
+    for lowest, highest in _PAIRS:
+        if lowest in schema and highest in schema and cast(float, schema[lowest]) > cast(float, schema[highest]):
+            refuse(f"{field}.{highest}", schema[highest], f"at least {lowest}, which is {shown(schema[lowest])}")
     for word in _WORDS:
         if word in schema:
             check_text(f"{field}.{word}", schema[word])
@@ -123,6 +141,31 @@ def _check_words(field: str, schema: Mapping[str, object], root: object) -> None
         reference = schema["$ref"]
         if not isinstance(reference, str) or not reference.startswith("#") or _target(reference, root) is None:
             refuse(f"{field}.$ref", reference, "the place of a schema inside this one, e.g. '#/$defs/name'")
+        if _leads_back(schema, root):
+            refuse(
+                f"{field}.$ref", reference, "the place of a schema that does not lead back here without a step into the value"
+            )
+
+
+def _leads_back(schema: Mapping[str, object], root: object) -> bool:
+    """Return whether judging a value by `schema` means to judge the very same value by it again, and so never ends."""
+    seen: set[int] = set()
+    left: list[object] = [schema]
+    while left:
+        current = left.pop()
+        if not isinstance(current, dict) or id(current) in seen:
+            continue
+        seen.add(id(current))
+        reference = current.get("$ref")
+        following = [_target(reference, root)] if isinstance(reference, str) else []
+        following.extend(current[word] for word in _SAME_VALUE if word in current)
+        for word in ("allOf", "anyOf", "oneOf"):
+            choices = current.get(word)
+            following.extend(choices if isinstance(choices, (list, tuple)) else ())
+        if any(each is schema for each in following):
+            return True
+        left.extend(following)
+    return False
 
 
 def _target(reference: str, root: object) -> object:
@@ -178,6 +221,11 @@ def _compare(place: str, value: object, schema: object, root: object, depth: int
         lowest, highest = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
         if not lowest <= value <= highest:
             refuse(place, value, f"from {lowest} to {highest}")
+        above, below = schema.get("exclusiveMinimum", -math.inf), schema.get("exclusiveMaximum", math.inf)
+        if not isinstance(above, bool) and value <= above:
+            refuse(place, value, f"above {above}")
+        if not isinstance(below, bool) and value >= below:
+            refuse(place, value, f"below {below}")
 
 
 def _compare_several(place: str, value: object, schema: Mapping[str, object], root: object, depth: int) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nuke_ai_panel.providers.fitting_forms import AnswerBlock, CallOrAnswer, InTurn
 from nuke_ai_panel.providers.fitting_text import CallBlocks, CarriedCall
+from nuke_ai_panel.validators.json_schema import problem_with
 
 CALL = '{"name": "set_knob", "arguments": {"node": "Blur1", "value": 12}}'
 SET = CarriedCall("set_knob", '{"node": "Blur1", "value": 12}')
@@ -243,3 +244,11 @@ def test_any_text_is_the_same_at_any_split(make, shreds, data):
     assert read(make(), *pieces) == whole
     if "tool" not in text and "name" not in text and make is CallBlocks:
         assert "".join(whole) == text
+
+
+@pytest.mark.parametrize(("value", "said"), [(0, "above 0"), (1, "below 1"), (0.5, "")])
+def test_open_bounds_hold_a_value_back(value, said):
+    schema = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+    problem = problem_with(value, schema)
+    assert (said in problem) if said else not problem
+    assert not problem_with(value, {**schema, "exclusiveMinimum": True, "exclusiveMaximum": False})
