@@ -75,6 +75,13 @@ def run_batch(
     """
     refuse_in_coroutine("nuke_ai_panel.acompletions")
     check_requests(requests)
+    if isinstance(requests, AsyncIterable):
+        raise ValidationError(
+            "run_batch takes requests from an ordinary iterable; await nuke_ai_panel.acompletions(...) with an async one.",
+            field="requests",
+            value=type(requests).__name__,
+            allowed="a list of mappings",
+        )
     # Read here and not on the loop: an iterator of the caller's may block, or make calls of its own.
     listed = list(requests)
     told: queue.SimpleQueue[BatchProgress | None] = queue.SimpleQueue()

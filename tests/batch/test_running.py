@@ -70,6 +70,16 @@ def test_what_is_no_row_of_requests_is_refused(server, requests):
         in_time(acompletions(requests))
 
 
+def test_async_iterable_is_refused_by_ordinary_code_with_the_way_on(server, ask):
+    async def made():
+        yield ask("ollama/toy", "one")
+
+    with pytest.raises(ValidationError, match="acompletions") as caught:
+        run_batch(made())
+    assert caught.value.field == "requests"
+    assert server.asked == []
+
+
 @pytest.mark.parametrize("max_wait", [-1, float("nan"), "5", True, None])
 def test_longest_wait_that_is_none_is_refused(server, ask, max_wait):
     with pytest.raises(ValidationError, match="max_wait"):
