@@ -118,6 +118,10 @@ class RequestLines:
         if self._model and not asked.get("model"):
             asked["model"] = self._model
         name = asked.get("model")
+        if not name:
+            raise ValidationError(
+                "It names no model, and no --model is given for all.", field="model", allowed="provider/model"
+            )
         if self._provider and isinstance(name, str) and name.partition("/")[0] not in PROVIDERS:
             asked["model"] = f"{self._provider}/{name}"
         return asked

@@ -66,8 +66,9 @@ def test_line_separators_inside_a_text_do_not_end_the_line(read):
         ({"custom_id": "x", "body": ASKED, "url": "/v1/embeddings"}, "Line 2: A batch asks for chat completions only"),
         ({"custom_id": "x", "body": ASKED, "model": "ollama/toy"}, "Line 2: A request with a body has no field 'model'"),
         ({**ASKED, "user": "x" * 500}, "Line 2 is longer"),
+        ({"messages": ASKED["messages"]}, "Line 2: It names no model, and no --model is given"),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_bad_line_is_an_item_with_its_number_and_the_others_stay(read, line, said):
     found = read(ASKED, line, ASKED, longest=150_000 if isinstance(line, str) else 300)
