@@ -14,10 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from nuke_ai_panel.batch.pacing import MAX_WAIT
+from nuke_ai_panel.batch.running import CONCURRENCY
 from nuke_ai_panel.cli.exit_codes import ExitCode
 from nuke_ai_panel.cli.main import main
 from nuke_ai_panel.errors import ValidationError
+from nuke_ai_panel.net.deadlines import USUAL
 from nuke_ai_panel.serve.guard import read_or_make_token
+from nuke_ai_panel.serve.tasks import Limits
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 POSIX = pytest.mark.skipif(os.name != "posix", reason="modes of files and signals to processes are POSIX")
@@ -193,3 +197,36 @@ def test_file_without_a_usable_token_is_refused_without_its_words(tmp_path, text
     with pytest.raises(ValidationError, match="holds no token") as refused:
         read_or_make_token(path)
     assert not text or text not in str(refused.value)
+
+
+def test_page_for_programs_names_addresses_events_and_limits():
+    page = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
+    source = (ROOT / "nuke_ai_panel" / "serve" / "application.py").read_text(encoding="utf-8")
+    routes = {
+        (method.upper(), path)
+        for method, path in re.findall(r'router\.add_(get|post|delete)\("([^"]+)"', source)
+        if path != "/"
+    }
+    assert set(re.findall(r"^\| `(GET|POST|DELETE) (/[^`]*)` \|", page, re.MULTILINE)) == routes
+    wire = (ROOT / "nuke_ai_panel" / "serve" / "wire.py").read_text(encoding="utf-8")
+    told = set(re.findall(r'return "(\w+)", ', wire)) | {"queued", "started", "failed", "cancelled"}
+    rows = re.findall(
+        r"^\| (`[a-z_`, ]+) \| (?!does)", page[page.index("| event |") : page.index("The last three")], re.MULTILINE
+    )
+    assert {name for row in rows for name in re.findall(r"\w+", row)} == told
+    limits = Limits()
+    assert f"{limits.keep_alive:.0f} seconds of silence" in page
+    assert f"{limits.concurrency} tasks are answered" in page
+    assert f"and {limits.waiting} wait" in page
+    assert limits.kept_seconds == 3600
+    assert f"the last {limits.kept} of them" in page
+    for name, usual in (
+        ("connect_timeout", USUAL.connect),
+        ("first_byte_timeout", USUAL.first_byte),
+        ("chunk_timeout", USUAL.silence),
+        ("max_retries", USUAL.retries),
+    ):
+        assert f"| `{name}` | {usual:g} |" in page
+    assert f"none for chats and completions, else {USUAL.call:g} |" in page
+    assert f"`--concurrency` ({CONCURRENCY})" in page
+    assert f"`--max-wait` ({MAX_WAIT:g} seconds)" in page
