@@ -76,8 +76,8 @@ class OllamaProvider(HttpProvider):
 
     name = "ollama"
     title = "Ollama"
-    # Pictures are sent as bytes only; other words for how much to think are a 400.
-    limits = RequestLimits(answers=1, image_addresses=False, efforts=("low", "medium", "high", "max"))
+    # Pictures are sent as bytes only; other words for how much to think are a 400, but for "none", which is sent as False.
+    limits = RequestLimits(answers=1, image_addresses=False, efforts=("none", "low", "medium", "high", "max"))
     asks_before_chat = True
     chat_path = "/api/chat"
     accept = "application/x-ndjson"
@@ -132,9 +132,19 @@ class OllamaProvider(HttpProvider):
         return text(record(await self._get("/api/version", "models")).get("version"))
 
     async def check_access(self) -> str:
-        """Return the server's name and version."""
+        """Return the server's name and version, and that no prompt leaves it for Ollama's cloud where it says so."""
         version = await self.version()
-        return f"Ollama {version}" if version else ""
+        if not version:
+            return ""
+        return f"Ollama {version}, cloud models switched off" if await self._is_cloud_off() else f"Ollama {version}"
+
+    async def _is_cloud_off(self) -> bool:
+        try:
+            status = await self._call("GET", "/api/status", None, what="models", deadlines=self._aside(self.server.deadlines))
+        except APIError:
+            # Versions before 0.33 and gateways do not tell.
+            return False
+        return record(record(status).get("cloud")).get("disabled") is True
 
     async def show_model(self, name: str, *, deadlines: Deadlines | None = None) -> ModelDetails:
         """Return what the server knows of model `name`.

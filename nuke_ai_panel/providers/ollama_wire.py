@@ -103,7 +103,7 @@ def _with_options(body: dict[str, object], request: ChatRequest) -> dict[str, ob
         wanted = request.response_format
         body["format"] = wanted.schema if isinstance(wanted, JsonSchema) else wanted
     if request.reasoning is not None:
-        body["think"] = request.reasoning
+        body["think"] = request.reasoning if request.reasoning != "none" else False
     if request.keep_alive is not None:
         body["keep_alive"] = request.keep_alive
     options: dict[str, object] = {

@@ -67,6 +67,24 @@ async def test_check_access_names_the_version(scripted, reply):
 
 
 @pytest.mark.parametrize(
+    ("status", "more"),
+    [
+        (b'{"cloud":{"disabled":true,"source":"env"}}', ", cloud models switched off"),
+        (b'{"cloud":{"disabled":false}}', ""),
+        (b'{"cloud":"off"}', ""),
+        (b"[]", ""),
+        (b"nothing", ""),
+    ],
+)
+async def test_check_access_tells_that_no_prompt_leaves_the_server(scripted, reply, status, more):
+    routes = {"GET /api/version": reply((b'{"version":"0.33.0"}',)), "GET /api/status": reply((status,))}
+    async with scripted(routes) as server:
+        provider = OllamaProvider(Server(server.url))
+        assert await provider.check_access() == f"Ollama 0.33.0{more}"
+        await provider.aclose()
+
+
+@pytest.mark.parametrize(
     ("value", "expected"),
     [("", "http://127.0.0.1:11434"), ("0.0.0.0:99", "http://127.0.0.1:99"), ("a b", "http://127.0.0.1:11434")],
 )

@@ -108,6 +108,8 @@ def test_plain_body_holds_nothing_that_was_not_asked_for():
 def test_off_is_sent_and_is_not_the_same_as_unset():
     body = sent(ask(reasoning=False, keep_alive=0, response_format="json", seed=0, temperature=0))
     assert (body["think"], body["keep_alive"], body["format"]) == (False, 0, "json")
+    # The other servers' word for it.
+    assert sent(ask(reasoning="none"))["think"] is False
     assert body["options"] == {"temperature": 0, "seed": 0}
 
 
