@@ -165,13 +165,15 @@ class ResultFile:
         """Yield where the answers lie whose question nobody asks any more, in the order in which they came."""
         if not self._superseded:
             return iter(())
-        living = {digest for index, digest in enumerate(self._digests) if digest in self._superseded and self._states[index]}
+        living = {
+            digest for index, digest in enumerate(self._digests) if digest in self._superseded and self._states[index] == _OK
+        }
         return iter(sorted(place for digest, places in self._superseded.items() if digest not in living for place in places))
 
     def reuse(self, wanted: Iterable[tuple[int, int, str, int]]) -> int:
         """Give answers that have no place any more to requests that ask the same elsewhere; return how many.
 
-        `wanted` are requests by index, digest, identifier and line. One that has a record already is passed over.
+        `wanted` are requests by index, digest, identifier and line. One that has an answer already is passed over.
 
         Raises:
             OSError: a record could not be read or written.
@@ -182,7 +184,7 @@ class ResultFile:
         with self.path.open("rb") as source:
             for index, digest, name, number in wanted:
                 places = self._superseded.get(digest)
-                if not places or self.holds(index, digest):
+                if not places or self.holds(index, digest) == "ok":
                     continue
                 source.seek(places.popleft())
                 record = json.loads(source.readline())

@@ -152,6 +152,26 @@ def test_answer_that_an_interrupted_run_replaced_is_kept_beside_the_results(out,
     assert [line["response"]["text"] for line in lines(out.with_name("out.jsonl.superseded"))] == ["said"]
 
 
+def test_answer_without_a_place_is_given_to_the_same_request_that_had_failed(out, opened):
+    with contextlib.closing(ResultFile(out)) as results:
+        results.append(record(0), 5)
+        results.append(failure(1), 5)
+    results = opened(out, resume=True)
+    results.forget(0)
+    assert results.reuse([(0, 6, "r0", 1), (1, 5, "r1", 2)]) == 1
+    assert (results.holds(0, 6), results.holds(1, 5, "r1"), results.set_aside) == ("", "ok", 0)
+
+
+def test_answer_is_kept_where_only_a_failure_stands_for_its_request(out, opened):
+    with contextlib.closing(ResultFile(out)) as results:
+        results.append(record(0), 5)
+    results = opened(out, resume=True)
+    results.forget(0)
+    results.append(failure(1), 5)
+    results.put_in_order()
+    assert [line["index"] for line in lines(out.with_name("out.jsonl.superseded"))] == [0]
+
+
 def test_append_that_fails_leaves_whole_lines_only(out, root):
     # A limit on the size of files fails a write in the middle, as a full disk does.
     if sys.platform == "win32":
