@@ -74,6 +74,36 @@ async def test_connection_closed_while_idle_is_replaced(scripted, reply):
         await provider.aclose()
 
 
+@pytest.mark.parametrize("size", [1, 30_000, 32_000, 33_000, 70_000, 500_000])
+async def test_body_of_any_size_arrives_whole_on_a_fresh_and_on_a_warm_connection(scripted, reply, size):
+    request = ChatRequest("tiny", (Message("user", "é" * (size // 2) + "x"),))
+    async with scripted({CHAT: reply((ANSWER,), content_type="application/x-ndjson")}) as server:
+        provider = create("ollama", Server(server.url))
+        for _ in range(3):
+            assert (await provider.complete(request)).text == "ok"
+        assert [each.body["messages"][0]["content"] for each in server.asked] == [request.messages[0].text] * 3
+        assert {each.headers["Content-Length"] for each in server.asked} == {str(len(server.asked[0].raw))}
+        assert not any("Transfer-Encoding" in each.headers for each in server.asked)
+        assert {each.headers["Content-Type"] for each in server.asked} == {"application/json"}
+        await provider.aclose()
+
+
+async def test_connection_that_takes_nothing_for_a_while_gets_the_whole_request_later(scripted, reply):
+    async with scripted({CHAT: reply((ANSWER,), content_type="application/x-ndjson")}) as server:
+        provider = create("ollama", Server(server.url))
+        await provider.complete(ASK)
+        ((idle, _),) = next(iter(provider._session._client.connector._conns.values()))
+        # As its transport says when the system takes no more bytes.
+        idle.pause_writing()
+        asking = asyncio.ensure_future(provider.complete(ASK))
+        asyncio.get_running_loop().call_later(0.2, idle.resume_writing)
+        assert (await asyncio.wait_for(asking, 30)).text == "ok"
+        first, second = server.asked
+        assert (first.raw, first.headers) == (second.raw, second.headers)
+        assert first.peer == second.peer
+        await provider.aclose()
+
+
 async def test_fresh_connection_that_is_closed_is_not_tried_again(scripted, reply):
     async with scripted({CHAT: reply((scripted.ABORT,))}) as server:
         provider = create("ollama", Server(server.url))
