@@ -47,7 +47,8 @@ class OpenaiProvider(OpenaiMedia):
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)
-        self._is_openai = urlsplit(self.base_url).hostname == "api.openai.com"
+        # Regions have a name before it.
+        self._is_openai = f".{urlsplit(self.base_url).hostname}".endswith(".api.openai.com")
         self.needs_key = self._is_openai
         # OpenAI's reasoning models refuse the old name; the others know it best.
         self.limit_field = "max_completion_tokens" if self._is_openai else "max_tokens"

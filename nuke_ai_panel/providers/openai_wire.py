@@ -84,7 +84,10 @@ class OpenaiWire(HttpProvider):
 
     async def _list(self, deadlines: Deadlines) -> list[ListedModel]:
         raw, _ = await self._fetch_typed("GET", "/models", None, what="models", deadlines=deadlines)
-        models = listed_models(await self._parse(raw))
+        answer = await self._parse(raw)
+        models = listed_models(answer)
+        if models is None and record(record(answer).get("error")):
+            raise failure_in_answer(answer, self._speaker)
         if models is None:
             raise ProtocolError(
                 f"{self._speaker.address} answers, but not with a list of models.",

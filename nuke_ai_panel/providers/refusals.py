@@ -59,6 +59,8 @@ _TOO_LONG = re.compile(
 _LACKS = re.compile(
     r"does not support|is not supported|not supported by|cannot be disabled|invalid tool_choice type", re.IGNORECASE
 )
+#: LM Studio knows no JSON without a schema.
+_WANTS_SCHEMA = re.compile(r"response_format\W{0,2}type\W{1,3}must be\W{1,3}json_schema", re.IGNORECASE)
 #: vLLM and llama.cpp name the option that they were started without.
 _NOT_SET_UP = re.compile(r"requires --[a-z]", re.IGNORECASE)
 #: Kinds of errors, in OpenRouter's words of ``error_type`` first.
@@ -340,6 +342,13 @@ def _build(words: ErrorWords, speaker: Speaker, model: str, *, details: str, in_
             ModelNotFoundError,
             f"{model!r} is not on this server." if model else f"No such model.{quoted}",
             speaker.get_model_hint,
+        )
+    if _WANTS_SCHEMA.search(message):
+        return build(
+            UnsupportedFeatureError,
+            "This server holds an answer to a JSON schema only, not just to JSON.",
+            "Give a schema as the response format, or none.",
+            "unsupported_json",
         )
     if _NOT_SET_UP.search(message):
         return build(

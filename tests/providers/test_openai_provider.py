@@ -7,7 +7,14 @@ import json
 
 import pytest
 
-from nuke_ai_panel.errors import APIError, BadRequestError, ProtocolError, UnsupportedFeatureError, ValidationError
+from nuke_ai_panel.errors import (
+    APIError,
+    BadRequestError,
+    PaymentRequiredError,
+    ProtocolError,
+    UnsupportedFeatureError,
+    ValidationError,
+)
 from nuke_ai_panel.messages import ChatRequest, ImagePart, Message, ToolCall
 from nuke_ai_panel.operations import EmbeddingRequest, ImageRequest, SpeechRequest, TranscriptionRequest, UploadRequest
 from nuke_ai_panel.providers.base import Server
@@ -65,8 +72,9 @@ async def test_reasoning_is_spelled(scripted, reply, wanted, fields):
     assert {name: body[name] for name in ("reasoning_effort", "chat_template_kwargs") if name in body} == fields
 
 
-def test_openai_itself_is_asked_in_its_own_words():
-    openai = OpenaiProvider(Server("", "sk-0123456789abcdef"))
+@pytest.mark.parametrize("address", ["", "https://eu.api.openai.com/v1"])
+def test_openai_itself_is_asked_in_its_own_words(address):
+    openai = OpenaiProvider(Server(address, "sk-0123456789abcdef"))
     assert openai.needs_key
     body = openai._body(ask(reasoning=False, max_tokens=9))
     assert (body["reasoning_effort"], body["max_completion_tokens"]) == ("none", 9)
@@ -169,6 +177,20 @@ async def test_models_for_other_work_are_not_listed_for_chat(scripted, reply):
     async with scripted({"GET /v1/models": reply((json.dumps(listed).encode(),))}) as server:
         models = await using(server, lambda provider: provider.list_models())
     assert [model.name for model in models] == ["c", "u"]
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "words"),
+    [
+        (b'{"error":{"message":"Insufficient credits","code":402}}', PaymentRequiredError, "no credit left"),
+        (b'{"error":"Unexpected endpoint or method. (GET /models)"}', ProtocolError, "not with a list of models"),
+    ],
+)
+async def test_error_in_place_of_the_list_is_told(scripted, reply, body, error, words):
+    async with scripted({"GET /v1/models": reply((body,))}) as server:
+        with pytest.raises(error, match=words) as caught:
+            await using(server, lambda provider: provider.list_models())
+    assert caught.value.provider == "openai"
 
 
 # vectors

@@ -229,6 +229,14 @@ CASES = [
         "Invalid tool_choice type",
         "another model",
     ),
+    (
+        400,
+        {"error": "'response_format.type' must be 'json_schema' or 'text'"},
+        UnsupportedFeatureError,
+        "unsupported_json",
+        "JSON schema only",
+        "Give a schema",
+    ),
     *(
         (400, said(words), BadRequestError, "context_length", "longer than the model can read", "new conversation")
         for words in (
