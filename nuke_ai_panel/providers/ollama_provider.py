@@ -57,7 +57,7 @@ from nuke_ai_panel.providers.ollama_models import (
 from nuke_ai_panel.providers.ollama_pull import PullReader
 from nuke_ai_panel.providers.ollama_refusals import explain_answer, is_ollama_com
 from nuke_ai_panel.providers.ollama_wire import OllamaReader, chat_body, generate_body, usage_of
-from nuke_ai_panel.validators import RequestLimits, validate_embedding
+from nuke_ai_panel.validators import RequestLimits, validate, validate_embedding
 
 __all__ = ["OllamaProvider"]
 
@@ -374,9 +374,12 @@ class OllamaProvider(HttpProvider):
         for ever. `context_length` is the tokens to set aside.
 
         Raises:
+            ValidationError: before anything is sent.
             APIError: no connection, no such model, not enough memory.
         """
-        body: dict[str, object] = {"model": _named(name), "messages": [], "stream": False}
+        like_a_chat = ChatRequest(_named(name), (Message("user", "-"),), context_length=context_length, keep_alive=keep_alive)
+        validate(like_a_chat, self.limits)
+        body: dict[str, object] = {"model": name, "messages": [], "stream": False}
         if keep_alive is not None:
             body["keep_alive"] = keep_alive
         if context_length is not None and not self._is_remote(name):

@@ -299,6 +299,22 @@ async def test_loading_may_take_as_long_as_a_first_byte(scripted, reply):
             await using(server, lambda provider: provider.load("tiny"), deadlines=Deadlines(call=0.1, first_byte=0.4))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"keep_alive": "soon"}, "keep_alive"),
+        ({"context_length": 0}, "context_length"),
+        ({"context_length": 8.5}, "context_length"),
+    ],
+)
+async def test_wrong_load_is_refused_before_anything_is_sent(scripted, wrong, field):
+    async with scripted({}) as server:
+        with pytest.raises(ValidationError) as caught:
+            await using(server, lambda provider: provider.load("tiny", **wrong))
+    assert caught.value.field == field
+    assert server.received == []
+
+
 async def test_delete_names_the_model(scripted, reply):
     gone = reply((b'{"error":"model \'tiny\' not found"}',), 404)
     async with scripted({"DELETE /api/delete": [reply((), content_type=""), gone]}) as server:
