@@ -155,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, b"404 page not found", "text/plain")
 
     def do_POST(self) -> None:
-        if self.path not in ("/api/show", "/api/chat"):
+        if self.path not in ("/api/show", "/api/chat", "/api/pull"):
             self.close_connection = True
             self._send(404, b"404 page not found", "text/plain")
             return
@@ -165,6 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
         name = body.get("model")
         if not isinstance(name, str) or not name:
             self._json(400, {"error": "model is required"})
+        elif self.path == "/api/pull":
+            self._pull(name)
         elif name not in (MODEL, f"{MODEL}:latest"):
             self._json(404, {"error": f"model '{name}' not found"})
         elif self.path == "/api/show":
@@ -204,6 +206,13 @@ class _Handler(BaseHTTPRequestHandler):
                 break
             parts.append(part)
         return b"".join(parts)
+
+    def _pull(self, name: str) -> None:
+        last = {"status": "success"}
+        if name not in (MODEL, f"{MODEL}:latest"):
+            last = {"error": f"the demo has no models to download but {MODEL!r}; start Ollama for that"}
+        lines = b"".join(json.dumps(each).encode() + b"\n" for each in ({"status": "pulling manifest"}, last))
+        self._send(200, lines, "application/x-ndjson")
 
     def _chat(self, name: str, body: Mapping[str, Any]) -> None:
         messages = body.get("messages")

@@ -109,6 +109,13 @@ def test_pull_of_a_model_that_does_not_exist_fails_with_the_next_step(library, c
     assert "ollama.com/library" in told["error"]["next_step"]
 
 
+def test_pull_at_the_demo_says_that_it_is_the_demo(server, capsys):
+    assert main(["pull", "demo", "--base-url", server.url]) == ExitCode.OK
+    assert "demo is ready" in capsys.readouterr().out
+    assert main(["pull", "qwen3:8b", "--base-url", server.url]) == ExitCode.FAILED
+    assert "the demo has no models to download" in capsys.readouterr().err
+
+
 def test_pull_keeps_an_address_that_the_studio_has_locked(library, capsys, monkeypatch, tmp_path):
     studio = tmp_path / "studio.json"
     key = "servers.ollama.base_url"
