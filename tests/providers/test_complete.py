@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nuke_ai_panel.errors import APIError, RequestTimeoutError, StreamStalledError
 from nuke_ai_panel.messages import ChatRequest, Completion, ImagePart, JsonSchema, Message, Tool
+from nuke_ai_panel.providers import http_provider
 from nuke_ai_panel.providers.base import Deadlines, Server, collect
 from nuke_ai_panel.providers.ollama_provider import OllamaProvider
 from nuke_ai_panel.providers.openai_provider import OpenaiProvider
@@ -178,6 +179,18 @@ async def test_what_came_before_a_deadline_is_kept(scripted, reply, deadlines, k
         at_once, by_events = await outcomes("openai", server, ask(1), deadlines)
     assert at_once == by_events
     assert (at_once[0], at_once[5]) == (kind, "half an ")
+
+
+@pytest.mark.parametrize("first", [b"", events((0, {"content": "half "}))], ids=["all at once", "in two pieces"])
+async def test_an_answer_that_has_ended_is_not_waited_for_as_long_as_one_that_has_not(scripted, reply, monkeypatch, first):
+    monkeypatch.setattr(http_provider, "_AFTER_LAST_WORD", 0.3)
+    pause = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.05, pause.set)
+    last = events((0, {"content": "an end"}), (0, {}, "stop"))
+    steps = (first, pause, last, scripted.FOREVER) if first else (last, scripted.FOREVER)
+    async with scripted({chat_of("openai"): reply(steps, content_type="text/event-stream")}) as server:
+        answers = await asyncio.wait_for(outcomes("openai", server, ask(1), Deadlines(silence=3600)), 40)
+    assert [answer.text for answer in answers] == [f"{'half ' if first else ''}an end"] * 2
 
 
 async def test_a_whole_answer_that_is_given_up_closes_its_connection(scripted, reply):
