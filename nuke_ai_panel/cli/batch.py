@@ -9,6 +9,7 @@ import os
 import shlex
 import signal
 from argparse import Namespace
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TypeVar
 
 from nuke_ai_panel.batch.lines import Line, RequestLines
 from nuke_ai_panel.batch.pacing import MAX_WAIT, Gates, Rates
-from nuke_ai_panel.batch.records import BatchProgress, BatchRecord
+from nuke_ai_panel.batch.records import BatchProgress, BatchRecord, error_to_dict
 from nuke_ai_panel.batch.result_file import ResultFile
 from nuke_ai_panel.batch.running import BatchItem, check_concurrency, check_wait, work_through
 from nuke_ai_panel.cli.exit_codes import ExitCode
@@ -100,6 +101,8 @@ class _Run:
         #: The lines that are on their way.
         self._asked: dict[int, Line] = {}
         self._unreachable = self._without_cost = 0
+        #: How many failed in this run, by the kind of their error.
+        self._failures: Counter[str] = Counter()
         self._stopped = ""
         self._synced = 0.0
 
@@ -206,6 +209,8 @@ class _Run:
     def _count(self, record: BatchRecord) -> None:
         self._state = self._state.after(record, asyncio.get_running_loop().time() - self._start)
         self._unreachable += isinstance(record.error, ConnectionFailedError)
+        if record.error is not None:
+            self._failures[str(error_to_dict(record.error)["kind"])] += 1
         self._without_cost += record.is_ok and getattr(getattr(record.response, "usage", None), "cost", None) is None
         self._progress.show(self._state)
 
@@ -243,6 +248,10 @@ class _Run:
             self._screen.write(f"{out}: {in_words(self._state, before=self._skipped)}\n")
         if self._arguments.max_cost is not None and self._without_cost:
             note(f"{self._without_cost} answers came without a price, so the limit of costs does not know them.")
+        if self._failures:
+            # Not their words: a server's may repeat the prompt, and what is printed here ends in a farm's logs.
+            kinds = ", ".join(f"{kind} ({count})" for kind, count in self._failures.most_common())
+            note(f"Why they failed: {kinds}. Their records in {out} tell more.")
         if self._stopped or self._state.failed:
             note(f"{'Go on' if self._stopped else 'Ask again for what failed'} with: {self.command()}")
 
@@ -271,6 +280,7 @@ class _Run:
             "done": state.done,
             "ok": state.ok,
             "failed": state.failed,
+            "failures": dict(self._failures),
             "changed": self._changed,
             "moved": self._moved,
             "torn_line": self._results.torn,

@@ -122,6 +122,8 @@ def test_failures_are_records_in_their_place(server, ask, source, out, batch):
     assert (summary["total"], summary["ok"], summary["failed"], summary["cost"]) == (6, 2, 4, 0.25)
     assert summary["go_on_with"].endswith("--resume --concurrency 8")
     assert "sk-marked" not in out.read_text() + printed + told
+    assert summary["failures"] == {"validation": 3, "permission_denied": 1}
+    assert f"Why they failed: validation (3), permission_denied (1). Their records in {out} tell more." in told
 
 
 def test_resume_asks_again_for_failures_only(server, ask, source, out, batch):
