@@ -112,6 +112,18 @@ class _Lines:
             raise _too_long(self._longest)
         return lines
 
+    def give_up(self, records: list[str]) -> list[str]:
+        """Return `records`, which came before what is too long; the next call raises, or this one where there are none.
+
+        Raises:
+            ProtocolError: there are none.
+        """
+        self._too_long = True
+        self._pending.clear()
+        if not records:
+            raise _too_long(self._longest)
+        return records
+
     def close(self) -> list[str]:
         """Return what is left when the body has ended without a line end: no line, or one."""
         if self._too_long:
@@ -202,19 +214,19 @@ class SseDecoder:
                     data.clear()
                     self._size = 0
             elif line.startswith("data: "):
-                if data:
-                    self._bound(line)
+                if data and self._is_too_much(line):
+                    return self._lines.give_up(events)
                 data.append(line[6:])
             elif line == "data" or line.startswith("data:"):
-                self._bound(line)
+                if self._is_too_much(line):
+                    return self._lines.give_up(events)
                 data.append(line[5:])
         return events
 
-    def _bound(self, line: str) -> None:
+    def _is_too_much(self, line: str) -> bool:
         # A short line takes more room as an object than as text.
         self._size += len(line) + 64
-        if self._size > self._longest:
-            raise _too_long(self._longest)
+        return self._size > self._longest
 
 
 class WholeDecoder:

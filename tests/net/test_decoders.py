@@ -173,6 +173,12 @@ def test_event_of_many_lines_is_bounded_as_a_whole():
     assert made.feed(b"data: 0123456789\n" * 100) == []
     with pytest.raises(ProtocolError):
         made.feed(b"data: 0123456789\n" * 100)
+    before = SseDecoder(longest_line=10_000)
+    # What came in the same piece is kept.
+    assert before.feed(b"data: 1\n\n" + b"data: 0123456789\n" * 1000) == ["1"]
+    for ask_again in (lambda: before.feed(b"\n"), before.close):
+        with pytest.raises(ProtocolError):
+            ask_again()
     empty = SseDecoder(longest_line=10_000)
     with pytest.raises(ProtocolError):
         empty.feed(b"data:\n" * 1000)
