@@ -57,6 +57,7 @@ from nuke_ai_panel.providers.ollama_models import (
 from nuke_ai_panel.providers.ollama_pull import PullReader
 from nuke_ai_panel.providers.ollama_refusals import explain_answer, is_ollama_com
 from nuke_ai_panel.providers.ollama_wire import OllamaReader, chat_body, generate_body, usage_of
+from nuke_ai_panel.providers.vector_lengths import check_lengths
 from nuke_ai_panel.validators import RequestLimits, validate, validate_embedding
 
 __all__ = ["OllamaProvider"]
@@ -356,7 +357,8 @@ class OllamaProvider(HttpProvider):
                 kind="no_embeddings",
                 next_step="Try again, or choose another model.",
             )
-        return Embeddings(found, text(answer.get("model")) or request.model, usage_of(answer))
+        embeddings = Embeddings(found, text(answer.get("model")) or request.model, usage_of(answer))
+        return check_lengths(embeddings, request, provider=self.name)
 
     # The models of the server.
 

@@ -25,6 +25,7 @@ from nuke_ai_panel.providers.openai_wire_embeddings import embeddings_of
 from nuke_ai_panel.providers.openai_wire_models import ListedModel, listed_models, tools_of_template
 from nuke_ai_panel.providers.openai_wire_reader import OpenaiReader
 from nuke_ai_panel.providers.refusals import failure_in_answer
+from nuke_ai_panel.providers.vector_lengths import check_lengths
 from nuke_ai_panel.validators import validate_embedding
 
 __all__ = ["OpenaiReader", "OpenaiWire"]
@@ -152,7 +153,7 @@ class OpenaiWire(HttpProvider):
                 kind="no_embeddings",
                 next_step="Choose a model that is made for embeddings.",
             )
-        return found
+        return check_lengths(found, request, provider=self.name)
 
     async def _asked_for_vectors(
         self, request: EmbeddingRequest, body: dict[str, object], deadlines: Deadlines | None

@@ -53,7 +53,7 @@ _TOO_LONG = re.compile(
     r"exceed\w*.{0,40}context|context.{0,20}(length|window|size).{0,60}exceed|maximum context"
     # LM Studio, SGLang, Anthropic, Bedrock and Gemini, the last three as gateways pass them on
     r"|loaded with context length of only|longer than the model's context|(prompt|input) is too long"
-    r"|input (length|token count).{0,40}exceeds",
+    r"|input (length|token count).{0,40}exceeds|input \(\d+ tokens\) is too large",
     re.IGNORECASE,
 )
 _LACKS = re.compile(
@@ -206,7 +206,7 @@ def explain_refusal(refusal: Refusal, speaker: Speaker, *, model: str = "", what
             next_step=speaker.address_hint,
             details=_details(said, speaker),
         )
-    return _build(words, speaker, model, details=_details(said, speaker))
+    return _build(words, speaker, model, details=_details(said, speaker), what=what)
 
 
 def _lacking(what: str, words: ErrorWords, speaker: Speaker, status: int, details: str) -> APIError | None:
@@ -236,7 +236,9 @@ def failure_in_answer(value: object, speaker: Speaker, *, model: str = "") -> AP
     return _build(error_words(value), speaker, model, details=_details(value, speaker), in_answer=True)
 
 
-def _build(words: ErrorWords, speaker: Speaker, model: str, *, details: str, in_answer: bool = False) -> APIError:
+def _build(
+    words: ErrorWords, speaker: Speaker, model: str, *, details: str, in_answer: bool = False, what: str = "chat"
+) -> APIError:
     status, kind, message = words.status, words.kind, words.message
     said = _shown(message, speaker)
     quoted = _quoted(said)
@@ -268,7 +270,15 @@ def _build(words: ErrorWords, speaker: Speaker, model: str, *, details: str, in_
             )
         busy = f"{_shown(words.upstream, speaker)}, which runs this model for {title}," if words.upstream else title
         return build(RateLimitError, f"{busy} takes no more requests for now.", _when(words.retry_after))
-    if _TOO_LONG.search(message) or kind in _TOO_LONG_KINDS:
+    too_long = bool(_TOO_LONG.search(message)) or kind in _TOO_LONG_KINDS
+    if too_long and what == "embed":
+        return build(
+            BadRequestError,
+            f"A text is longer than the model can read.{quoted}",
+            "Cut it into shorter texts, or choose a model with a larger context.",
+            "context_length",
+        )
+    if too_long:
         return build(
             BadRequestError,
             f"The conversation is longer than the model can read.{quoted}",

@@ -427,6 +427,15 @@ class ProviderContract:
         assert server.received[-1].body["input"] == ["a", "b"]
         assert server.received[-1].body["dimensions"] == 2
 
+    async def test_vectors_of_another_length_than_asked_for_are_an_error(self, scripted, reply):
+        body = json.dumps(self.vectors([0.5, -1.0, 0.25])).encode()
+        async with scripted({self.embeddings: reply((body,))}) as server:
+            provider = self.provider(server)
+            with pytest.raises(UnsupportedFeatureError, match="3 numbers here, not of the 2") as caught:
+                await provider.embed(EmbeddingRequest("tiny", ("a",), dimensions=2))
+            await provider.aclose()
+        assert (caught.value.kind, caught.value.provider) == ("unsupported_dimensions", provider.name)
+
     async def test_one_vector_for_two_texts_is_a_protocol_error(self, scripted, reply):
         async with scripted({self.embeddings: reply((json.dumps(self.vectors([0.5])).encode(),))}) as server:
             provider = self.provider(server)

@@ -339,6 +339,20 @@ def test_path_that_a_server_lacks_is_an_operation_that_it_lacks(what, body):
     assert "http://127.0.0.1:4000 has no" in found.message
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "input (60001 tokens) is too large to process. increase the physical batch size (current batch size: 512)",
+        "the input length exceeds the context length",
+    ],
+)
+def test_text_that_is_too_long_for_a_vector_is_no_conversation(words):
+    found = explain_refusal(Refusal(500, "application/json", json.dumps(said(words)).encode()), SPEAKER, what="embed")
+    assert (type(found), found.kind) == (BadRequestError, "context_length")
+    assert "conversation" not in f"{found.message} {found.next_step}"
+    assert "Cut it into shorter texts" in found.next_step
+
+
 def test_model_that_a_server_lacks_is_no_operation_that_it_lacks():
     body = json.dumps(said("The model 'm' does not exist", 404)).encode()
     assert type(explain_refusal(Refusal(404, "application/json", body), NOBODY, model="m", what="embed")) is ModelNotFoundError
