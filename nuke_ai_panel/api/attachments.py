@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from nuke_ai_panel.aio import in_daemon_thread
 from nuke_ai_panel.errors import FileRefusedError, ValidationError
-from nuke_ai_panel.files import CheckedFile, FileValidator
+from nuke_ai_panel.files import CheckedFile, FileValidator, NamedFile
 from nuke_ai_panel.files.validator import LARGEST_FILE
 from nuke_ai_panel.messages import AudioPart, ChatRequest, Content, FilePart, ImagePart, Part, TextPart
 from nuke_ai_panel.validators.values import shown
@@ -60,6 +60,9 @@ async def parts_of(given: object, field: str) -> AsyncIterator[tuple[Part, ...]]
                 parts.append(each)
             elif isinstance(each, CheckedFile):
                 parts.append(await each.ato_part())
+            elif isinstance(each, NamedFile):
+                checked = opened.enter_context(await each.aopen())
+                parts.append(await checked.ato_part())
             elif isinstance(each, (str, os.PathLike)):
                 checked = opened.enter_context(await validator.aopen_chosen(each))
                 parts.append(await checked.ato_part())

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NoReturn
 
 from nuke_ai_panel.batch.running import BatchItem
 from nuke_ai_panel.errors import ValidationError
+from nuke_ai_panel.files import NamedFile
 from nuke_ai_panel.providers.registry import PROVIDERS
 
 __all__ = ["LONGEST_LINE", "Line", "RequestLines"]
@@ -23,6 +24,7 @@ LONGEST_LINE = 256 * 1024 * 1024
 """Bytes. A longer line is a failure of its own; pictures make lines long, but not that long."""
 
 _CHAT_URL = "/v1/chat/completions"
+_OUTSIDE = "Put it beside the batch file, or allow its folder with --files FOLDER."
 _PLACE_FIELDS = ("base_url", "ca_file")
 _SECRET_FIELDS = ("api_key", "key", "authorization", "headers", "extra_headers")
 
@@ -41,11 +43,23 @@ class RequestLines:
 
     Where a line names no model, `model` is asked; where a model's name begins with no provider, `provider` is put before it.
 
+    Files that a line names must lie in the folder of the file itself, from which relative names are taken, or in `folders`:
+    whoever wrote the file could otherwise send any file of the one who runs it.
+
     Every line that is not blank has an index, from 0, also one that cannot be read: that one is an item with an error.
     """
 
-    def __init__(self, path: Path, *, model: str = "", provider: str = "", longest: int = LONGEST_LINE) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        model: str = "",
+        provider: str = "",
+        folders: Sequence[Path] = (),
+        longest: int = LONGEST_LINE,
+    ) -> None:
         self._path = path
+        self._folders = tuple(str(folder.absolute()) for folder in (path.parent, *folders))
         self._model = model
         self._provider = provider
         self._longest = longest
@@ -96,6 +110,11 @@ class RequestLines:
         if failure is not None:
             return Line(BatchItem(index, id=name, error=failure), number, _digest(raw))
         spelled = json.dumps(asked, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+        files = asked.get("attachments")
+        if isinstance(files, list):
+            asked["attachments"] = [
+                NamedFile(each, self._folders, _OUTSIDE) if isinstance(each, str) else each for each in files
+            ]
         return Line(BatchItem(index, asked, name), number, _digest(spelled))
 
     def _request(self, asked: dict[str, object]) -> dict[str, object]:

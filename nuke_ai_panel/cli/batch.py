@@ -51,7 +51,9 @@ def batch(arguments: Namespace) -> int:
     gates = Gates(_rates(arguments.rate))
     screen = Screen(as_json=arguments.json)
     with contextlib.closing(ResultFile(out, resume=arguments.resume)) as results:
-        run = _Run(arguments, RequestLines(source, model=arguments.model, provider=arguments.provider), results, gates, screen)
+        folders = [Path(folder) for folder in arguments.files or ()]
+        lines = RequestLines(source, model=arguments.model, provider=arguments.provider, folders=folders)
+        run = _Run(arguments, lines, results, gates, screen)
         try:
             asyncio.run(run.main())
         except (KeyboardInterrupt, OSError) as error:
@@ -261,6 +263,8 @@ class _Run:
         words = ["python", "-m", "nuke_ai_panel", "batch", given.input, "--out", given.out, "--resume"]
         words += ["--model", given.model] if given.model else []
         words += ["--provider", given.provider] if given.provider else []
+        for folder in given.files or ():
+            words += ["--files", folder]
         words += ["--concurrency", str(given.concurrency)]
         for rate in given.rate or ():
             words += ["--rate", rate]

@@ -168,6 +168,9 @@ def _parser() -> argparse.ArgumentParser:
     batch.add_argument("--model", default="", metavar="PROVIDER/MODEL", help="for the requests that name none")
     batch.add_argument("--provider", default="", metavar="NAME", help="for the models whose name begins with none")
     batch.add_argument(
+        "--files", action="append", metavar="FOLDER", help="let requests attach files from here too, not only from IN's folder"
+    )
+    batch.add_argument(
         "--concurrency", type=int, default=8, metavar="N", help="requests at the same time; default: %(default)s"
     )
     batch.add_argument(

@@ -2,6 +2,6 @@
 
 from nuke_ai_panel.files.checked_file import CheckedFile
 from nuke_ai_panel.files.formats import SENDABLE, FileFormat
-from nuke_ai_panel.files.validator import LARGEST_FILE, FileValidator
+from nuke_ai_panel.files.validator import LARGEST_FILE, FileValidator, NamedFile
 
-__all__ = ["LARGEST_FILE", "SENDABLE", "CheckedFile", "FileFormat", "FileValidator"]
+__all__ = ["LARGEST_FILE", "SENDABLE", "CheckedFile", "FileFormat", "FileValidator", "NamedFile"]

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Union
 
 from nuke_ai_panel.aio.daemon_work import in_worker
-from nuke_ai_panel.errors import FileRefusedError, ValidationError
+from nuke_ai_panel.errors import FileRefusedError, PathOutsideRootError, ValidationError
 from nuke_ai_panel.files.checked_file import CheckedFile
 from nuke_ai_panel.files.formats import SENDABLE, SNIFFED, FileFormat, ending_of, formats_of_bytes, formats_of_ending
 from nuke_ai_panel.files.image_size import image_size
 from nuke_ai_panel.files.opening import OpenedFile, open_checked, read_at, refused
 from nuke_ai_panel.files.text_encoding import text_encoding
 
-__all__ = ["LARGEST_FILE", "FilePath", "FileValidator"]
+__all__ = ["LARGEST_FILE", "FilePath", "FileValidator", "NamedFile"]
 
 LARGEST_FILE = 100 * 1024 * 1024
 """Bytes that an attachment may have unless told otherwise."""
@@ -38,6 +39,28 @@ def _in_words(size: int) -> str:
     if size < 1_000_000:
         return f"{size / 1000:,.1f} kB" if size >= 1000 else f"{size} bytes"
     return f"{size / 1_000_000:,.1f} MB"
+
+
+@dataclass(frozen=True)
+class NamedFile:
+    """A path that somebody else than the user named, and the folders it may lie in; a relative one is taken from the first.
+
+    ``way_on`` is what the user can do about one that lies elsewhere.
+    """
+
+    path: str
+    roots: tuple[str, ...]
+    way_on: str = ""
+
+    async def aopen(self) -> CheckedFile:
+        """Return the checked file; raises what :meth:`FileValidator.open` raises."""
+        try:
+            return await FileValidator(self.roots).aopen(self.path)
+        except PathOutsideRootError as error:
+            if self.way_on:
+                error.message = f"{error.message.partition('. ')[0]}. {self.way_on}"
+                error.args = (error.message,)
+            raise
 
 
 class FileValidator:

@@ -423,3 +423,35 @@ def test_memory_stays_flat_for_a_long_file(server, ask, source, out, root):
     few, many = peak(20), peak(180)
     # The longer file has 40 MB more, and so have the answers.
     assert many - few < 20
+
+
+def test_a_line_attaches_files_beside_it_and_from_folders_that_are_allowed_only(server, source, out, batch, tmp_path):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    source_folder = source.parent / "shots"
+    (source_folder / "inner").mkdir(parents=True)
+    for place in (source_folder / "inner", frames):
+        (place / "note.txt").write_text("Blur is soft", encoding="utf-8")
+    os.symlink(frames / "note.txt", source_folder / "link.txt")
+    asked = [
+        str(frames / "note.txt"),
+        "inner/note.txt",
+        "../frames/note.txt",
+        "link.txt",
+        str(source_folder / "inner" / "note.txt"),
+    ]
+    inside = source_folder / "in.jsonl"
+    write(
+        inside,
+        *({"model": "ollama/toy", "messages": [{"role": "user", "content": "a"}], "attachments": [each]} for each in asked),
+    )
+    code = main(["batch", str(inside), "--out", str(out)])
+    assert code != 0
+    kinds = [record.get("error", {}).get("type") for record in lines(out)]
+    outside = "PathOutsideRootError"
+    assert kinds == [outside, None, outside, outside, None]
+    assert "--files" in lines(out)[0]["error"]["message"]
+    assert len(server.asked) == 2
+    assert main(["batch", str(inside), "--out", str(out), "--resume", "--files", str(frames)]) == 0
+    assert len(server.asked) == 5
+    assert all("Blur is soft" in each.prompt for each in server.asked)

@@ -29,7 +29,7 @@ ARROWS = {
     "net": {"aio", "messages", "errors"},
     "providers": {"net", "validators", "operations", "tokens", "messages", "errors"},
     "api": {"providers", "aio", "files", "settings", "credentials", "validators", "operations", "tokens", "messages", "errors"},
-    "batch": {"api", "aio", "providers", "operations", "messages", "errors"},
+    "batch": {"api", "aio", "files", "providers", "operations", "messages", "errors"},
     "serve": {"api", "aio", "providers", "validators", "messages", "errors"},
     "hosts": {"nk", "messages", "errors"},
     "scripting": {"nk", "hosts.base", "messages", "errors"},
