@@ -108,6 +108,9 @@ class OpenaiReader(AnswerReader):
             self.usage = usage_of(usage, chunk.get("timings"))
         choices = chunk.get("choices")
         if not isinstance(choices, list):
+            if chunk.get("object") == "error":
+                # Some servers put the error's fields where others have an answer's.
+                raise failure_in_answer(chunk, self.speaker, model=self.asked_model)
             return
         if not self.started:
             self._begin(events, text(chunk.get("model")), text(chunk.get("id")))
@@ -140,8 +143,9 @@ class OpenaiReader(AnswerReader):
                 self._read_delta(delta, place, events)
         finish = choice.get("finish_reason")
         if finish and isinstance(finish, str):
-            if finish == "error":
-                raise ServerError("The model's server failed in the middle of the answer.", status=200, next_step="Try again.")
+            if finish in ("error", "abort"):
+                did = "failed" if finish == "error" else "gave up"
+                raise ServerError(f"The model's server {did} in the middle of the answer.", status=200, next_step="Try again.")
             self.end("content_filter" if place in self._refused else _REASONS.get(finish, "unknown"), place)
 
     def _read_delta(self, delta: dict[str, object], place: int, events: list[StreamEvent]) -> None:
@@ -224,11 +228,19 @@ def usage_of(fields: dict[str, object], timings: object = None) -> Usage:
     return Usage(
         integer(fields.get("prompt_tokens")) or integer(fields.get("input_tokens")) or 0,
         integer(fields.get("completion_tokens")) or integer(fields.get("output_tokens")) or 0,
-        number(fields.get("cost")),
+        _cost(fields),
         _detail(fields, "prompt_tokens_details", "cached_tokens"),
         _detail(fields, "completion_tokens_details", "reasoning_tokens"),
         answer_seconds=None if spent is None else spent / 1000,
     )
+
+
+def _cost(fields: dict[str, object]) -> float | None:
+    cost = number(fields.get("cost"))
+    if cost is not None and fields.get("is_byok") is True:
+        # With a key of one's own at the model's maker, the maker's bill comes on top of the gateway's fee.
+        cost += number(record(fields.get("cost_details")).get("upstream_inference_cost")) or 0.0
+    return cost
 
 
 def _detail(fields: dict[str, object], kind: str, name: str) -> int | None:

@@ -245,6 +245,12 @@ def test_usage_tells_cost_cached_and_reasoning_tokens_and_time():
     assert (found.cached_tokens, found.reasoning_tokens, found.answer_seconds) == (64, 8, 1.5)
 
 
+@pytest.mark.parametrize(("own_key", "cost"), [(True, 0.0512), (False, 0.0012), (None, 0.0012)])
+def test_with_a_key_of_ones_own_the_makers_bill_is_part_of_the_cost(own_key, cost):
+    usage = {"cost": 0.0012, "is_byok": own_key, "cost_details": {"upstream_inference_cost": 0.05}}
+    assert read(delta(content="a", finish="stop"), {"choices": [], "usage": usage})[-1].usage.cost == pytest.approx(cost)
+
+
 def test_unknown_usage_is_unknown():
     found = read(
         delta(content="a", finish="stop"), {"choices": [], "usage": {"prompt_tokens": "x", "prompt_tokens_details": 3}}
@@ -295,6 +301,12 @@ def test_another_model_is_told_where_others_were_allowed(answered, is_told):
             PermissionDeniedError,
             "violence",
         ),
+        (
+            {"object": "error", "message": "out of memory", "type": "InternalServerError", "code": 500},
+            ServerError,
+            "out of memory",
+        ),
+        ({"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "abort"}]}, ServerError, "gave up"),
     ],
 )
 def test_errors_inside_an_answer_are_explained(chunk, error, said, whole):
