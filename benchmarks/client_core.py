@@ -162,7 +162,9 @@ def network(bench: Bench) -> None:
         pooled, fresh = rows.get(name), rows.get(f"{name} fresh")
         if isinstance(pooled, dict) and isinstance(fresh, dict):
             shares.append(f"{name} {pooled['cpu_ms'] / fresh['cpu_ms']:.2f}")
-    print(f"  CPU of a request on a pooled connection, as a part of one on a fresh connection: {', '.join(shares)}\n", flush=True)
+    print(
+        f"  CPU of a request on a pooled connection, as a part of one on a fresh connection: {', '.join(shares)}\n", flush=True
+    )
 
 
 def together(bench: Bench) -> None:
