@@ -72,12 +72,14 @@ SAME_ON_OLDEST = (
     "tests/tasks",
 )
 
-#: What differs from Python to Python with the same Qt: the loop, the wire, Qt; and on the newest, what reads and runs code.
-BETWEEN = ("tests/aio", "tests/api", "tests/host_loop", "tests/net", "tests/nuke", "tests/ui")
+#: What differs from Python to Python with the same Qt: the loop and the wire, Qt where it is another one than on the newest;
+#: and there, what reads and runs code.
+LOOPS = ("tests/aio", "tests/api", "tests/host_loop", "tests/net")
+BETWEEN = (*LOOPS, "tests/nuke", "tests/ui")
 NEWEST = (*BETWEEN, "tests/agent", "tests/scripting")
 #: The real host application brings its own Python and Qt: `test` has met it once, and it is the same one here.
 OLDEST = ("tests", *(f"--ignore={path}" for path in ("tests/hosts", *SAME_ON_OLDEST)))
-RUN_HERE = {"3.9": OLDEST, "3.10": BETWEEN, "3.12": BETWEEN, "3.13": NEWEST}
+RUN_HERE = {"3.9": OLDEST, "3.10": BETWEEN, "3.12": LOOPS, "3.13": NEWEST}
 
 
 def _requirements(extras: str) -> list[str]:

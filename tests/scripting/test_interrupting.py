@@ -47,14 +47,18 @@ def nothing_stays_behind():
 @pytest.mark.parametrize("code", [BUSY, SWALLOWS, SWALLOWS_TWICE, GOES_ON_IN_FINALLY, IN_THE_ENGINE])
 def test_deadline_ends_a_script_and_leaves_everything_as_it_was(any_host, code):
     before = any_host.snapshot()
-    watch = Interruption(deadline=0.1)
-    began = time.monotonic()
-    result = any_host.run_python("nuke.createNode('Blur')\nprint('begun')\n" + code, title="x", watch=watch)
-    assert time.monotonic() - began < 20
+    # A busy machine may need longer for the first two lines than a quiet one is to wait for the others.
+    for deadline in (0.1, 3.0):
+        watch = Interruption(deadline=deadline)
+        began = time.monotonic()
+        result = any_host.run_python("nuke.createNode('Blur')\nprint('begun')\n" + code, title="x", watch=watch)
+        assert time.monotonic() - began < 20
+        if result.output:
+            break
     assert not result.ok
     assert result.output == "begun\n"
     assert watch.was_stopped
-    assert watch.reason == "Stopped: it did not end within 0.1 s."
+    assert watch.reason == f"Stopped: it did not end within {deadline:g} s."
     assert any_host.snapshot() == before
     assert not any_host.undo()
     # And the next one runs as ever.
