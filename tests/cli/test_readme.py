@@ -93,7 +93,9 @@ def test_calls_of_another_front_end(asked, tmp_path, unused_port):
 
         task = json.loads(run(submit))["id"]
         events = run(follow.replace("ID", task))
-        assert "Demo model" in events
+        said = [json.loads(data) for data in re.findall(r"^data: (.*)$", events, re.MULTILINE)]
+        # In as many pieces as the moment brought with it.
+        assert "Demo model" in "".join(str(each.get("text", "")) for each in said)
         assert "event: finished" in events
         later = run(resume.replace("tasks/ID", f"tasks/{task}"))
         ids = [int(number) for number in re.findall(r"^id: (\d+)$", later, re.MULTILINE)]
