@@ -11,6 +11,7 @@ from typing import TypeVar
 from nuke_ai_panel.aio.loop_thread import background
 from nuke_ai_panel.api.arguments import hide_key
 from nuke_ai_panel.api.attachments import parts_of, with_attachments
+from nuke_ai_panel.api.calling import on_server
 from nuke_ai_panel.api.chunks import ChatChunk, Head, chat_chunk, text_chunk
 from nuke_ai_panel.api.naming import name_in_messages
 from nuke_ai_panel.api.requests import ChatCall, read_chat, read_prompt
@@ -91,12 +92,7 @@ async def _asked(
 
 async def _answered(pool: Pool, call: ChatCall) -> ChatResponse:
     created = int(time.time())
-    lease = await pool.lease(call.place, after_settings=True)
-    try:
-        answer = await lease.provider.complete(call.request, deadlines=call.place.deadlines)
-    except AuthenticationError as error:
-        pool.key_refused(lease, error)
-        raise
+    answer = await on_server(pool, call.place, lambda provider: provider.complete(call.request, deadlines=call.place.deadlines))
     identifier = answer.id or _new_id()
     return ChatResponse.of(answer, id=identifier, created=created, provider=call.place.provider, notices=call.notices)
 

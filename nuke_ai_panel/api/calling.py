@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from nuke_ai_panel.api.arguments import Asked, place_of, refuse_unknown, split_model
 from nuke_ai_panel.api.naming import name_argument
-from nuke_ai_panel.api.servers import Place, pool_of_this_loop
+from nuke_ai_panel.api.servers import Place, Pool, pool_of_this_loop
 from nuke_ai_panel.errors import AuthenticationError, ValidationError
 from nuke_ai_panel.providers.base import Deadlines, Provider
 
@@ -34,9 +34,8 @@ async def call_of(model: object, arguments: Mapping[str, object], known: Collect
     return Call(asked, place_of(asked.provider, arguments))
 
 
-async def on_server(place: Place, work: Callable[[Provider], Awaitable[T]]) -> T:
+async def on_server(pool: Pool, place: Place, work: Callable[[Provider], Awaitable[T]]) -> T:
     """Return what `work` gets from the provider that `place` means. A key that the server refuses is read again next time."""
-    pool = pool_of_this_loop()
     lease = await pool.lease(place, after_settings=True)
     try:
         return await work(lease.provider)
@@ -59,7 +58,7 @@ async def ask(
         return method(*what, deadlines=deadlines)
 
     try:
-        return await on_server(place, work)
+        return await on_server(pool_of_this_loop(), place, work)
     except ValidationError as error:
         name_argument(error, names)
         raise

@@ -55,7 +55,7 @@ class Body:
     """
 
     def __init__(self, response: aiohttp.ClientResponse, provider: str = "") -> None:
-        self.response = response
+        self._response = response
         self._content = response.content
         self._provider = provider
         encoding = response.headers.get("Content-Encoding", "").strip().lower()
@@ -130,7 +130,7 @@ class Body:
         if isinstance(error, (aiohttp.ClientError, OSError)):
             return False
         # A plain RuntimeError is how aiohttp 3.13 says that the connection was gone before the reader looked.
-        return not isinstance(error, RuntimeError) or (self._content.exception() is None and not is_lost(self.response))
+        return not isinstance(error, RuntimeError) or (self._content.exception() is None and not is_lost(self._response))
 
     def rescue(self) -> bytes:
         """Return what had arrived before the connection broke and was not read yet."""

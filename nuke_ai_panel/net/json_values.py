@@ -117,7 +117,7 @@ def integer(value: object) -> int | None:
 
 def number(value: object) -> float | None:
     """Return `value` where it is a finite number or a string that spells one (prices are sent so), else None."""
-    if value is None or isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
         found = float(value)

@@ -98,12 +98,14 @@ class AnswerStream:
             self._first = self._opening.result()
         assert self._response is not None
         if self._deadlines.total is not None:
-            self._begin_to_watch(self._response)
+            self._begin_to_watch()
         if looks_like_html(self._response.headers.get("Content-Type", ""), self._first):
             raise self._session.web_page(await self._beginning(self._first), self._response.status)
         return None
 
-    def _begin_to_watch(self, response: aiohttp.ClientResponse) -> SilenceWatch:
+    def _begin_to_watch(self) -> SilenceWatch:
+        response = self._response
+        assert response is not None
         total = self._deadlines.total
         left = None if total is None else total - self._elapsed
         lost = partial(is_lost, response)
@@ -194,7 +196,7 @@ class AnswerStream:
         content = self._content
         assert content is not None
         # An answer that comes all at once needs none.
-        watch = self._watch or self._begin_to_watch(content.response)
+        watch = self._watch or self._begin_to_watch()
         watch.waiting = True
         try:
             piece = await content.piece()

@@ -129,8 +129,7 @@ class OpenaiReader(AnswerReader):
         place = choice.get("index")
         if type(place) is not int:
             place = integer(place) or 0
-        # As is_open() does; this is done for every piece of an answer.
-        if not 0 <= place < len(self._choices) or self._choices[place].reason is not None:
+        if not self.is_open(place):
             return
         # An answer that is not streamed has a message where a streamed one has a delta.
         delta = choice.get("delta") or choice.get("message")
@@ -224,13 +223,13 @@ def picture(url: str) -> ImagePart | None:
 
 def usage_of(fields: dict[str, object], timings: object = None) -> Usage:
     """Return what a ``usage`` object says; `timings` are llama.cpp's, which stand beside it."""
-    spent = None if timings is None else number(record(timings).get("predicted_ms"))
+    spent = number(record(timings).get("predicted_ms"))
     return Usage(
         integer(fields.get("prompt_tokens")) or integer(fields.get("input_tokens")) or 0,
         integer(fields.get("completion_tokens")) or integer(fields.get("output_tokens")) or 0,
         _cost(fields),
-        _detail(fields, "prompt_tokens_details", "cached_tokens"),
-        _detail(fields, "completion_tokens_details", "reasoning_tokens"),
+        integer(record(fields.get("prompt_tokens_details")).get("cached_tokens")),
+        integer(record(fields.get("completion_tokens_details")).get("reasoning_tokens")),
         answer_seconds=None if spent is None else spent / 1000,
     )
 
@@ -241,8 +240,3 @@ def _cost(fields: dict[str, object]) -> float | None:
         # With a key of one's own at the model's maker, the maker's bill comes on top of the gateway's fee.
         cost += number(record(fields.get("cost_details")).get("upstream_inference_cost")) or 0.0
     return cost
-
-
-def _detail(fields: dict[str, object], kind: str, name: str) -> int | None:
-    details = fields.get(kind)
-    return integer(details.get(name)) if isinstance(details, dict) else None
